@@ -1,0 +1,7 @@
+"""One ensemble member.
+
+roles.py       the table of processes              supervisor.py  starts them where systemd does not
+config/        zoo.cfg to a frozen dataclass       keys.py        CURVE pairs, allow-list, secret
+zab/ tree/ sessions/ requests/   PURE cores        storage/       the only code that touches the disk
+processes/     one shell per process               cli/           the `corral` command
+"""

@@ -1,0 +1,336 @@
+"""Every key of zoo.cfg that ZooKeeper 3.9 knows, and Corral's own: the one table.
+
+Source of names and defaults: ZooKeeper's QuorumPeerConfig, and the system properties of its
+administrator's guide (a key `x` in zoo.cfg becomes the property `zookeeper.x`).
+A key that is not here is an error, with the nearest name that is.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """What Corral makes of a key."""
+
+    HONOURED = "honoured"
+    WITHOUT_EFFECT = "without effect"  # Corral works otherwise: nothing to set
+    NOT_BUILT = "not built yet"  # the key asks for something that is lost
+    REFUSED = "refused"  # starting without what it asks for would be unsafe
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    INT = "whole number"
+    BOOL = "true or false"
+    PATH = "path"
+    HOST = "address"
+    WORDS = "words, comma separated"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, or a family: N stands for a number, * for anything.
+
+    loss: what an operator who sets it does not get.  harmless: a pattern of values that lose nothing;
+    the default always is one.  least, most: bounds of an INT that is honoured.
+    """
+
+    name: str
+    standing: Standing
+    meaning: str
+    default: str = ""
+    loss: str = ""
+    harmless: str = ""
+    kind: Kind = Kind.TEXT
+    least: int = 0
+    most: int = 2**31 - 1
+
+    def loses(self, value: str) -> bool:
+        """Whether this value asks for something that Corral does not do."""
+        if self.standing is Standing.HONOURED or value.lower() == self.default.lower():
+            return False
+        return not (self.harmless and re.fullmatch(self.harmless, value.lower()))
+
+
+def _honoured(name: str, default: str, meaning: str, kind: Kind, least: int = 0,
+              most: int = 2**31 - 1) -> Key:  # fmt: skip
+    return Key(name, Standing.HONOURED, meaning, default, kind=kind, least=least, most=most)
+
+
+def _ignored(name: str, default: str, meaning: str, loss: str, harmless: str = "") -> Key:
+    return Key(name, Standing.WITHOUT_EFFECT, meaning, default, loss, harmless)
+
+
+def _unbuilt(name: str, default: str, meaning: str, loss: str, harmless: str = "") -> Key:
+    return Key(name, Standing.NOT_BUILT, meaning, default, loss, harmless)
+
+
+def _refused(name: str, default: str, meaning: str, loss: str, harmless: str = "") -> Key:
+    return Key(name, Standing.REFUSED, meaning, default, loss, harmless)
+
+
+_NO_TLS = "TLS is not built yet; clients would speak in the clear"
+_CURVE = "links between members are always encrypted, by CURVE keys (`corral keys`), never by TLS"
+_NO_SASL = "SASL is not built yet; members prove themselves by CURVE keys (`corral keys`)"
+_OPEN = "clients that did not prove who they are would be let in"
+_JVM = "there is no JVM to watch"
+_ADMIN = "there is no admin server yet; use the four-letter words and `corral status`"
+_THROTTLE = "connections and requests are not throttled at this point"
+_GROUPS = "quorums by groups and weights are not built yet, and a plain majority decides otherwise"
+_BATCH = "batches form by themselves: what waits while a sync runs goes into the next record"
+_THREADS = "work is shared out by processes: see corral.processors"
+_CACHE = "replies are encoded from the tree each time"
+_OFF = "false|no|0|-1"
+
+KEYS: tuple[Key, ...] = (
+    # Honoured: times, places, members, limits.
+    _honoured("tickTime", "3000", "the unit of initLimit, syncLimit and session timeouts, in ms",
+              Kind.INT, least=1),
+    _honoured("initLimit", "10", "ticks that a learner has to connect to the leader and to synchronise",
+              Kind.INT, least=1),
+    _honoured("syncLimit", "5", "ticks without a word after which leader and learner give each other up",
+              Kind.INT, least=1),
+    _honoured("dataDir", "", "where snapshots, epochs and myid are, and the log unless dataLogDir says",
+              Kind.PATH),
+    _honoured("dataLogDir", "", "where the log is, best on a disk of its own; dataDir if absent",
+              Kind.PATH),
+    _honoured("clientPort", "", "the port of clients; 0 takes any free one", Kind.INT, most=65535),
+    _honoured("clientPortAddress", "", "the address to listen on for clients; every one if absent",
+              Kind.HOST),
+    _honoured("clientPortListenBacklog", "-1", "length of the queue of accepts; -1: the system's",
+              Kind.INT, least=-1),
+    _honoured("maxClientCnxns", "60", "connections from one address; 0: no limit", Kind.INT),
+    _honoured("minSessionTimeout", "-1", "least session timeout in ms; -1: two ticks", Kind.INT, least=-1),
+    _honoured("maxSessionTimeout", "-1", "greatest session timeout in ms; -1: twenty ticks",
+              Kind.INT, least=-1),
+    _honoured("server.N", "", "member N: host:quorumPort:electionPort[:role][;[clientHost:]clientPort]",
+              Kind.TEXT),
+    _honoured("dynamicConfigFile", "", "the file that holds the server lines, apart from the rest",
+              Kind.PATH),
+    _honoured("peerType", "participant", "this member's role; the server line's own role goes before it",
+              Kind.TEXT),
+    _honoured("standaloneEnabled", "true", "whether one server line alone may be an ensemble of one",
+              Kind.BOOL),
+    _honoured("quorumListenOnAllIPs", "false", "members listen for each other on every address",
+              Kind.BOOL),
+    _honoured("electionAlg", "3", "the election; 3, fast leader election, is the only one",
+              Kind.INT, least=3, most=3),
+    _honoured("4lw.commands.whitelist", "srvr", "four-letter words that are answered; * is all",
+              Kind.WORDS),
+    _honoured("jute.maxbuffer", "1048575", "longest request in bytes; longer ones end the connection",
+              Kind.INT, least=1024),
+    _honoured("globalOutstandingLimit", "1000", "requests in work after which sockets are not read",
+              Kind.INT, least=1),
+    _honoured("snapCount", "100000", "transactions after which a snapshot is taken", Kind.INT, least=2),
+    _honoured("autopurge.snapRetainCount", "3", "snapshots to keep, with the log from the oldest on; "
+              "less than 3 counts as 3", Kind.INT),
+    _honoured("DigestAuthenticationProvider.superDigest", "", "super:<hash> of the user who passes "
+              "every ACL", Kind.TEXT),
+    # Corral's own.
+    _honoured("corral.processors", "1", "processes that serve clients; each holds a tree of its own",
+              Kind.INT, least=1, most=64),
+    _honoured("corral.keys", "", "directory of the member's keys; dataDir/keys if absent", Kind.PATH),
+    _honoured("corral.runDir", "", "directory of sockets and of state.json; dataDir/run if that is short",
+              Kind.PATH),
+    _honoured("corral.metricsPort", "0", "port of the Prometheus endpoint; 0 takes any free one",
+              Kind.INT, most=65535),
+    _honoured("corral.metricsAddress", "127.0.0.1", "address of the Prometheus endpoint", Kind.HOST),
+    _honoured("corral.snapshotBytes", "268435456", "bytes of log after which a snapshot is taken",
+              Kind.INT, least=1 << 16),
+    _honoured("corral.testHooks", "false", "lets tests break things from outside; never in production",
+              Kind.BOOL),
+    # Refused: keys that protect, and keys that change who decides.
+    _refused("secureClientPort", "", "the port of clients that speak TLS", _NO_TLS, "0"),
+    _refused("secureClientPortAddress", "", "its address", _NO_TLS),
+    _refused("ssl.*", "", "TLS of the client port and, as ssl.quorum.*, between members", _NO_TLS),
+    _refused("sslQuorum", "false", "TLS between members", _CURVE),
+    _refused("sslQuorumReloadCertFiles", "false", "renewed certificates without a restart", _CURVE),
+    _refused("fips-mode", "", "only TLS as FIPS allows it", _NO_TLS, "false"),
+    _refused("quorum.auth.enableSasl", "false", "SASL between members", _NO_SASL),
+    _refused("quorum.auth.serverRequireSasl", "false", "a leader refuses learners without SASL", _NO_SASL),
+    _refused("quorum.auth.learnerRequireSasl", "false", "learners refuse a leader without SASL", _NO_SASL),
+    _refused("quorum.auth.*", "", "how members prove themselves by SASL", _NO_SASL),
+    _refused("enforce.auth.enabled", "false", "only authenticated clients are served", _OPEN),
+    _refused("enforce.auth.schemes", "", "the schemes that count for it", _OPEN),
+    _refused("enforce.auth.*", "", "only authenticated clients are served", _OPEN),
+    _refused("sessionRequireClientSASLAuth", "false", "only clients with SASL are served", _OPEN),
+    _refused("authProvider.*", "", "a further scheme of authentication",
+             "the schemes are world, auth, digest and ip; ACLs of another could not be checked"),
+    _refused("authProvider", "", "a further scheme of authentication",
+             "the schemes are world, auth, digest and ip; ACLs of another could not be checked"),
+    _refused("DigestAuthenticationProvider.enabled", "true", "whether the scheme digest exists",
+             "the scheme digest cannot be switched off yet"),
+    _refused("DigestAuthenticationProvider.digestAlg", "SHA1", "the hash of the scheme digest",
+             "ids are SHA1; other hashes would not match"),
+    _refused("superUser", "", "the SASL user who passes every ACL", _NO_SASL),
+    _refused("superUser.*", "", "further such users", _NO_SASL),
+    _refused("X509AuthenticationProvider.superUser", "", "the certificate that passes every ACL", _NO_TLS),
+    _refused("ensembleAuthName", "", "the ensemble's name that clients may ask for",
+             "a client of another ensemble would not be turned away"),
+    _refused("group.N", "", "members whose votes count as one group", _GROUPS),
+    _refused("weight.N", "", "the weight of a member's vote", _GROUPS, "1"),
+    _refused("oraclePath", "", "a file that decides for an ensemble of two", _GROUPS),
+    # Not built yet: the member starts, and the warning says what it lacks.
+    _unbuilt("observerMasterPort", "", "observers may follow a follower", "observers are not built yet",
+             "0"),
+    _unbuilt("reconfigEnabled", "false", "members may be changed while the ensemble runs",
+             "members change by editing every file and restarting", ""),
+    _unbuilt("localSessionsEnabled", "false", "sessions that cost no write",
+             "every session is a global one, known to all members"),
+    _unbuilt("localSessionsUpgradingEnabled", "false", "local sessions become global when they must",
+             "every session is a global one", _OFF),
+    _unbuilt("readonlymode.enabled", "false", "reads go on without a quorum",
+             "without a quorum this member serves nobody"),
+    _unbuilt("extendedTypesEnabled", "false", "TTL nodes", "TTL nodes are refused as unimplemented"),
+    _unbuilt("emulate353TTLNodes", "false", "the TTL encoding of 3.5.3", "there are no TTL nodes yet"),
+    _unbuilt("znode.container.*", "", "how fast empty containers go", "containers are not reaped yet"),
+    _unbuilt("enforceQuota", "false", "writes over a quota are refused", "quotas are not enforced"),
+    _unbuilt("skipACL", "no", "no ACL is checked", "ACLs are always checked", _OFF),
+    _unbuilt("enableEagerACLCheck", "false", "a follower checks ACLs before the leader does",
+             "ACLs are checked once, at execution"),
+    _unbuilt("allowSaslFailedClients", "false", "clients whose SASL failed stay", _NO_SASL),
+    _unbuilt("audit.enable", "false", "an audit log of changes", "changes are not written to an audit log"),
+    _unbuilt("audit.impl.class", "", "its implementation", "there is no audit log"),
+    _unbuilt("maxCnxns", "0", "connections in all", "only connections per address are limited "
+             "(maxClientCnxns)"),
+    _unbuilt("leaderServes", "yes", "whether the leader serves clients", "the leader serves clients too",
+             "yes|true"),
+    _unbuilt("admin.*", "", "the admin server over HTTP", _ADMIN),
+    _unbuilt("admin.enableServer", "true", "the admin server over HTTP", _ADMIN, "false|true"),
+    _unbuilt("metricsProvider.className", "", "where metrics go",
+             "metrics are always served for Prometheus, at corral.metricsPort",
+             r".*(prometheus|default).*"),
+    _unbuilt("metricsProvider.*", "", "settings of the metrics provider",
+             "set corral.metricsPort and corral.metricsAddress instead"),
+    _unbuilt("multiAddress.enabled", "false", "several addresses per member",
+             "only the first address of a server line is used"),
+    _unbuilt("multiAddress.*", "", "how dead addresses are found",
+             "only the first address of a server line is used"),
+    _unbuilt("watchManagerName", "", "a watch table for very many watches",
+             "there is one kind of watch table", r".*watchmanager"),
+    _unbuilt("fsync.warningthresholdms", "1000", "a sync slower than this is logged",
+             "slow syncs show in the metrics only"),
+    _unbuilt("requestThrottle*", "0", "requests in flight are limited", _THROTTLE),
+    _unbuilt("request_throttle_*", "0", "requests in flight are limited", _THROTTLE),
+    _unbuilt("request_throttler.*", "", "requests in flight are limited", _THROTTLE),
+    _unbuilt("request_stale_*", "", "requests of dead connections are dropped", _THROTTLE),
+    _unbuilt("throttled_op_wait_time", "0", "requests that waited too long are refused", _THROTTLE),
+    _unbuilt("connection_throttle_*", "", "new connections are limited", _THROTTLE),
+    _unbuilt("largeRequestMaxBytes", "104857600", "bytes of large requests in flight", _THROTTLE),
+    _unbuilt("largeRequestThreshold", "-1", "what counts as large", _THROTTLE),
+    _unbuilt("nio.sessionlessCnxnTimeout", "10000", "ms after which a handshake must be over",
+             "the time is always 10 s"),
+    _unbuilt("sessionlessCnxnTimeout", "10000", "ms after which a handshake must be over",
+             "the time is always 10 s"),
+    _unbuilt("digest.enabled", "true", "a digest of the tree", "digests are always compared"),
+    _unbuilt("cnxTimeout", "5000", "ms to connect to a member for the election",
+             "connections are tried anew by themselves"),
+    _unbuilt("syncEnabled", "true", "observers log to disk", "observers are not built yet"),
+    _unbuilt("observer.*", "", "how observers reconnect", "observers are not built yet"),
+    # Without effect: Corral works otherwise.
+    _ignored("autopurge.purgeInterval", "", "hours between purges; 0 is never",
+             "old snapshots and logs are always purged, autopurge.snapRetainCount says how many stay",
+             r"[1-9]\w*"),
+    _ignored("connectToLearnerMasterLimit", "", "ticks to connect to the leader", "initLimit counts"),
+    _ignored("portUnification", "false", "TLS and plain links between members", _CURVE),
+    _ignored("client.portUnification", "false", "TLS and plain clients on one port",
+             "every client is a plain one"),
+    _ignored("forceSync", "yes", "whether writes are synced before they are acknowledged",
+             "writes are always synced", "yes|true"),
+    _ignored("preAllocSize", "65536", "KiB that a log file grows by",
+             "segments are filled ahead of use, at a size of their own"),
+    _ignored("txnLogSizeLimitInKb", "-1", "KiB after which a new log file is begun",
+             "segments have a size of their own"),
+    _ignored("snapSizeLimitInKb", "4194304", "KiB of log after which a snapshot is taken",
+             "corral.snapshotBytes says it"),
+    _ignored("snapshot.compression.method", "", "gz or snappy", "snapshots are always compressed, by zstd",
+             "gz|snappy"),
+    _ignored("snapshot.trust.empty", "false", "start without a snapshot",
+             "a member starts from nothing only where `corral keys init` or `corral up` said so"),
+    _ignored("serializeLastProcessedZxid.enabled", "true", "the last zxid is in the snapshot",
+             "a snapshot is always at an exact zxid"),
+    _ignored("commitLogCount", "500", "transactions kept in memory for learners",
+             "learners are fed from the log files"),
+    _ignored("snapshotSizeFactor", "0.33", "how much log instead of a snapshot",
+             "learners are fed from the log files while these are there"),
+    _ignored("db.autocreate", "true", "start with an empty tree without a file `initialize`",
+             "a member starts from nothing only where `corral keys init` or `corral up` said so"),
+    _ignored("datadir.autocreate", "true", "missing directories are made",
+             "`corral keys init` and `corral up` make them"),
+    _ignored("closeSessionTxn.enabled", "true", "a closed session's ephemerals are in the log",
+             "the end of a session is executed alike everywhere"),
+    _ignored("flushDelay", "0", "ms to wait for more before a sync", _BATCH),
+    _ignored("maxWriteQueuePollTime", "", "ms to wait for more", _BATCH),
+    _ignored("maxBatchSize", "1000", "transactions in a sync", _BATCH),
+    _ignored("commitProcessor.*", "", "threads of the commit processor", _THREADS),
+    _ignored("commitProcessorNumWorkerThreads", "", "threads of the commit processor", _THREADS),
+    _ignored("quorum.cnxn.threads.size", "20", "threads for connections of members", _THREADS),
+    _ignored("quorumCnxnTimeoutMs", "-1", "ms to read from a member for the election",
+             "pings find a silent member"),
+    _ignored("jute.maxbuffer.extrasize", "", "what a stored record may be longer than a request",
+             "records have no limit of that kind"),
+    _ignored("clientTcpKeepAlive", "false", "TCP keep-alive to clients", "sessions find dead clients"),
+    _ignored("tcpKeepAlive", "false", "TCP keep-alive between members", "pings find a silent member"),
+    _ignored("maxResponseCacheSize", "400", "replies that are kept", _CACHE),
+    _ignored("maxGetChildrenResponseCacheSize", "400", "replies that are kept", _CACHE),
+    _ignored("watcherClean*", "", "how dead watches are found", "watches go with their connection"),
+    _ignored("maxInProcessingDeadWatchers", "", "how dead watches are found",
+             "watches go with their connection"),
+    _ignored("pathStats.*", "", "a sample of the busiest paths", "paths are not sampled"),
+    _ignored("fastleader.*", "", "ms between election messages", "the election has times of its own"),
+    _ignored("electionPortBindRetry", "3", "how often a busy port is tried",
+             "a port in use ends the start, naming it"),
+    _ignored("leader.*", "", "limits of synchronisations and sockets", "links have credit of their own"),
+    _ignored("learner.*", "", "how a learner sends", "links have credit of their own"),
+    _ignored("skipLearnerRequestToNextProcessor", "false", "a leader's own learner queue",
+             "requests have one way"),
+    _ignored("forceSnapshotSync", "false", "learners always get a snapshot",
+             "what a learner gets follows from its log"),
+    _ignored("serverCnxnFactory", "", "NIO or Netty", "there is one client port", r".*nioservercnxnfactory"),
+    _ignored("nio.*", "", "threads of the client port", _THREADS),
+    _ignored("netty.*", "", "settings of Netty", "there is no Netty"),
+    _ignored("messageTracker.*", "", "the last messages of a link are kept", "they are not"),
+    _ignored("learnerAsyncSending", "false", "a learner sends in a thread", "no send ever blocks"),
+    _ignored("jvm.pause.monitor", "false", "watches for pauses of the JVM", _JVM),
+    _ignored("jvm.pause.*", "", "its thresholds", _JVM),
+    _ignored("traceFile", "", "a trace of every request", "there is no such file"),
+    _ignored("kerberos.*", "", "names of Kerberos principals", _NO_SASL),
+)  # fmt: skip
+
+# Words that Corral answers; the others of ZooKeeper's are known and not built yet.
+FOUR_LETTER_WORDS = frozenset(
+    ["ruok", "srvr", "stat", "mntr", "conf", "cons", "isro", "dump", "wchs", "envi"]
+)
+FOUR_LETTER_WORDS_UNBUILT = frozenset(
+    ["crst", "dirs", "gtmk", "hash", "srst", "stmk", "telnet close", "wchc", "wchp"]
+)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    escaped = re.escape(name).replace(r"\*", ".+")
+    return re.compile(re.sub(r"\bN$", r"\\d+", escaped))
+
+
+_EXACT = {key.name: key for key in KEYS if not re.search(r"\*|\.N$", key.name)}
+_FAMILIES = [(_pattern(key.name), key) for key in KEYS if key.name not in _EXACT]
+
+
+def find_key(name: str) -> Key | None:
+    """The table's row for a key of a file, the exact name before a family; None: unknown."""
+    if exact := _EXACT.get(name):
+        return exact
+    return next((key for pattern, key in _FAMILIES if pattern.fullmatch(name)), None)
+
+
+def nearest_name(name: str) -> str:
+    """The known key that was probably meant; empty if none is like it."""
+    bare = name.removeprefix("zookeeper.")
+    if find_key(bare) is not None:
+        return bare
+    folded = {known.lower(): known for known in _EXACT} | {
+        key.name.lower(): key.name for _, key in _FAMILIES
+    }
+    found = difflib.get_close_matches(bare.lower(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""

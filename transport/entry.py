@@ -1,0 +1,91 @@
+"""A record: what the log orders, what a learner is sent, what a processor executes. Immutable.
+
+The same bytes travel on the wire, lie in every member's log (behind an envelope of that member's own,
+see node/storage) and are executed:
+
+    RECORD   first_zxid u64 · count u32 (zxids taken) · kind u8 · version u8 · flags u16 · time_ms i64 (leader's wall
+             clock, the only clock the tree sees) · length u32 (body bytes), then the body
+
+kind BATCHES: the body is batches one after the other (transport/batch.py), count is the sum of their requests.
+Every other kind is a control entry: count 1, body a msgpack `ControlEntry`. The record that opens an epoch has
+counter 0 in it and is EPOCH; records are contiguous: first_zxid is the last one + 1, or opens a later epoch.
+"""
+
+import struct
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from transport.zxid import Zxid, counter_of, epoch_of
+
+RECORD = struct.Struct("<QIBBHqI")
+RECORD_VERSION = 1
+DIGEST_POINT = 1  # flags: every replica reports its digest after this record
+
+RECORD_BYTES_MAX = 1 << 20  # what the leader joins into one record; a single larger batch stands alone
+
+
+class Kind(IntEnum):
+    BATCHES = 0
+    EPOCH = 1
+    SETTINGS = 2
+    FEATURE_LEVEL = 3
+    MEMBERSHIP = 4
+    RECONFIG = 5  # reserved: dynamic reconfiguration
+
+
+class ControlEntry(msgspec.Struct, frozen=True):
+    """The whole of what broadcast itself must know, repeated in full in each control entry: the last one counts."""
+
+    leader: int
+    feature_level: int
+    settings: dict[str, str]
+    incarnations: dict[int, str]  # member -> random hex made when its directory was initialised
+    voters: list[int]
+
+
+class RecordHeader(NamedTuple):
+    first_zxid: Zxid
+    count: int
+    kind: int
+    version: int
+    flags: int
+    time_ms: int
+    length: int
+
+    @property
+    def last_zxid(self) -> Zxid:
+        return Zxid(self.first_zxid + self.count - 1)
+
+    @property
+    def size(self) -> int:
+        return RECORD.size + self.length
+
+
+def read_record_header(buffer: bytes | memoryview, offset: int = 0) -> RecordHeader:
+    return RecordHeader(*RECORD.unpack_from(buffer, offset))  # type: ignore[arg-type]
+
+
+def pack_record(
+    *, first_zxid: int, count: int, time_ms: int, body: bytes,
+    kind: int = Kind.BATCHES, flags: int = 0,
+) -> bytes:
+    return RECORD.pack(first_zxid, count, kind, RECORD_VERSION, flags, time_ms, len(body)) + body
+
+
+def pack_control(*, zxid: int, kind: Kind, time_ms: int, entry: ControlEntry) -> bytes:
+    return pack_record(
+        first_zxid=zxid, count=1, time_ms=time_ms, body=msgspec.msgpack.encode(entry), kind=kind)
+
+
+def read_control(body: bytes | memoryview) -> ControlEntry:
+    """Raises msgspec.ValidationError on a body of another shape."""
+    return msgspec.msgpack.decode(body, type=ControlEntry)
+
+
+def follows(first_zxid: int, last_zxid: int) -> bool:
+    """Whether a record starting at *first_zxid* may come right after *last_zxid* (0: an empty log)."""
+    if first_zxid == last_zxid + 1 and last_zxid != 0:
+        return True
+    return counter_of(first_zxid) == 0 and epoch_of(first_zxid) > epoch_of(last_zxid)

@@ -1,0 +1,347 @@
+"""Every message between our processes: one tagged union per kind of link, one encoder, one decoder.
+
+Bulk (records, batches, snapshot chunks) travels as a bytes field: at the rate of records, not of requests.
+Times named *_ns are CLOCK_MONOTONIC nanoseconds of the machine that wrote them, echoed or used on that machine only.
+"""
+
+from typing import Any
+
+import msgspec
+
+EpochTable = list[tuple[int, int]]  # (epoch, last zxid of it), ascending
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """array_like keeps a control message within some dozens of bytes."""
+
+
+# --- learner -> leader (DEALER to the leader's broadcast ROUTER) -------------------------------------------------
+
+
+class Hello(Message, frozen=True):
+    """First on a learner's stream: FOLLOWERINFO.
+
+    *initial*: the directory was explicitly initialised and its log is empty. *round*: of the election that chose the leader.
+    """
+
+    member: int
+    ensemble: str
+    incarnation: str
+    initial: bool
+    generation: int
+    round: int
+    accepted_epoch: int
+    current_epoch: int
+    last_zxid: int
+    committed: int
+    epochs: EpochTable
+    feature_level: int
+    settings: dict[str, str]
+
+
+class AckEpoch(Message, frozen=True):
+    """*counts* is False where this epoch had been accepted before (then the promise is not a new one)."""
+
+    epoch: int
+    current_epoch: int
+    last_zxid: int
+    epochs: EpochTable
+    counts: bool
+
+
+class AckNewLeader(Message, frozen=True):
+    """History up to zxid is durable, and currentEpoch is saved, in that order (rule 1)."""
+
+    epoch: int
+    zxid: int
+
+
+class Ack(Message, frozen=True):
+    """Durable up to zxid, cumulative."""
+
+    zxid: int
+
+
+class Digest(msgspec.Struct, frozen=True, array_like=True):
+    """A replica's digest right after *zxid*; process is processor-0, snapshotter, ..."""
+
+    zxid: int
+    process: str
+    digest: int
+
+
+class Pong(Message, frozen=True):
+    """Answer to Ping: *sent_ns* echoed. Digests are those computed since the last Pong."""
+
+    sent_ns: int
+    durable: int
+    digests: list[Digest]
+
+
+class Relay(Message, frozen=True):
+    """Learner's broadcast to leader's and back: something for a process of the other member, opaque to ZAB."""
+
+    payload: bytes
+
+
+# --- leader -> learner ------------------------------------------------------------------------------------------
+
+
+class NewEpoch(Message, frozen=True):
+    """LEADERINFO."""
+
+    epoch: int
+    generation: int
+
+
+class Truncate(Message, frozen=True):
+    """Cut the log after zxid, a record's boundary; durable before anything that follows."""
+
+    zxid: int
+
+
+class SnapshotBegin(Message, frozen=True):
+    zxid: int
+    size: int
+    epochs: EpochTable
+
+
+class SnapshotChunk(Message, frozen=True):
+    offset: int
+    data: bytes
+
+
+class SnapshotEnd(Message, frozen=True):
+    """The file is complete; the learner syncs, verifies and renames it, and drops its log."""
+
+    zxid: int
+
+
+class Records(Message, frozen=True):
+    """Whole records, one after the other, contiguous with what was sent before. *committed*: as known when sent."""
+
+    data: bytes
+    committed: int
+
+
+class NewLeader(Message, frozen=True):
+    """All of the history up to zxid has been sent."""
+
+    epoch: int
+    zxid: int
+
+
+class UpToDate(Message, frozen=True):
+    """A quorum has the epoch: serve. *incarnations* as in the log: a learner missing there has no vote yet."""
+
+    epoch: int
+    committed: int
+
+
+class Commit(Message, frozen=True):
+    zxid: int
+
+
+class Ping(Message, frozen=True):
+    sent_ns: int
+    committed: int
+    digest_wanted: bool
+
+
+class Differs(Message, frozen=True):
+    """The named process of this member has another digest than the majority: stop serving, resync."""
+
+    process: str
+    zxid: int
+
+
+class Refused(Message, frozen=True):
+    """The stream ends; *reason* says what an operator must know, *leader* who leads as far as known (0: nobody)."""
+
+    reason: str
+    leader: int
+
+
+# --- processor <-> the leader's broadcast (ipc to the own one, else tcp) ---------------------------------------
+
+
+class SubmitHello(Message, frozen=True):
+    member: int
+    ensemble: str
+    processor: int
+    generation: int
+    epoch: int
+
+
+class Accepting(Message, frozen=True):
+    """The leader of *epoch* has accepted this processor's batches up to *sequence* (0: none)."""
+
+    epoch: int
+    sequence: int
+
+
+class Submit(Message, frozen=True):
+    """One batch (transport/batch.py)."""
+
+    batch: bytes
+
+
+class Touches(Message, frozen=True):
+    """Sessions heard of: (session id i64, idle ms u32) packed "<qI". *complete*: all that this processor holds.
+
+    Goes on to the leader's processor 0 as it is.
+    """
+
+    member: int
+    processor: int
+    generation: int
+    complete: bool
+    entries: bytes
+
+
+# --- inside a member, over the ipc ROUTER of broadcast ----------------------------------------------------------
+
+
+class LocalHello(Message, frozen=True):
+    """*role*: processor, snapshotter, election. *generation*: 0 asks for a new one. *executed*: replica's position."""
+
+    role: str
+    index: int
+    pid: int
+    generation: int
+    executed: int
+
+
+class Welcome(Message, frozen=True):
+    """*control*: the encoded ControlEntry in force, or empty. *boot*: of broadcast itself."""
+
+    generation: int
+    boot: int
+    ensemble: str
+    watermark: int
+
+
+class Watermark(Message, frozen=True):
+    """Committed and durable here up to *zxid*, whose record ends at *offset* in the segment that starts with *segment*."""
+
+    zxid: int
+    segment: int
+    offset: int
+
+
+class Lease(Message, frozen=True):
+    """Serve until *until_ns* (0: stop sending at once). *leader_address* is where to submit; role: leader, follower, looking."""
+
+    until_ns: int
+    epoch: int
+    leader: int
+    leader_address: str
+    leader_key: str
+    role: str
+
+
+class MemberState(Message, frozen=True):
+    """About twice a second and at every change, for status, srvr and mntr: values by name, as in observability/metrics.py."""
+
+    values: dict[str, Any]
+
+
+class DigestReport(Message, frozen=True):
+    digest: Digest
+
+
+class Counters(Message, frozen=True):
+    """A process's own figures by name: connections, sessions, packets received, …"""
+
+    values: dict[str, Any]
+
+
+class Ask(Message, frozen=True):
+    """A processor asks its siblings (four-letter words over all processors); broadcast passes it on."""
+
+    id: int
+    word: str
+
+
+class Answer(Message, frozen=True):
+    id: int
+    index: int
+    values: dict[str, Any]
+
+
+class SnapshotDone(Message, frozen=True):
+    """From the snapshotter: a verified snapshot at zxid is in place; the log before it may be purged by retention."""
+
+    zxid: int
+    oldest_needed: int
+
+
+class Look(Message, frozen=True):
+    """broadcast -> election, after it has stopped appending and acking (rule 10). *votes*: may vote and be elected."""
+
+    round: int
+    current_epoch: int
+    last_zxid: int
+    votes: bool
+
+
+class Settled(Message, frozen=True):
+    """broadcast -> election: this member leads or follows; election answers other lookers with it."""
+
+    round: int
+    leader: int
+    epoch: int
+
+
+class Elected(Message, frozen=True):
+    """election -> broadcast; counts only for *round*."""
+
+    round: int
+    leader: int
+
+
+# --- election <-> election -------------------------------------------------------------------------------------
+
+
+class Vote(Message, frozen=True):
+    """One notification. *state*: looking, leading, following. *logical_clock*: the sender's election round among members."""
+
+    sender: int
+    ensemble: str
+    state: str
+    logical_clock: int
+    leader: int
+    leader_epoch: int
+    leader_zxid: int
+
+
+# --- to telemetry (PUSH, lossy) ---------------------------------------------------------------------------------
+
+
+class Sample(Message, frozen=True):
+    """Metric values of one process, about once a second. *dropped*: samples lost on this link so far."""
+
+    process: str
+    pid: int
+    values: dict[str, Any]
+    dropped: int
+
+
+PeerMessage = (
+    Hello | AckEpoch | AckNewLeader | Ack | Pong | Relay | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
+    | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Ping | Differs | Refused
+    | SubmitHello | Accepting | Submit | Touches
+)
+LocalMessage = (
+    LocalHello | Welcome | Watermark | Lease | MemberState | DigestReport | Counters | Ask | Answer | SnapshotDone
+    | Look | Settled | Elected | Differs | Touches | SubmitHello | Accepting | Submit | Refused
+)
+ElectionMessage = Vote
+TelemetryMessage = Sample
+
+_encoder = msgspec.msgpack.Encoder()
+encode = _encoder.encode
+decode_peer = msgspec.msgpack.Decoder(PeerMessage).decode
+decode_local = msgspec.msgpack.Decoder(LocalMessage).decode
+decode_vote = msgspec.msgpack.Decoder(Vote).decode
+decode_telemetry = msgspec.msgpack.Decoder(Sample).decode

@@ -1,0 +1,48 @@
+"""Operation numbers of the client protocol, and the few that only travel inside an ensemble."""
+
+from enum import IntEnum
+
+
+class OpCode(IntEnum):
+    NOTIFICATION = 0
+    CREATE = 1
+    DELETE = 2
+    EXISTS = 3
+    GET_DATA = 4
+    SET_DATA = 5
+    GET_ACL = 6
+    SET_ACL = 7
+    GET_CHILDREN = 8
+    SYNC = 9
+    PING = 11
+    GET_CHILDREN2 = 12
+    CHECK = 13
+    MULTI = 14
+    CREATE2 = 15
+    RECONFIG = 16
+    CHECK_WATCHES = 17
+    REMOVE_WATCHES = 18
+    CREATE_CONTAINER = 19
+    DELETE_CONTAINER = 20
+    CREATE_TTL = 21
+    MULTI_READ = 22
+    AUTH = 100
+    SET_WATCHES = 101
+    SASL = 102
+    GET_EPHEMERALS = 103
+    GET_ALL_CHILDREN_NUMBER = 104
+    SET_WATCHES2 = 105
+    ADD_WATCH = 106
+    WHO_AM_I = 107
+    CREATE_SESSION = -10  # inside the ensemble: a new session's attach
+    CLOSE_SESSION = -11
+    ERROR = -1
+    REATTACH = -20  # inside the ensemble: an existing session comes to a new connection
+    EXPIRE = -21  # inside the ensemble: the leader's processor 0 ends a session
+
+
+# Special xids of the client protocol.
+XID_NOTIFICATION = -1
+XID_PING = -2
+XID_AUTH = -4
+XID_SET_WATCHES = -8
