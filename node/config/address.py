@@ -1,4 +1,4 @@
-"""Addresses in a configuration: host:port with IPv4, IPv6 in brackets or a name, and server.N lines."""
+"""Addresses in a configuration: host:port with IPv4, [IPv6] or a name, and server.N lines."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to connect or listen.  host: an address without brackets, or a name; never resolved here."""
+    """Where to connect or listen.  host: an address without brackets, or a name, unresolved."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ def format_address(host: str, port: int) -> str:
 
 
 def parse_address(text: str, *, default_host: str = "") -> Address:
-    """`host:port`, `[v6]:port` or, with a default host, only `port`.  Raises ValueError: not one."""
+    """`host:port`, `[v6]:port` or, with a default host, only `port`.  Raises ValueError."""
     match = _HOST_PORT.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not host:port (an IPv6 address stands in brackets)")
@@ -74,7 +74,7 @@ def parse_server(text: str) -> ServerLine:
         quorum_port=_port(match["quorum"]),
         election_port=_port(match["election"]),
         role=_role(match["role"]),
-        client=parse_address(client, default_host="0.0.0.0") if client.strip() else None,  # noqa: S104
+        client=parse_address(client, default_host="0.0.0.0") if client.strip() else None,
         more=tuple(more),
     )
 

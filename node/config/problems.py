@@ -21,7 +21,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used.  problems: all of them, in the order of the files' lines."""
+    """The configuration cannot be used.  problems: all of them, in the order of the lines."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

@@ -1,13 +1,14 @@
 """The text of zoo.cfg, in the format of java.util.Properties, which is how ZooKeeper reads it.
 
-Comments start with # or !; the separator is the first unescaped =, : or blank; a line that ends in an
-odd number of backslashes continues.  So `server.1:host:2888:3888` is a legal line, and is in
+Comments start with # or !; the separator is the first unescaped =, : or blank; a line that ends in
+an odd number of backslashes continues.  So `server.1:host:2888:3888` is a legal line, and is in
 ZooKeeper's own documentation of observers.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ENTRY = re.compile(r"((?:\\.|[^\\=:\s])*)[ \t\f]*(?:[=:][ \t\f]*)?(.*)", re.DOTALL)
@@ -17,21 +18,22 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key and its value, both stripped as ZooKeeper strips them.  line: where it starts, from 1."""
+    """One key and its value, both stripped as ZooKeeper does.  line: where it starts, from 1."""
 
+    file: Path
     line: int
     key: str
     value: str
 
 
-def parse_properties(text: str) -> list[Entry]:
+def parse_properties(text: str, file: Path) -> list[Entry]:
     """All entries in the file's order; a key given twice is there twice."""
     entries = []
     for line, logical in _logical_lines(text):
         match = _ENTRY.fullmatch(logical)
         assert match is not None  # the pattern's last part takes whatever is left
         key, value = match.groups()
-        entries.append(Entry(line, _unescape(key).strip(), _unescape(value).strip()))
+        entries.append(Entry(file, line, _unescape(key).strip(), _unescape(value).strip()))
     return entries
 
 

@@ -1,0 +1,68 @@
+"""What a member's processes are told: MemberConfig, frozen, and one Member per server line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.config.address import Address, Role
+
+MEMBER_ID_MAX = 254  # the top byte of a session id; 0 and 255 would make ids that clients misread
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One server line.  client: None if the line does not say it and it is not this member's."""
+
+    id: int
+    host: str
+    quorum_port: int
+    election_port: int
+    role: Role
+    client: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberConfig:
+    """One member's settings, checked, with every default filled in.
+
+    Paths are absolute.  client_addresses: hosts to listen on, all with client_port; a wildcard of
+    either family stands for both.  Hosts may be names: whoever binds or connects resolves them.
+    """
+
+    file: Path
+    id: int
+    members: Mapping[int, Member]
+    tick_ms: int
+    init_limit: int
+    sync_limit: int
+    data_dir: Path
+    log_dir: Path
+    keys_dir: Path
+    run_dir: Path
+    client_addresses: tuple[str, ...]
+    client_port: int
+    listen_backlog: int
+    max_client_cnxns: int
+    min_session_timeout_ms: int
+    max_session_timeout_ms: int
+    four_letter_words: frozenset[str]
+    jute_max_buffer: int
+    global_outstanding_limit: int
+    snap_count: int
+    snap_retain_count: int
+    snapshot_bytes: int
+    super_digest: str
+    quorum_listen_on_all_ips: bool
+    processors: int
+    metrics_address: str
+    metrics_port: int
+    test_hooks: bool
+
+    @property
+    def me(self) -> Member:
+        return self.members[self.id]
+
+    @property
+    def voters(self) -> tuple[int, ...]:
+        """Ids of the participants, ascending."""
+        return tuple(sorted(i for i, m in self.members.items() if m.role is Role.PARTICIPANT))
