@@ -1,0 +1,248 @@
+"""Ensembles of three members to measure: Corral, and genuine ZooKeeper.
+
+Both are driven from outside, by their own commands.  Every process of an ensemble inherits one
+environment variable with a value of its own, so that all of them are found, and none is left.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import procfs
+from bench.load import BenchError
+
+
+class EnsembleError(BenchError):
+    """An ensemble does not start, or does not come back: nothing more can be measured."""
+
+
+MEMBERS = 3
+MARKER = "ENSEMBLE_OF_BENCH"
+COMMAND_TIMEOUT_S = 90.0
+SERVING_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """pids: its processes that live, empty while it is down.  role: as its own status tells it."""
+
+    id: int
+    address: str
+    role: str
+    pids: frozenset[int]
+
+
+class Ensemble(ABC):
+    name: str
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.marker = f"{MARKER}={self.name}-{folder.name}-{os.getpid()}"
+        self.environment = os.environ | dict([self.marker.split("=", 1)])
+
+    @abstractmethod
+    def start(self) -> None:
+        """Returns once a quorum serves."""
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    @abstractmethod
+    def members(self) -> list[Member]: ...
+
+    @abstractmethod
+    def kill(self, member: Member) -> None:
+        """SIGKILL to all its processes at once."""
+
+    @abstractmethod
+    def restart(self, member: Member) -> None: ...
+
+    @abstractmethod
+    def version(self) -> str: ...
+
+    def pids(self) -> set[int]:
+        """Every process of the ensemble, supervisors too."""
+        return procfs.with_environment(self.marker)
+
+    def leader(self) -> Member:
+        return next(m for m in self.wait_serving() if m.role == "leader")
+
+    def wait_serving(self) -> list[Member]:
+        """The members, once all serve and one leads."""
+        deadline = time.monotonic() + SERVING_TIMEOUT_S
+        while True:
+            members = self.members()
+            roles = [member.role for member in members]
+            if sorted(roles) == ["follower"] * (MEMBERS - 1) + ["leader"]:
+                return members
+            if time.monotonic() > deadline:
+                raise EnsembleError(f"{self.name}: roles are {roles} for {SERVING_TIMEOUT_S:.0f} s")
+            time.sleep(0.1)
+
+    def hosts(self) -> str:
+        """The connect string with the leader last: the first connections go to followers.
+
+        So a single connection pays the way to the leader, as most clients of three members do.
+        """
+        members = sorted(self.wait_serving(), key=lambda m: m.role == "leader")
+        return ",".join(member.address for member in members)
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Standard output of a command.  It may leave daemons, so output goes through files."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        output, errors = self.folder / "command.out", self.folder / "command.err"
+        with output.open("w") as stdout, errors.open("w") as stderr:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=self.environment,
+                timeout=COMMAND_TIMEOUT_S,
+                check=False,
+            )
+        if check and done.returncode:
+            told = errors.read_text().strip() or output.read_text().strip()
+            raise EnsembleError(f"{' '.join(command)}: exit code {done.returncode}: {told[-600:]}")
+        return output.read_text()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """However it ends, no process and no data of the ensemble is left."""
+        try:
+            self.start()
+            yield
+        finally:
+            for signum in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C would leave orphans
+                signal.signal(signum, signal.SIG_IGN)
+            try:
+                procfs.send_signal(self.pids(), signal.SIGCONT)
+                self.stop()
+            except (BenchError, subprocess.TimeoutExpired) as error:
+                print(f"bench: {error}", file=sys.stderr)
+            finally:
+                procfs.end(self.marker)
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class ZooKeeper(Ensemble):
+    """Debian's, by peers/zookeeper3."""
+
+    name = "zookeeper"
+    script = str(Path(__file__).parent / "peers" / "zookeeper3")
+
+    def zookeeper3(self, command: str, *arguments: str, check: bool = True) -> str:
+        words = (sys.executable, self.script, command, "--dir", str(self.folder / "data"))
+        return self.run(*words, *arguments, check=check)
+
+    def start(self) -> None:
+        self.zookeeper3("start", "--port", str(free_ports(range(24)) - 1))
+
+    def stop(self) -> None:
+        self.zookeeper3("stop", "--wipe", check=False)
+
+    def status(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.zookeeper3("status").splitlines()]
+
+    def members(self) -> list[Member]:
+        return [
+            Member(
+                id=member["id"],
+                address=f"127.0.0.1:{member['client_port']}",
+                role=member["mode"] or "down",
+                pids=frozenset([member["pid"]] if member["pid"] else []),
+            )
+            for member in self.status()
+        ]
+
+    def kill(self, member: Member) -> None:
+        self.zookeeper3("kill", "--id", str(member.id))
+
+    def restart(self, member: Member) -> None:
+        self.zookeeper3("restart", "--id", str(member.id))
+
+    def version(self) -> str:
+        java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
+        return f"ZooKeeper {self.status()[0]['version']}, {java.stderr.partition(chr(10))[0]}"
+
+
+class Corral(Ensemble):
+    """By its own command, beside this Python."""
+
+    name = "corral"
+    command = str(Path(sys.executable).parent / "corral")
+
+    def corral(self, command: str, *arguments: str, check: bool = True) -> str:
+        return self.run(self.command, command, *arguments, check=check)
+
+    @property
+    def data(self) -> tuple[str, str]:
+        return ("--data", str(self.folder / "data"))
+
+    def start(self) -> None:
+        if not Path(self.command).exists():
+            raise EnsembleError(f"no {self.command}: run `make` first")
+        port = free_ports(range(MEMBERS))
+        size = ("--members", str(MEMBERS), "--client-port", str(port))
+        self.corral("up", "--detach", "--json", *size, *self.data)
+
+    def stop(self) -> None:
+        self.corral("down", "--wipe", *self.data, check=False)
+
+    def members(self) -> list[Member]:
+        """status says by its exit code that no quorum serves: no error here."""
+        told = json.loads(self.corral("status", "--json", *self.data, check=False) or "{}")
+        return [
+            Member(
+                id=member["id"],
+                address=member["address"],
+                role=member["role"],
+                pids=self.pids_of(member["id"]),
+            )
+            for member in told.get("members", [])
+        ]
+
+    def pids_of(self, member: int) -> frozenset[int]:
+        """What runs with a path of that member's folder in its command line, and all below it."""
+        folder = f"/m{member}/"
+        roots = (pid for pid in self.pids() if folder in procfs.command_line(pid))
+        return frozenset(procfs.descendants(roots))
+
+    def kill(self, member: Member) -> None:
+        self.corral("kill", str(member.id), *self.data)
+
+    def restart(self, member: Member) -> None:
+        self.corral("start", str(member.id), *self.data)
+
+    def version(self) -> str:
+        python = sys.version.partition(" ")[0]
+        return f"{self.corral('--version').strip()}, Python {python}"
+
+
+ENSEMBLES: dict[str, Callable[[Path], Ensemble]] = {"corral": Corral, "zookeeper": ZooKeeper}
+
+
+def free_ports(offsets: range) -> int:
+    """A port P with P + offset free on loopback for each offset, below the ephemeral range."""
+    for _ in range(100):
+        base = random.randrange(20000, 32000, 32)
+        try:
+            for offset in offsets:
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", base + offset))
+        except OSError:
+            continue
+        return base
+    raise EnsembleError("no free ports between 20000 and 32000")
