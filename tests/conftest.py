@@ -1,0 +1,33 @@
+"""What every test can rely on: long tests run with --all, and examples are the same ones in CI."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="also what takes minutes: tests marked `long`, and every seed and sequence",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes minutes; runs with --all (make test-all)")
+    if config.getoption("--all"):
+        # For what is decided while modules are imported: how many seeds, how many examples.
+        os.environ["CORRAL_TEST_ALL"] = "1"
+    settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: make test-all"))
