@@ -334,11 +334,25 @@ KEYS: tuple[Key, ...] = (
 
 # Words that Corral answers; the others of ZooKeeper's are known and not built yet.
 FOUR_LETTER_WORDS = frozenset(
-    ["ruok", "srvr", "stat", "mntr", "conf", "cons", "isro", "dump", "wchs", "envi"]
+    [
+        "ruok",
+        "srvr",
+        "stat",
+        "mntr",
+        "conf",
+        "cons",
+        "isro",
+        "dump",
+        "wchs",
+        "wchc",
+        "wchp",
+        "envi",
+        "dirs",
+        "crst",
+        "srst",
+    ]
 )
-FOUR_LETTER_WORDS_UNBUILT = frozenset(
-    ["crst", "dirs", "gtmk", "hash", "srst", "stmk", "telnet close", "wchc", "wchp"]
-)
+FOUR_LETTER_WORDS_UNBUILT = frozenset(["gtmk", "hash", "stmk"])
 
 
 def _pattern(name: str) -> re.Pattern[str]:
