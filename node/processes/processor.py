@@ -1,0 +1,469 @@
+"""The processor's shell: sockets of clients, the member's broadcast and the leader; the log files; the lease.
+
+One loop (uvloop). Within a turn all that clients sent is taken in, then `_flush` runs once: it closes the batch, sends it,
+and writes each connection's output in one piece. A watermark executes records and flushes in the same way.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import uvloop
+
+from node.config.member import MemberConfig
+from node.keys import load_keys
+from node.processes.loading import load_replica_state
+from node.processes.processor_link import LeaderLink
+from node.processes.processor_words import Words
+from node.requests.connection import Connection, Phase
+from node.requests.processor import Processor, RequestConfig
+from node.sessions.expiry import Expiry
+from node.storage.files import RealFiles
+from node.storage.reader import LogReader
+from observability.logging import configure_logging, get_logger
+from transport.client_port import ClientSocket, PortInUseError, bind_client_port
+from transport.messages import (
+    Accepting,
+    Answer,
+    Ask,
+    Counters,
+    Differs,
+    Digest,
+    DigestReport,
+    Lease,
+    LocalHello,
+    MemberState,
+    Message,
+    Refused,
+    Sample,
+    Touches,
+    Watermark,
+    Welcome,
+    decode_local,
+    encode,
+)
+from transport.sockets import Sockets, Stream
+from transport.wiring import ipc_endpoint
+
+HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
+EXECUTE_BYTES = 4 << 20  # of records in one turn of the loop, while catching up
+EXIT_CONFIG = 78  # EX_CONFIG: starting again will not help
+EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
+TOUCH_ENTRY = "<qI"
+NO_LEASE = Lease(0, 0, 0, "", "", "looking")
+
+
+def now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class ProcessorShell:
+    def __init__(self, config: MemberConfig, index: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.config, self.index, self.loop = config, index, loop
+        self.log = get_logger(process=f"processor-{index}", member=config.id)
+        self.keys = load_keys(config)
+        files = RealFiles()
+        state = load_replica_state(files, config)
+        self.core = Processor(
+            RequestConfig(
+                member=config.id, processor=index, secret=self.keys.ensemble_secret,
+                session_timeout_min_ms=config.min_session_timeout_ms,
+                session_timeout_max_ms=config.max_session_timeout_ms,
+                frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest),
+            state, self._alarm)
+        self.core.replica.test_hooks = config.test_hooks
+        self.reader = LogReader(files, config.log_dir / "corral", state.zxid)
+        self.sockets = Sockets()
+        self.local = self.sockets.stream(ipc_endpoint(str(config.run_dir), "local"))
+        self.telemetry = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.link = LeaderLink(
+            member=config.id, processor=index, ensemble=self.keys.ensemble, keys=self.keys,
+            sockets=self.sockets, submissions=self.core.submissions, send_local=self._send_local,
+            watch=lambda stream: self._watch(stream, self._on_leader_readable), unwatch=self._unwatch)
+        self.words = Words(self)
+        self.lease = NO_LEASE
+        self.lease_lost_ms = now_ms()
+        self.watermark: Watermark | None = None
+        self.member_state: dict[str, object] = {}
+        self.is_caught_up = False
+        self.is_full = False
+        self.per_address: dict[str, int] = {}
+        self.expiry: Expiry | None = None
+        self.heard: dict[int, int] = {}
+        self.started_ms = now_ms()
+        self.servers: list[asyncio.Server] = []
+        self.client_port = config.client_port
+        self.exit_code: int | None = None
+        self._flush_due = False
+        self._executing = False
+
+    # --- life -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        stop: asyncio.Future[int] = self.loop.create_future()
+        self._stop = stop
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self._end, 0)
+        self._hello()
+        self._watch(self.local, self._on_local_readable)
+        if self.config.processors == 1:
+            await self._listen()
+        self._tick()
+        self._on_local_readable()
+        code = await stop
+        for server in self.servers:
+            server.close()
+        for conn in list(self.core.connections.values()):
+            self._client(conn).finish()
+        self.sockets.close()
+        return code
+
+    def _end(self, code: int) -> None:
+        if not self._stop.done():
+            self._stop.set_result(code)
+
+    def _hello(self) -> None:
+        self._send_local(LocalHello(
+            role="processor", index=self.index, pid=os.getpid(),
+            generation=self.core.submissions.generation, executed=self.core.replica.zxid))
+
+    async def _listen(self) -> None:
+        if self.servers:
+            return
+        try:
+            bound = bind_client_port(
+                self.config.client_addresses, self.client_port, shared=self.config.processors > 1,
+                backlog=self.config.listen_backlog if self.config.listen_backlog > 0 else 4096)
+        except PortInUseError as error:
+            self.log.error("port_in_use", reason=str(error))
+            self._end(EXIT_CONFIG)
+            return
+        self.client_port = bound[0].getsockname()[1]
+        for each in bound:
+            self.servers.append(await self.loop.create_server(lambda: ClientSocket(self), sock=each))
+        self.log.info("clients_welcome", port=self.client_port)
+
+    # --- clients: transport.client_port.Owner ----------------------------------------------------------------
+
+    def on_open(self, client: ClientSocket) -> None:
+        address = client.received_address
+        held = self.per_address.get(address, 0)
+        self.per_address[address] = held + 1
+        conn = self.core.opened(address, now_ms(), client)
+        client.connection = conn
+        limit = self.config.max_client_cnxns
+        if limit and held >= limit:
+            self.core.statistics.refused_per_address += 1
+            self.words.log_limited("too_many_connections", address=address, limit=limit,
+                                   cure="raise maxClientCnxns, or find the client that does not close")
+            self.core.close(conn)
+            client.abort()
+
+    def on_bytes(self, client: ClientSocket, data: bytes) -> None:
+        conn = client.connection
+        assert isinstance(conn, Connection)
+        self.core.feed(conn, data, now_ms())
+        if conn.phase is not Phase.READY:
+            self._after_early_bytes(client, conn)
+        if not self._flush_due:
+            self._flush_due = True
+            self.loop.call_soon(self._flush)
+
+    def _after_early_bytes(self, client: ClientSocket, conn: Connection) -> None:
+        if conn.phase is Phase.ATTACHING:
+            client.pause()
+        while self.core.words:
+            self.words.answer(self.core.words.pop())
+
+    def on_blocked(self, client: ClientSocket, *, blocked: bool) -> None:
+        conn = client.connection
+        assert isinstance(conn, Connection)
+        conn.paused = blocked
+        if blocked:
+            client.pause()
+        elif self._may_read(conn):
+            client.resume()
+
+    def on_close(self, client: ClientSocket) -> None:
+        conn = client.connection
+        assert isinstance(conn, Connection)
+        held = self.per_address.get(client.received_address, 1) - 1
+        if held:
+            self.per_address[client.received_address] = held
+        else:
+            self.per_address.pop(client.received_address, None)
+        if conn.session_id in self.core.by_session:
+            self.heard[conn.session_id] = conn.heard_ms
+        self.core.lost(conn)
+
+    @staticmethod
+    def _client(conn: Connection) -> ClientSocket:
+        assert isinstance(conn.shell, ClientSocket)
+        return conn.shell
+
+    def _may_read(self, conn: Connection) -> bool:
+        return not (conn.paused or self.is_full or conn.phase is Phase.ATTACHING)
+
+    def _set_full(self, full: bool) -> None:
+        """Out of credit or lease: nothing more is read, so nothing piles up."""
+        if full == self.is_full:
+            return
+        self.is_full = full
+        for conn in self.core.connections.values():
+            if full:
+                self._client(conn).pause()
+            elif self._may_read(conn):
+                self._client(conn).resume()
+
+    # --- the end of a turn ------------------------------------------------------------------------------------
+
+    def has_lease(self) -> bool:
+        return time.monotonic_ns() < self.lease.until_ns
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        core = self.core
+        submissions = core.submissions
+        now = core.statistics.now_ms = now_ms()
+        if submissions.count or submissions.linked:
+            batches = submissions.seal(now)
+            if batches:
+                self.link.submit(batches, now)
+                if self.link.is_local:
+                    self._on_local_readable()
+                else:
+                    self._on_leader_readable()
+        if core.dirty:
+            self._send_outputs()
+        if submissions.is_full != self.is_full and self.has_lease():
+            self._set_full(submissions.is_full)
+
+    def _send_outputs(self) -> None:
+        if not self.has_lease():
+            # Silent: what is ready waits. A close needs no lease, and tells the client nothing that may be stale.
+            for conn in list(self.core.dirty):
+                if conn.phase is Phase.CLOSED and not conn.session_id:
+                    del self.core.dirty[conn]
+                    self._client(conn).finish()
+            self._set_full(True)
+            return
+        dirty, self.core.dirty = self.core.dirty, {}
+        for conn in dirty:
+            client = conn.shell
+            assert isinstance(client, ClientSocket)
+            out = conn.out
+            if out:
+                conn.out = []
+                client.send(out[0] if len(out) == 1 else b"".join(out))
+            if conn.phase is Phase.CLOSED:
+                client.finish()
+            elif conn.phase is Phase.READY and self._may_read(conn):
+                client.resume()
+
+    # --- broadcast --------------------------------------------------------------------------------------------
+
+    def _send_local(self, message: Message) -> bool:
+        return self.local.send(encode(message))
+
+    def _watch(self, stream: Stream, readable: Callable[[], None]) -> None:
+        """Messages wake us by one descriptor, the stream's opening and loss by another."""
+        def changed() -> None:
+            stream.maintain()
+            readable()
+
+        self.loop.add_reader(stream.fileno(), readable)
+        self.loop.add_reader(stream.monitor_fileno(), changed)
+
+    def _unwatch(self, stream: Stream) -> None:
+        self.loop.remove_reader(stream.fileno())
+        self.loop.remove_reader(stream.monitor_fileno())
+
+    def _on_local_readable(self) -> None:
+        while True:
+            payload = self.local.receive()
+            if payload is None:
+                break
+            self._on_local(decode_local(payload))
+        if self.local.is_lost:
+            self._reopen_local()
+        self._execute()
+
+    def _reopen_local(self) -> None:
+        """Broadcast died: it comes back under the same name, and finds us as we were."""
+        self._unwatch(self.local)
+        self.local.close()
+        if self.link.is_local:
+            self.link.drop()
+        self.loop.call_later(0.05, self._open_local)
+
+    def _open_local(self) -> None:
+        self.local = self.sockets.stream(ipc_endpoint(str(self.config.run_dir), "local"))
+        self._watch(self.local, self._on_local_readable)
+        self._hello()
+        self._on_local_readable()
+
+    def _on_leader_readable(self) -> None:
+        if self.link.receive(now_ms()):
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self.loop.call_soon(self._flush)
+
+    def _on_local(self, message: object) -> None:
+        match message:
+            case Watermark():
+                self.watermark = message
+            case Lease():
+                self._on_lease(message)
+            case Accepting() | Refused():
+                self.link.on_message(message, now_ms())
+                self._flush_soon()
+            case Welcome():
+                if not self.core.submissions.generation:
+                    self.core.submissions.generation = message.generation
+            case MemberState():
+                self.member_state = message.values
+                if not self.client_port:
+                    self.client_port = int(message.values.get("client_port", 0))
+            case Touches():
+                self._on_touches(message)
+            case Differs():
+                self.log.error("digest_differs", zxid=message.zxid, action="reload from snapshot and log")
+                self._end(EXIT_RESYNC)
+            case Ask():
+                self._send_local(Answer(message.id, self.index, self.words.report(message.word)))
+            case Answer():
+                self.words.on_answer(message)
+            case _:
+                self.log.warning("unexpected_message", type=type(message).__name__)
+
+    def _on_lease(self, lease: Lease) -> None:
+        if lease.role != self.lease.role or lease.epoch != self.lease.epoch:
+            self.log.info("role", role=lease.role, epoch=lease.epoch, leader=lease.leader)
+        had = self.has_lease()
+        self.lease = lease
+        now = now_ms()
+        holds = self.has_lease()
+        if had and not holds:
+            self.lease_lost_ms = now
+        self.core.serving = holds and self.is_caught_up
+        self.link.follow(lease, now)
+        leads = self.index == 0 and holds and lease.role == "leader"
+        if leads and self.expiry is None:
+            self.expiry = Expiry(
+                self.core.replica.state.sessions, now_ms=now, tick_ms=self.config.tick_ms)
+        elif not leads:
+            self.expiry = None
+        if holds:
+            if not had:
+                self._set_full(self.core.submissions.is_full)
+            self._flush_soon()
+
+    # --- the log ----------------------------------------------------------------------------------------------
+
+    def _execute(self) -> None:
+        """Everything up to the watermark, a bounded piece per turn; outputs go out after each piece."""
+        mark = self.watermark
+        replica = self.core.replica
+        if mark is None or self._executing:
+            return
+        self._executing = True
+        self.core.statistics.now_ms = now_ms()
+        done = 0
+        if mark.zxid > replica.zxid:
+            for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
+                replica.apply_record(buffer, offset)
+                done += size
+                if done >= EXECUTE_BYTES:
+                    break
+        self._executing = False
+        if self.core.digests:
+            for zxid, value in self.core.digests:
+                self._send_local(DigestReport(Digest(zxid, f"processor-{self.index}", value)))
+            self.core.digests.clear()
+        if replica.zxid < mark.zxid:
+            self.loop.call_soon(self._execute)
+        elif not self.is_caught_up:
+            self.is_caught_up = True
+            self.core.serving = self.has_lease()
+            gc.collect()
+            gc.freeze()
+            self.loop.create_task(self._listen())
+        if done:
+            self.link.follow(self.lease, now_ms())
+            self._flush()
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Twice per tickTime at most: what needs a clock."""
+        now = now_ms()
+        self.loop.call_later(min(self.config.tick_ms / 2000, 1.0), self._tick)
+        self.core.statistics.now_ms = now
+        self.core.serving = self.has_lease() and self.is_caught_up
+        self.link.follow(self.lease, now)
+        self._close_idle(now)
+        self._report_touches(now)
+        if self.expiry is not None and self.has_lease():
+            for session_id, source, connection in self.expiry.due(now):
+                self.core.expire(session_id, source, connection)
+        self._flush_soon()
+        values = self.words.counters()
+        self._send_local(Counters(values))
+        self.telemetry.send(encode(Sample(f"processor-{self.index}", os.getpid(), values, self.telemetry.dropped)))
+        self._on_local_readable()
+
+    def _close_idle(self, now: int) -> None:
+        if self.has_lease():
+            self.lease_lost_ms = now
+        elif now - self.lease_lost_ms > self.config.sync_limit * self.config.tick_ms:
+            for conn in list(self.core.connections.values()):
+                if conn.phase is not Phase.CLOSED:
+                    self._client(conn).abort()
+        for conn in list(self.core.connections.values()):
+            if conn.phase is Phase.NEW and now - conn.created_ms > HANDSHAKE_MS:
+                self._client(conn).abort()
+            elif conn.paused and now - conn.heard_ms > conn.timeout_ms > 0:
+                # It sends and never takes: after its session's timeout it has had its chance.
+                self._client(conn).abort()
+
+    def _report_touches(self, now: int) -> None:
+        """Idle ages of the sessions heard of since the last report; of all of them on a new link."""
+        if not self.core.submissions.linked:
+            return
+        complete = self.link.touch_complete
+        entries = self.words.pack_touches(now, complete=complete)
+        if complete or entries:
+            submissions = self.core.submissions
+            sent = self.link.touches(Touches(
+                self.config.id, self.index, submissions.generation, complete, entries))
+            if sent:
+                self.link.touch_complete = False
+
+    def _on_touches(self, touches: Touches) -> None:
+        if self.expiry is not None:
+            self.expiry.touched(touches, now_ms())
+
+    def _alarm(self, event: str, **fields: object) -> None:
+        self.log.error(event, **fields)
+
+
+def run(config: MemberConfig, index: int) -> None:
+    configure_logging()
+    gc.disable()
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    shell = ProcessorShell(config, index, loop)
+    code = loop.run_until_complete(shell.run())
+    loop.close()
+    if code:
+        sys.exit(code)
+
+
+Alarm = Callable[..., None]

@@ -1,0 +1,238 @@
+"""A processor's figures: four-letter words (over all processors of the member), status, counters for telemetry."""
+
+import os
+import platform
+import resource
+import struct
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from node.requests.connection import Connection, Phase
+from node.requests.four_letter import (
+    OWN_WORD,
+    WORDS,
+    Facts,
+    Report,
+    answer,
+    latency_avg,
+    merged,
+    refused,
+)
+from transport.messages import Answer, Ask
+from transport.zxid import counter_of, epoch_of
+
+if TYPE_CHECKING:
+    from node.processes.processor import ProcessorShell
+
+_TOUCH = struct.Struct("<qI")
+SIBLINGS_S = 1.0  # how long a word waits for the other processors
+LOG_INTERVAL_MS = 60_000
+VERSION = f"corral-{version('corral')}, speaks ZooKeeper 3.8.0"
+
+
+def directory_bytes(path: Path) -> int:
+    try:
+        return sum(entry.stat().st_size for entry in os.scandir(path) if entry.is_file())
+    except OSError:
+        return 0
+
+
+class Words:
+    def __init__(self, shell: "ProcessorShell") -> None:
+        self.shell = shell
+        self._asked = 0
+        self._waiting: dict[int, tuple[Connection, str, list[Report]]] = {}
+        self._logged_ms: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
+
+    # --- log lines that a client can cause ---------------------------------------------------------------------
+
+    def log_limited(self, event: str, **fields: object) -> None:
+        """Once a minute per event, with the number that was left out."""
+        now = time.monotonic_ns() // 1_000_000
+        last = self._logged_ms.get(event)
+        if last is not None and now - last < LOG_INTERVAL_MS:
+            self._suppressed[event] = self._suppressed.get(event, 0) + 1
+            return
+        self._logged_ms[event] = now
+        self.shell.log.warning(event, suppressed=self._suppressed.pop(event, 0), **fields)
+
+    # --- words -------------------------------------------------------------------------------------------------
+
+    def answer(self, conn: Connection) -> None:
+        """At once, or when the sibling processors have reported."""
+        word = conn.word
+        config = self.shell.config
+        allowed = config.four_letter_words
+        if word != OWN_WORD and "*" not in allowed and word not in allowed:
+            self._finish(conn, refused(word))
+            return
+        if word == "crst":
+            for each in self.shell.core.connections.values():
+                each.frames_in = each.frames_out = 0
+        elif word == "srst":
+            self.shell.core.statistics.reset()
+        reports = [self.report(word)]
+        if config.processors == 1 or (word != OWN_WORD and not WORDS[word][2]):
+            self._answer_with(conn, word, reports)
+            return
+        self._asked += 1
+        self._waiting[self._asked] = (conn, word, reports)
+        self.shell.loop.call_later(SIBLINGS_S, self._give_up, self._asked)
+        self.shell._send_local(Ask(self._asked, word))
+
+    def on_answer(self, message: Answer) -> None:
+        waiting = self._waiting.get(message.id)
+        if waiting is None:
+            return
+        conn, word, reports = waiting
+        reports.append(message.values)
+        if len(reports) == self.shell.config.processors:
+            del self._waiting[message.id]
+            self._answer_with(conn, word, reports)
+
+    def _give_up(self, asked: int) -> None:
+        waiting = self._waiting.pop(asked, None)
+        if waiting is not None:
+            self._answer_with(*waiting)
+
+    def _answer_with(self, conn: Connection, word: str, reports: list[Report]) -> None:
+        report = merged(reports)
+        if word == OWN_WORD:
+            self._finish(conn, orjson.dumps(self.status(report)).decode())
+            return
+        facts = Facts(
+            version=VERSION, serving=self.shell.core.serving, member=self.shell.member_state, report=report,
+            config=self._config() if word in {"conf", "dirs"} else [],
+            environment=self._environment() if word == "envi" else [])
+        self._finish(conn, answer(word, facts))
+
+    def _finish(self, conn: Connection, text: str) -> None:
+        client = self.shell._client(conn)
+        client.send(text.encode())
+        client.finish()
+
+    # --- figures -----------------------------------------------------------------------------------------------
+
+    def report(self, word: str) -> Report:
+        core = self.shell.core
+        statistics = core.statistics
+        state = core.replica.state
+        report: Report = {
+            "received": statistics.received, "sent": statistics.sent,
+            "alive_connections": len(core.connections), "outstanding": self._outstanding(),
+            "latency_sum": statistics.latency_sum_ms, "latency_min": statistics.latency_min_ms,
+            "latency_max": statistics.latency_max_ms, "notifications": statistics.notifications,
+            "watches": core.watches.count(), "zxid": core.replica.zxid, "znodes": len(state.tree.nodes),
+            "ephemerals": state.tree.ephemeral_count(), "data_bytes": state.tree.data_bytes(),
+            "refused": statistics.refused_per_address,
+            "uptime_ms": time.monotonic_ns() // 1_000_000 - self.shell.started_ms,
+            "open_fds": len(os.listdir("/proc/self/fd")),
+            "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "sessions": [], "connections": [], "watches_by_connection": [],
+        }
+        if word in {"dump", "mntr"}:
+            report["sessions"] = [
+                (sid, session.timeout_ms, [path.decode(errors="replace") for path in session.ephemerals])
+                for sid, session in state.sessions.items()]
+        if word in {"stat", "cons", "dump"}:
+            report["connections"] = [self._connection(conn) for conn in core.connections.values()]
+        if word in {"wchs", "wchc", "wchp"}:
+            report["watches_by_connection"] = [
+                (core.connections[number].session_id, [path.decode(errors="replace") for path in paths])
+                for number, paths in core.watches.by_connection() if number in core.connections]
+        return report
+
+    def _outstanding(self) -> int:
+        return sum(conn.submitted - conn.done for conn in self.shell.core.connections.values())
+
+    def _connection(self, conn: Connection) -> Report:
+        client = self.shell._client(conn)
+        established = int(time.time() * 1000) - (time.monotonic_ns() // 1_000_000 - conn.created_ms)
+        return {
+            "address": conn.address, "port": client.port, "queued": conn.submitted - conn.done,
+            "received": conn.frames_in, "sent": conn.frames_out,
+            "session": conn.session_id if conn.phase is Phase.READY else 0, "last_op": conn.last_op,
+            "established": established, "timeout": conn.timeout_ms, "last_xid": conn.last_xid,
+            "last_zxid": conn.last_zxid, "last_response": conn.heard_ms,
+        }
+
+    def status(self, report: Report) -> dict[str, Any]:
+        """The own word's object: what `corral status` shows of this member."""
+        shell = self.shell
+        member = shell.member_state
+        zxid = report["zxid"]
+        return {
+            "id": shell.config.id, "role": member.get("role", "looking"), "serving": shell.core.serving,
+            "leader": member.get("leader", 0), "epoch": epoch_of(zxid), "zxid": f"0x{zxid:x}",
+            "zxid_counter": counter_of(zxid), "lag": member.get("lag"),
+            "connections": report["alive_connections"], "outstanding": report["outstanding"],
+            "znodes": report["znodes"], "uptime_s": round(report["uptime_ms"] / 1000, 1),
+            "latency_avg_ms": latency_avg(report), "quorum": member.get("quorum_size", 0),
+            "quorum_slack": member.get("quorum_slack"), "learners": member.get("learners", {}),
+            "differs": member.get("differs", False), "processes": member.get("processes", {}),
+            "feature_level": member.get("feature_level"), "ensemble": shell.keys.ensemble,
+            "client_port": shell.client_port,
+        }
+
+    def counters(self) -> Report:
+        core = self.shell.core
+        statistics = core.statistics
+        return {
+            "packets_received": statistics.received, "packets_sent": statistics.sent,
+            "connections": len(core.connections), "sessions_here": len(core.by_session),
+            "notifications": statistics.notifications, "writes": statistics.writes,
+            "write_latency_sum_ms": statistics.latency_sum_ms, "outstanding": self._outstanding(),
+            "znodes": len(core.replica.state.tree.nodes), "sessions": len(core.replica.state.sessions),
+            "watches": core.watches.count(), "executed_epoch": epoch_of(core.replica.zxid),
+            "executed_counter": counter_of(core.replica.zxid), "refused": statistics.refused_per_address,
+            "client_port": self.shell.client_port, "cpu_s": time.process_time(),
+        }
+
+    def pack_touches(self, now_ms: int, *, complete: bool) -> bytes:
+        """(session, idle ms) of those heard of since the last report, or of all; and of those whose socket went."""
+        since = now_ms - self.shell.config.tick_ms
+        heard, self.shell.heard = self.shell.heard, {}
+        pack = _TOUCH.pack
+        entries = [pack(sid, max(now_ms - heard_ms, 0)) for sid, heard_ms in heard.items()]
+        stopped = self.shell.is_full
+        for sid, conn in self.shell.core.by_session.items():
+            heard_ms = now_ms if stopped or conn.paused else conn.heard_ms
+            if complete or heard_ms >= since:
+                entries.append(pack(sid, max(now_ms - heard_ms, 0)))
+        return b"".join(entries)
+
+    def _config(self) -> list[tuple[str, str]]:
+        config = self.shell.config
+        data, log = config.data_dir / "corral", config.log_dir / "corral"
+        me = config.me
+        rows: list[tuple[str, Any]] = [
+            ("clientPort", self.shell.client_port), ("secureClientPort", -1), ("dataDir", data),
+            ("dataDirSize", directory_bytes(data)), ("dataLogDir", log), ("dataLogSize", directory_bytes(log)),
+            ("tickTime", config.tick_ms), ("maxClientCnxns", config.max_client_cnxns),
+            ("minSessionTimeout", config.min_session_timeout_ms),
+            ("maxSessionTimeout", config.max_session_timeout_ms),
+            ("clientPortListenBacklog", config.listen_backlog), ("serverId", config.id),
+        ]
+        if len(config.members) > 1:
+            rows += [
+                ("initLimit", config.init_limit), ("syncLimit", config.sync_limit), ("electionAlg", 3),
+                ("electionPort", me.election_port), ("quorumPort", me.quorum_port),
+                ("peerType", 0 if me.id in config.voters else 1), ("", "membership: ")]
+            rows += [(f"server.{m.id}", f"{m.host}:{m.quorum_port}:{m.election_port}:{m.role.value}")
+                     for m in config.members.values()]
+            rows.append(("version", "0"))
+        return [(key, str(value)) for key, value in rows]
+
+    def _environment(self) -> list[tuple[str, str]]:
+        return [
+            ("zookeeper.version", VERSION), ("host.name", platform.node()),
+            ("python.version", platform.python_version()), ("os.name", platform.system()),
+            ("os.arch", platform.machine()), ("os.version", platform.release()),
+            ("user.name", os.environ.get("USER", str(os.getuid()))), ("user.home", str(Path("~").expanduser())),
+            ("user.dir", str(Path.cwd())),
+        ]

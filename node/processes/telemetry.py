@@ -1,0 +1,50 @@
+"""The telemetry shell: takes the others' samples, answers Prometheus. On nobody's path: it may die at any time."""
+
+import os
+import sys
+
+from node.config.member import MemberConfig
+from node.processes.loop import stop_requested
+from observability.endpoint import MetricsServer
+from observability.exposition import Samples, registry_of
+from observability.logging import configure_logging, get_logger
+from transport.messages import decode_telemetry
+from transport.sockets import Poller, Sockets
+from transport.wiring import ipc_endpoint
+
+EXIT_CONFIG = 78
+IDLE_S = 1.0
+
+
+def run(config: MemberConfig, index: int) -> None:
+    configure_logging()
+    log = get_logger(process="telemetry", member=config.id)
+    stopping = stop_requested()
+    samples = Samples()
+    sockets = Sockets()
+    pull = sockets.pull(ipc_endpoint(str(config.run_dir), "telemetry"))
+    try:
+        server = MetricsServer(config.metrics_address, config.metrics_port, registry_of(samples))
+    except OSError as error:
+        log.error("metrics_port", address=config.metrics_address, port=config.metrics_port, reason=str(error),
+                  cure="set corral.metricsPort to a free port, or to 0")
+        sys.exit(EXIT_CONFIG)
+    server.start()
+    write_port(config, server.port)
+    log.info("metrics", address=config.metrics_address, port=server.port)
+    poller = Poller()
+    poller.register(pull)
+    while not stopping():
+        poller.wait(IDLE_S)
+        while (payload := pull.receive()) is not None:
+            samples.take(decode_telemetry(payload))
+    server.shutdown()
+    sockets.close()
+
+
+def write_port(config: MemberConfig, port: int) -> None:
+    """For `corral up` and `status`: where metrics are served, in the run directory."""
+    path = config.run_dir / "metrics-port"
+    aside = path.with_suffix(f".{os.getpid()}")
+    aside.write_text(f"{port}\n")
+    aside.replace(path)

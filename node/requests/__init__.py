@@ -1,0 +1,8 @@
+"""What a processor decides, without sockets, clocks or files (PURE).
+
+connection.py   one client connection: its input, parked reads, output
+intake of bytes and order of replies: processor.py      handshake.py   ConnectRequest and ConnectResponse
+submissions.py  batches on their way to the leader, at most once each, in order
+auth.py         auth packets                            passwords.py   session passwords
+four_letter.py  texts of the four-letter words          statistics.py  what they report
+"""

@@ -1,0 +1,67 @@
+"""Auth packets: who a connection is. State of the connection, not of the session (A1.8, 29).
+
+Identities are kept as they travel in a batch: a jute vector<Id{scheme, id}>.
+"""
+
+import struct
+from base64 import b64encode
+from hashlib import sha1
+
+_INT = struct.Struct(">i")
+
+
+class AuthRefused(Exception):
+    """Unknown scheme or bad credentials: -115, then the connection is closed."""
+
+
+def _string(text: bytes) -> bytes:
+    return _INT.pack(len(text)) + text
+
+
+def _identity(scheme: bytes, ident: bytes) -> bytes:
+    return _string(scheme) + _string(ident)
+
+
+def ip_identity(address: str) -> bytes:
+    """What every connection has from the start."""
+    return _INT.pack(1) + _identity(b"ip", address.encode())
+
+
+def digest_id(credentials: bytes) -> bytes:
+    """`user:base64(sha1(user:password))`, as generateDigest of ZooKeeper's DigestAuthenticationProvider."""
+    user = credentials.split(b":", 1)[0]
+    return user + b":" + b64encode(sha1(credentials, usedforsecurity=False).digest())
+
+
+def _added(identities: bytes, entry: bytes) -> bytes:
+    """A set: what is there already is not added again."""
+    (count,) = _INT.unpack_from(identities)
+    at = _INT.size
+    for _ in range(count):
+        start = at
+        for _ in range(2):
+            (length,) = _INT.unpack_from(identities, at)
+            at += _INT.size + length
+        if identities[start:at] == entry:
+            return identities
+    return _INT.pack(count + 1) + identities[_INT.size:] + entry
+
+
+def authenticate(packet: bytes, identities: bytes, address: str, super_digest: str) -> bytes:
+    """The identities after this AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthRefused."""
+    try:
+        (length,) = _INT.unpack_from(packet, 4)
+        at = 8 + max(length, 0)
+        scheme = packet[8:at]
+        (length,) = _INT.unpack_from(packet, at)
+        credentials = packet[at + 4:at + 4 + max(length, 0)]
+    except struct.error as error:
+        raise AuthRefused("truncated auth packet") from error
+    if scheme == b"digest":
+        entry = digest_id(credentials)
+        if super_digest and entry == super_digest.encode():
+            identities = _added(identities, _identity(b"super", b""))
+        return _added(identities, _identity(b"digest", entry))
+    if scheme == b"ip":
+        return _added(identities, _identity(b"ip", address.encode()))
+    raise AuthRefused(f"unknown scheme {scheme!r}")

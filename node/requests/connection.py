@@ -1,0 +1,47 @@
+"""One client connection, from its first byte to its last."""
+
+from collections import deque
+from enum import IntEnum
+
+from transport.zxid import SessionId
+
+
+class Phase(IntEnum):
+    NEW = 0  # nothing but a ConnectRequest or a four-letter word may come
+    ATTACHING = 1  # its attach is on the way through the log; input waits
+    READY = 2
+    CLOSED = 3  # output is sent, then the socket is closed; input is ignored
+
+
+class Connection:
+    """Owned by the processor core; the shell looks at *out* and *phase* only.
+
+    A read is answered at once while `submitted == done`; else it is parked with the number of writes before it.
+    """
+
+    __slots__ = (
+        "address", "created_ms", "done", "frames_in", "frames_out", "heard_ms", "identity", "input", "last_op",
+        "last_xid", "last_zxid", "number", "out", "parked", "paused", "phase", "read_only_known",
+        "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "word",
+    )
+
+    def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
+        self.number = number
+        self.address = address
+        self.identity = identity  # encoded identities, the ip one first
+        self.created_ms = self.heard_ms = now_ms
+        self.shell = shell  # the transport's protocol object: opaque here
+        self.phase = Phase.NEW
+        self.session_id = SessionId(0)
+        self.timeout_ms = 0
+        self.read_only_known = False  # the ConnectRequest had the readOnly byte, so the response has it
+        self.seen_zxid = 0  # lastZxidSeen of the ConnectRequest
+        self.word = ""  # a four-letter word that waits for its answer
+        self.input = b""  # bytes of an incomplete frame, or all that waits for the attach
+        self.out: list[bytes] = []
+        self.submitted = 0
+        self.done = 0
+        self.parked: deque[tuple[int, int, int, bytes]] = deque()  # writes before it, xid, op, body
+        self.paused = False
+        self.frames_in = self.frames_out = 0
+        self.last_xid = self.last_op = self.last_zxid = 0

@@ -1,0 +1,210 @@
+"""The four-letter words: text out of figures, laid out as ZooKeeper 3.8 lays it out (zookeeper-surface A2.5).
+
+A report is what one processor knows; `merged` adds the reports of a member's processors. The member's own
+state (role, zxids, learners) comes in with MemberState, as `member`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from transport.opcodes import OpCode
+
+Report = dict[str, Any]
+
+OP_NAMES = {
+    OpCode.PING: "PING", OpCode.CREATE: "CREA", OpCode.CREATE2: "CREA", OpCode.DELETE: "DELE",
+    OpCode.EXISTS: "EXIS", OpCode.GET_DATA: "GETD", OpCode.SET_DATA: "SETD", OpCode.GET_ACL: "GETA",
+    OpCode.SET_ACL: "SETA", OpCode.GET_CHILDREN: "GETC", OpCode.GET_CHILDREN2: "GETC",
+    OpCode.SYNC: "SYNC", OpCode.MULTI: "MULT", OpCode.SET_WATCHES: "SETW",
+    OpCode.CLOSE_SESSION: "CLOS", OpCode.CREATE_SESSION: "SESS", OpCode.CHECK: "CHEC",
+    OpCode.SET_WATCHES2: "STW2", OpCode.ADD_WATCH: "ADDW", OpCode.CHECK_WATCHES: "CHKW",
+    OpCode.REMOVE_WATCHES: "REMW", OpCode.WHO_AM_I: "HOMI", OpCode.GET_EPHEMERALS: "GETE",
+    OpCode.GET_ALL_CHILDREN_NUMBER: "GETACN", OpCode.MULTI_READ: "MLTR", OpCode.RECONFIG: "RECO",
+}
+NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
+OWN_WORD = "corl"  # Corral's own: one JSON object; always allowed, it says no more than srvr and mntr do
+_COUNTERS = ("received", "sent", "outstanding", "latency_sum", "alive_connections", "watches", "auth_failed",
+             "refused", "local_sessions", "notifications")
+_LISTS = ("connections", "watches_by_connection")
+
+
+@dataclass
+class Facts:
+    """What a word is answered from. *config* is for `conf`, *environment* for `envi`: lists of (key, value)."""
+
+    version: str
+    serving: bool
+    member: Report
+    report: Report
+    config: list[tuple[str, str]] = field(default_factory=list)
+    environment: list[tuple[str, str]] = field(default_factory=list)
+
+
+def merged(reports: list[Report]) -> Report:
+    """The reports of all processors of a member as one; the replica's figures are equal, so the first one's count."""
+    total = dict(reports[0])
+    for report in reports[1:]:
+        for key in _COUNTERS:
+            total[key] = total.get(key, 0) + report.get(key, 0)
+        for key in _LISTS:
+            total[key] = [*total.get(key, []), *report.get(key, [])]
+        total["latency_max"] = max(total.get("latency_max", 0), report.get("latency_max", 0))
+        total["latency_min"] = min(total.get("latency_min", 0), report.get("latency_min", 0))
+    return total
+
+
+def latency_avg(report: Report) -> float:
+    return round(report.get("latency_sum", 0) / max(report.get("received", 0), 1), 4)
+
+
+def mode(facts: Facts) -> str:
+    """As srvr's Mode: says it; a member that serves nobody has none."""
+    role = str(facts.member.get("role", "looking"))
+    return "standalone" if role == "leader" and facts.member.get("quorum_size", 1) == 1 else role
+
+
+def _ruok(_: Facts) -> str:
+    return "imok"
+
+
+def _isro(facts: Facts) -> str:
+    return "rw" if facts.serving else "null"
+
+
+def _server_lines(facts: Facts) -> str:
+    report = facts.report
+    lines = [
+        f"Latency min/avg/max: {report.get('latency_min', 0)}/{latency_avg(report)}/{report.get('latency_max', 0)}",
+        f"Received: {report['received']}", f"Sent: {report['sent']}",
+        f"Connections: {report['alive_connections']}", f"Outstanding: {report['outstanding']}",
+        f"Zxid: 0x{report['zxid']:x}", f"Mode: {mode(facts)}", f"Node count: {report['znodes']}",
+    ]
+    if facts.member.get("role") == "leader" and mode(facts) == "leader":
+        sizes = [facts.member.get(f"{which}_proposal_size", -1) for which in ("last", "min", "max")]
+        lines.append("Proposal sizes last/min/max: " + "/".join(map(str, sizes)))
+    return "\n".join(lines) + "\n"
+
+
+def _srvr(facts: Facts) -> str:
+    return f"Zookeeper version: {facts.version}\n{_server_lines(facts)}"
+
+
+def _connection(entry: Report, *, full: bool) -> str:
+    text = f" /{entry['address']}:{entry['port']}[1](queued={entry['queued']},recved={entry['received']},sent={entry['sent']}"
+    if full and entry["session"]:
+        operation = OP_NAMES.get(entry["last_op"], "NA")
+        latency = entry.get("latency", 0)
+        text += (
+            f",sid=0x{entry['session'] & 0xffffffffffffffff:x},lop={operation},est={entry['established']}"
+            f",to={entry['timeout']},lcxid=0x{entry['last_xid'] & 0xffffffff:x},lzxid=0x{entry['last_zxid']:x}"
+            f",lresp={entry['last_response']},llat={latency},minlat=0,avglat={latency},maxlat={latency}")
+    return text + ")\n"
+
+
+def _stat(facts: Facts) -> str:
+    clients = "".join(_connection(entry, full=False) for entry in facts.report["connections"])
+    return f"Zookeeper version: {facts.version}\nClients:\n{clients}\n{_server_lines(facts)}"
+
+
+def _cons(facts: Facts) -> str:
+    return "".join(_connection(entry, full=True) for entry in facts.report["connections"]) + "\n"
+
+
+def _conf(facts: Facts) -> str:
+    return "".join(f"{key}={value}\n" if key else f"{value}\n" for key, value in facts.config)
+
+
+def _envi(facts: Facts) -> str:
+    return "Environment:\n" + "".join(f"{key}={value}\n" for key, value in facts.environment)
+
+
+def _dump(facts: Facts) -> str:
+    report = facts.report
+    sessions = report["sessions"]  # [(id, timeout_ms, [ephemeral paths])]
+    owners = [(sid, paths) for sid, _, paths in sessions if paths]
+    lines = ["SessionTracker dump:", f"Global Sessions({len(sessions)}):"]
+    lines += [f"0x{sid & 0xffffffffffffffff:x}\t{timeout}ms" for sid, timeout, _ in sessions]
+    lines += ["ephemeral nodes dump:", f"Sessions with Ephemerals ({len(owners)}):"]
+    for sid, paths in owners:
+        lines.append(f"0x{sid & 0xffffffffffffffff:x}:")
+        lines += [f"\t{path}" for path in paths]
+    lines.append("Connections dump:")
+    lines.append(f"Connections Sets (1)/({len(report['connections'])}):")
+    lines += [f"\tip: /{c['address']}:{c['port']} sessionId: 0x{c['session'] & 0xffffffffffffffff:x}"
+              for c in report["connections"]]
+    return "\n".join(lines) + "\n\n"
+
+
+def _wchs(facts: Facts) -> str:
+    watching = facts.report["watches_by_connection"]  # [(session id, [paths])]
+    paths = {path for _, each in watching for path in each}
+    return (f"{len(watching)} connections watching {len(paths)} paths\n"
+            f"Total watches:{sum(len(each) for _, each in watching)}\n")
+
+
+def _wchc(facts: Facts) -> str:
+    return "".join(
+        f"0x{sid & 0xffffffffffffffff:x}\n" + "".join(f"\t{path}\n" for path in paths)
+        for sid, paths in facts.report["watches_by_connection"]) + "\n"
+
+
+def _wchp(facts: Facts) -> str:
+    by_path: dict[str, list[int]] = {}
+    for sid, paths in facts.report["watches_by_connection"]:
+        for path in paths:
+            by_path.setdefault(path, []).append(sid)
+    return "".join(
+        f"{path}\n" + "".join(f"\t0x{sid & 0xffffffffffffffff:x}\n" for sid in sids)
+        for path, sids in by_path.items()) + "\n"
+
+
+def _dirs(facts: Facts) -> str:
+    config = dict(facts.config)
+    return f"datadir_size: {config['dataDirSize']}\nlogdir_size: {config['dataLogSize']}\n"
+
+
+def _mntr(facts: Facts) -> str:
+    report, member = facts.report, facts.member
+    role = mode(facts)
+    peer_state = {"leader": "leading - broadcast", "follower": "following - broadcast"}.get(role)
+    rows: list[tuple[str, object]] = [("version", facts.version), ("server_state", role)]
+    if peer_state:
+        rows.append(("peer_state", peer_state))
+    rows += [
+        ("ephemerals_count", report["ephemerals"]), ("num_alive_connections", report["alive_connections"]),
+        ("avg_latency", latency_avg(report)), ("min_latency", report.get("latency_min", 0)),
+        ("max_latency", report.get("latency_max", 0)), ("outstanding_requests", report["outstanding"]),
+        ("znode_count", report["znodes"]), ("global_sessions", len(report["sessions"])),
+        ("local_sessions", report.get("local_sessions", 0)), ("packets_sent", report["sent"]),
+        ("packets_received", report["received"]), ("watch_count", report["watches"]),
+        ("approximate_data_size", report["data_bytes"]), ("auth_failed_count", report.get("auth_failed", 0)),
+        ("connection_rejected", report.get("refused", 0)), ("uptime", report["uptime_ms"]),
+        ("open_file_descriptor_count", report["open_fds"]), ("max_file_descriptor_count", report["max_fds"]),
+        ("quorum_size", member.get("quorum_size", 1)),
+    ]
+    rows += [(key, value) for key, value in member.get("mntr", {}).items()]
+    return "".join(f"zk_{name}\t{value}\n" for name, value in rows)
+
+
+# word -> (answer, needs a serving member, needs the reports of all processors)
+WORDS: dict[str, tuple[Callable[[Facts], str], bool, bool]] = {
+    "ruok": (_ruok, False, False), "isro": (_isro, False, False), "srvr": (_srvr, True, True),
+    "stat": (_stat, True, True), "mntr": (_mntr, True, True), "conf": (_conf, True, False),
+    "cons": (_cons, True, True), "dump": (_dump, True, True), "wchs": (_wchs, True, True),
+    "wchc": (_wchc, True, True), "wchp": (_wchp, True, True), "envi": (_envi, False, False),
+    "dirs": (_dirs, True, False), "crst": (lambda _: "Connection stats reset.\n", True, True),
+    "srst": (lambda _: "Server stats reset.\n", True, True),
+}
+
+
+def answer(word: str, facts: Facts) -> str:
+    """The whole text for a word that the whitelist allows."""
+    make, needs_serving, _ = WORDS[word]
+    if needs_serving and not facts.serving:
+        return NOT_SERVING
+    return make(facts)
+
+
+def refused(word: str) -> str:
+    return f"{word} is not executed because it is not in the whitelist.\n"

@@ -1,0 +1,380 @@
+"""A processor's core: bytes of clients in, batches and replies out, in the order that ZooKeeper promises.
+
+Order, per connection: replies come in the order of the requests; a read behind an unfinished write is parked and runs
+right after that write's execution, between the requests of a record; a watch event is put out before any reply that shows its change.
+
+`feed` and `reply` are the hot path: loops over buffers, nothing made per request that is not kept or sent.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.requests.auth import AuthRefused, authenticate, ip_identity
+from node.requests.connection import Connection, Phase
+from node.requests.four_letter import OWN_WORD, WORDS
+from node.requests.handshake import (
+    HandshakeError,
+    pack_connect_response,
+    parse_connect_request,
+    refusal,
+)
+from node.requests.passwords import NO_PASSWORD, is_password, session_password
+from node.requests.statistics import Statistics
+from node.requests.submissions import Submissions
+from node.tree.execute import Replica
+from node.tree.reads import READS
+from node.tree.state import State
+from node.tree.watches import Watches
+from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
+from transport.entry import Kind, RecordHeader
+from transport.errors import Err
+from transport.opcodes import XID_AUTH, XID_NOTIFICATION, XID_PING, OpCode
+from transport.zxid import SessionId, epoch_of
+
+HEAD = struct.Struct(">iii")  # frame length, xid, opcode
+REPLY = struct.Struct(">iiqi")  # frame length, xid, zxid, err
+REPLY_HEADER_BYTES = REPLY.size - 4
+ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
+EVENT = struct.Struct(">iiqiiii")  # frame length, xid, zxid, err, type, state, length of the path
+SYNC_CONNECTED = 3
+
+WRITES = frozenset(int(op) for op in (
+    OpCode.CREATE, OpCode.CREATE2, OpCode.DELETE, OpCode.SET_DATA, OpCode.SET_ACL, OpCode.MULTI, OpCode.SYNC,
+    OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.RECONFIG, OpCode.CLOSE_SESSION))
+
+
+@dataclass(frozen=True)
+class RequestConfig:
+    member: int
+    processor: int
+    secret: bytes
+    session_timeout_min_ms: int
+    session_timeout_max_ms: int
+    frame_bytes_max: int  # jute.maxbuffer
+    super_digest: str = ""
+    notification_zxid: bool = True  # ZooKeeper 3.9 puts the change's zxid into an event's header, 3.8 -1
+
+
+class Processor:
+    """The Sink of its Replica. The shell calls the methods, then takes `dirty` (connections with output or an end)."""
+
+    def __init__(self, config: RequestConfig, state: State, alarm: Callable[..., None]) -> None:
+        self.config = config
+        self.alarm = alarm
+        self.watches = Watches()
+        self.replica = Replica(state, self.watches, self)
+        self.submissions = Submissions(member=config.member, processor=config.processor)
+        self.submissions.epoch = epoch_of(state.zxid)
+        self.connections: dict[int, Connection] = {}
+        self.by_session: dict[int, Connection] = {}
+        self.dirty: dict[Connection, None] = {}
+        self.statistics = Statistics()
+        self.words: list[Connection] = []  # four-letter words to answer
+        self.serving = False  # set by the shell: lease held and caught up once
+        self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
+        self._next_number = 1
+        self._flight_ms = 0
+
+    # --- clients ---------------------------------------------------------------------------------------------
+
+    def opened(self, address: str, now_ms: int, shell: object) -> Connection:
+        conn = Connection(
+            number=self._next_number, address=address, identity=ip_identity(address), now_ms=now_ms,
+            shell=shell)
+        self._next_number += 1
+        self.connections[conn.number] = conn
+        return conn
+
+    def lost(self, conn: Connection) -> None:
+        """The socket is gone: its watches with it; its session lives on until it expires or comes back."""
+        conn.phase = Phase.CLOSED
+        if self.connections.pop(conn.number, None) is None:
+            return
+        self.watches.drop(conn.number)
+        if self.by_session.get(conn.session_id) is conn:
+            del self.by_session[conn.session_id]
+        conn.parked.clear()
+        self.dirty.pop(conn, None)
+
+    def feed(self, conn: Connection, data: bytes, now_ms: int) -> None:
+        """Bytes from a client. Broken framing ends the connection without an answer, as ZooKeeper does."""
+        conn.heard_ms = now_ms
+        if conn.input:
+            data = conn.input + data
+            conn.input = b""
+        if conn.phase is not Phase.READY:
+            self._feed_early(conn, data)
+            return
+        submissions = self.submissions
+        requests = submissions.requests
+        pack_request = REQUEST.pack
+        head = HEAD.unpack_from
+        limit = self.config.frame_bytes_max
+        session_id = conn.session_id
+        number = conn.number
+        identity = submissions.identities.setdefault(conn.identity, len(submissions.identities))
+        at = 0
+        end = len(data)
+        writes = written = frames = 0
+        while end - at >= 12:
+            length, xid, op = head(data, at)
+            if length < 8 or length > limit:
+                self.close(conn)
+                break
+            stop = at + 4 + length
+            if stop > end:
+                break
+            frames += 1
+            if op in WRITES:
+                requests.append(pack_request(session_id, number, xid, op, 0, identity, 0, length - 8))
+                requests.append(data[at + 12:stop])
+                writes += 1
+                written += length
+                conn.submitted += 1
+            elif conn.submitted != conn.done or conn.parked:
+                if xid == XID_AUTH:
+                    self._on_auth(conn, data[at + 12:stop])
+                    identity = submissions.identities.setdefault(
+                        conn.identity, len(submissions.identities))
+                else:
+                    conn.parked.append((conn.submitted, xid, op, data[at + 12:stop]))
+            elif xid == XID_AUTH:
+                self._on_auth(conn, data[at + 12:stop])
+                identity = submissions.identities.setdefault(
+                    conn.identity, len(submissions.identities))
+            else:
+                self.read(conn, xid, op, data[at + 12:stop])
+            at = stop
+            if conn.phase is not Phase.READY:
+                break
+        submissions.count += writes
+        submissions.bytes += written + 20 * writes
+        conn.frames_in += frames
+        self.statistics.received += frames
+        if conn.phase is Phase.READY and at < end:
+            if end - at >= 4 and not 8 <= int.from_bytes(data[at:at + 4], "big", signed=True) <= limit:
+                self.close(conn)
+            else:
+                conn.input = data[at:] if at else data
+        if frames and conn.out:
+            self.dirty[conn] = None
+
+    def _feed_early(self, conn: Connection, data: bytes) -> None:
+        if conn.phase is Phase.CLOSED:
+            return
+        if conn.phase is Phase.ATTACHING:
+            conn.input = data  # the shell has stopped reading; this is what was on its way
+            return
+        if len(data) < 4:
+            conn.input = data
+            return
+        word = data[:4].decode("latin-1")
+        if word == OWN_WORD or word in WORDS:
+            conn.word = word
+            conn.phase = Phase.CLOSED
+            self.words.append(conn)
+            return
+        length = int.from_bytes(data[:4], "big", signed=True)
+        if not 0 <= length <= self.config.frame_bytes_max:
+            self.close(conn)
+        elif len(data) < 4 + length:
+            conn.input = data
+        else:
+            conn.input = data[4 + length:]
+            self.statistics.received += 1
+            conn.frames_in += 1
+            self._on_connect_request(conn, data[4:4 + length])
+
+    def close(self, conn: Connection) -> None:
+        """After what is in its output has been sent."""
+        conn.phase = Phase.CLOSED
+        conn.input = b""
+        self.dirty[conn] = None
+
+    # --- sessions --------------------------------------------------------------------------------------------
+
+    def _on_connect_request(self, conn: Connection, frame: bytes) -> None:
+        if not self.serving:
+            self.close(conn)  # the client tries another member
+            return
+        try:
+            request = parse_connect_request(frame)
+        except HandshakeError:
+            self.close(conn)
+            return
+        conn.read_only_known = request.knows_read_only
+        conn.seen_zxid = request.last_zxid_seen
+        timeout_ms = min(
+            max(request.timeout_ms, self.config.session_timeout_min_ms), self.config.session_timeout_max_ms)
+        op = OpCode.CREATE_SESSION
+        password = NO_PASSWORD
+        if request.session_id:
+            op = OpCode.REATTACH
+            password = request.password
+            known = self.replica.state.sessions.get(SessionId(request.session_id))
+            own_password = known.password if known else None
+            if own_password is None and not is_password(
+                    self.config.secret, request.session_id, password):
+                self._refuse(conn)
+                return
+        conn.phase = Phase.ATTACHING
+        conn.session_id = SessionId(request.session_id)
+        self.submissions.add(
+            session_id=request.session_id, connection=conn.number, xid=0, op=op, identity=conn.identity,
+            body=ATTACH_BODY.pack(timeout_ms, password))
+        conn.submitted += 1
+
+    def _refuse(self, conn: Connection) -> None:
+        conn.out.append(refusal(with_read_only=conn.read_only_known))
+        self.close(conn)
+
+    def _on_attached(self, conn: Connection, zxid: int, err: int, body: bytes) -> None:
+        if err:
+            self._refuse(conn)
+            return
+        session_id, timeout_ms = ATTACHED.unpack(body)
+        if zxid < conn.seen_zxid:
+            # All that this ensemble has committed is executed here, and the client has seen more: another history.
+            self.alarm("client_from_another_history", address=conn.address, session=session_id,
+                       seen=conn.seen_zxid, zxid=zxid)
+            self.close(conn)
+            return
+        older = self.by_session.get(session_id)
+        if older is not None and older is not conn:
+            self.close(older)
+        self.by_session[session_id] = conn
+        conn.session_id = session_id
+        conn.timeout_ms = timeout_ms
+        conn.phase = Phase.READY
+        session = self.replica.state.sessions[session_id]
+        conn.out.append(pack_connect_response(
+            timeout_ms=timeout_ms, session_id=session_id,
+            password=session.password or session_password(self.config.secret, session_id),
+            with_read_only=conn.read_only_known))
+        waiting, conn.input = conn.input, b""
+        if waiting:
+            self.feed(conn, waiting, conn.heard_ms)
+
+    def expire(self, session_id: int, source: int, connection: int) -> None:
+        """The leader's processor 0: order the end of a session, if it still has the token that was seen."""
+        self.submissions.add(
+            session_id=session_id, connection=0, xid=0, op=OpCode.EXPIRE, identity=b"\0\0\0\0",
+            body=EXPIRE_BODY.pack(source, connection))
+
+    # --- reads and what is answered at once ------------------------------------------------------------------
+
+    def read(self, conn: Connection, xid: int, op: int, body: bytes) -> None:
+        out = conn.out
+        zxid = self.replica.zxid
+        if op == OpCode.PING:
+            out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, 0))
+        else:
+            reader = READS.get(op)
+            result = (
+                Err.UNIMPLEMENTED if reader is None
+                else reader(self.replica, body, conn.identity, conn.number))
+            if isinstance(result, bytes):
+                out += (REPLY.pack(REPLY_HEADER_BYTES + len(result), xid, zxid, 0), result)
+            else:
+                out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, result))
+        conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
+        conn.frames_out += 1
+        self.statistics.sent += 1
+
+    def _on_auth(self, conn: Connection, body: bytes) -> None:
+        """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
+        conn.frames_out += 1
+        self.statistics.sent += 1
+        try:
+            conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
+        except AuthRefused:
+            conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, XID_AUTH, 0, Err.AUTH_FAILED))
+            self.close(conn)
+            return
+        conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, XID_AUTH, 0, 0))
+        self.dirty[conn] = None
+
+    # --- the Sink of execution -------------------------------------------------------------------------------
+
+    def owns(self, header: BatchHeader) -> bool:
+        if not self.submissions.owns(header):
+            return False
+        self._flight_ms = self.submissions.executed(header).sealed_ms
+        self.statistics.executed(header.count, self._flight_ms)
+        return True
+
+    def reply(
+        self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
+    ) -> None:
+        """An own request has been executed: answer it, then run the reads that waited for it alone."""
+        conn = self.connections.get(connection)
+        if conn is None:
+            return
+        conn.done += 1
+        if conn.phase is not Phase.READY:
+            if conn.phase is Phase.ATTACHING:
+                self.dirty[conn] = None
+                self._on_attached(conn, zxid, err, body)
+            elif op == OpCode.CLOSE_SESSION and conn.session_id == session_id:
+                conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, err))
+            return
+        if err == Err.SESSION_MOVED:
+            self.close(conn)  # as ZooKeeper: the client finds its session elsewhere, and no wrong answer reaches it
+            return
+        conn.out.append(REPLY.pack(REPLY_HEADER_BYTES + len(body), xid, zxid, err))
+        if body:
+            conn.out.append(body)
+        conn.frames_out += 1
+        self.statistics.sent += 1
+        self.dirty[conn] = None
+        if conn.parked:
+            parked = conn.parked
+            while parked and parked[0][0] <= conn.done:
+                _, read_xid, read_op, read_body = parked.popleft()
+                self.read(conn, read_xid, read_op, read_body)
+
+    def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None:
+        """Encoded once for all its watchers."""
+        frame = EVENT.pack(
+            EVENT.size - 4 + len(path), XID_NOTIFICATION, zxid if self.config.notification_zxid else -1, 0,
+            event_type, SYNC_CONNECTED, len(path)) + path
+        connections = self.connections
+        dirty = self.dirty
+        for number in watchers:
+            conn = connections.get(number)
+            if conn is not None and conn.phase is not Phase.CLOSED:
+                conn.out.append(frame)
+                conn.frames_out += 1
+                dirty[conn] = None
+        self.statistics.notifications += len(watchers)
+
+    def session_ended(self, session_id: int, source: int, connection: int) -> None:
+        conn = self.by_session.pop(session_id, None)
+        if conn is not None:
+            self.close(conn)
+
+    def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None:
+        """Its new connection is elsewhere, or a newer one here: the older one closes."""
+        if old_source != self.source:
+            return
+        conn = self.connections.get(old_connection)
+        if conn is not None:
+            if self.by_session.get(session_id) is conn:
+                del self.by_session[session_id]
+            self.close(conn)
+
+    def control(self, header: RecordHeader, body: bytes) -> None:
+        if header.kind == Kind.EPOCH:
+            self.submissions.epoch_started(epoch_of(header.first_zxid))
+
+    def digest(self, zxid: int, value: int) -> None:
+        self.digests.append((zxid, value))
+
+    @property
+    def source(self) -> int:
+        submissions = self.submissions
+        return submissions.generation << 16 | submissions.member << 8 | submissions.processor
+
+
+assert XID_PING == -2

@@ -1,0 +1,118 @@
+"""Batches on their way to the leader: each executed at most once, in order, across failures.
+
+A batch is kept until it has been executed here. Within an epoch the leader takes only the next sequence, and tells
+on every new link which it took last: what stands after that is sent again. The start of an epoch comes in log
+order, so a batch that was not executed before it is dead for certain: it is sent anew under the new epoch.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from transport.batch import BATCH, REQUEST, BatchHeader, pack_batch, renumbered
+
+IN_FLIGHT_BYTES_MAX = 16 << 20
+IN_FLIGHT_BATCHES_MAX = 256
+BATCH_BYTES_MAX = 512 << 10
+
+
+@dataclass(slots=True)
+class Flight:
+    batch: bytes
+    sequence: int
+    sealed_ms: int
+
+
+class Submissions:
+    """The building batch is `requests`, `count`, `bytes`, `identities`: filled in line by the hot loop."""
+
+    def __init__(self, *, member: int, processor: int) -> None:
+        self.member = member
+        self.processor = processor
+        self.generation = 0
+        self.epoch = 0
+        self.linked = False  # the leader of `epoch` accepts on the present link
+        self.flights: deque[Flight] = deque()
+        self.flight_bytes = 0
+        self._sequence = 0  # last one given in this epoch
+        self._unsent: deque[Flight] = deque()
+        self.requests: list[bytes] = []
+        self.count = 0
+        self.bytes = 0
+        self.identities: dict[bytes, int] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Out of credit: stop reading from clients until something has been executed."""
+        return (
+            self.flight_bytes + self.bytes > IN_FLIGHT_BYTES_MAX
+            or len(self.flights) >= IN_FLIGHT_BATCHES_MAX
+        )
+
+    def add(
+        self, *, session_id: int, connection: int, xid: int, op: int, identity: bytes, body: bytes
+    ) -> None:
+        """The cold form of what Processor.feed does in line."""
+        index = self.identities.setdefault(identity, len(self.identities))
+        self.requests += (
+            REQUEST.pack(session_id, connection, xid, op, 0, index, 0, len(body)), body)
+        self.count += 1
+        self.bytes += REQUEST.size + len(body)
+
+    def seal(self, now_ms: int) -> list[bytes]:
+        """Close the building batch, if it may go now or has grown large. Returns batches to send, in order."""
+        if self.count and (self.linked or self.bytes >= BATCH_BYTES_MAX) and self.generation:
+            self._sequence += 1
+            batch = pack_batch(
+                member=self.member, processor=self.processor, generation=self.generation,
+                sequence=self._sequence, epoch=self.epoch, count=self.count,
+                identities=list(self.identities), requests=b"".join(self.requests))
+            flight = Flight(batch, self._sequence, now_ms)
+            self.flights.append(flight)
+            self._unsent.append(flight)
+            self.flight_bytes += len(batch)
+            self.requests = []
+            self.count = self.bytes = 0
+            self.identities = {}
+        if not self.linked or not self._unsent:
+            return []
+        due = [flight.batch for flight in self._unsent]
+        self._unsent.clear()
+        return due
+
+    def accepting(self, *, epoch: int, sequence: int) -> None:
+        """The leader took everything up to *sequence* in *epoch*; the rest is due again."""
+        if epoch != self.epoch:
+            return  # we have not executed that epoch's start yet, or are past it: the shell asks again
+        self.linked = True
+        self._unsent = deque(f for f in self.flights if f.sequence > sequence)
+
+    def unlinked(self) -> None:
+        self.linked = False
+        self._unsent.clear()
+
+    def epoch_started(self, epoch: int) -> None:
+        """In log order. What has not been executed by now never will be, under its old name."""
+        self.epoch = epoch
+        self.unlinked()
+        self._sequence = 0
+        for flight in self.flights:
+            self._sequence += 1
+            flight.sequence = self._sequence
+            flight.batch = renumbered(flight.batch, epoch=epoch, sequence=self._sequence)
+
+    def owns(self, header: BatchHeader) -> bool:
+        return (
+            header.generation == self.generation
+            and header.member == self.member
+            and header.processor == self.processor
+        )
+
+    def executed(self, header: BatchHeader) -> Flight:
+        """An own batch has come in the log: it is the oldest in flight, or the at-most-once rule is broken."""
+        flight = self.flights.popleft()
+        assert (header.epoch, header.sequence) == (self.epoch, flight.sequence), (header, flight.sequence)
+        self.flight_bytes -= len(flight.batch)
+        return flight
+
+
+assert BATCH.size == 44
