@@ -31,7 +31,7 @@ class MetricsHandler(BaseHTTPRequestHandler):
     server: MetricsServer
     timeout = 10  # a peer that sends nothing does not hold a thread for ever
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))

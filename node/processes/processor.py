@@ -1,7 +1,7 @@
-"""The processor's shell: sockets of clients, the member's broadcast and the leader; the log files; the lease.
+"""The processor's shell: sockets of clients, of the member's broadcast and the leader; log files; the lease.
 
-One loop (uvloop). Within a turn all that clients sent is taken in, then `_flush` runs once: it closes the batch, sends it,
-and writes each connection's output in one piece. A watermark executes records and flushes in the same way.
+One loop (uvloop). Within a turn all that clients sent is taken in, then `_flush` runs once: it closes the batch,
+sends it, and writes each connection's output in one piece. A watermark executes records and flushes in the same way.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 import uvloop
+from node.sessions.expiry import Expiry
 
 from node.config.member import MemberConfig
 from node.keys import load_keys
@@ -21,7 +22,6 @@ from node.processes.processor_link import LeaderLink
 from node.processes.processor_words import Words
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
-from node.sessions.expiry import Expiry
 from node.storage.files import RealFiles
 from node.storage.reader import LogReader
 from observability.logging import configure_logging, get_logger

@@ -131,7 +131,7 @@ class Words:
             "ephemerals": state.tree.ephemeral_count(), "data_bytes": state.tree.data_bytes(),
             "refused": statistics.refused_per_address,
             "uptime_ms": time.monotonic_ns() // 1_000_000 - self.shell.started_ms,
-            "open_fds": len(os.listdir("/proc/self/fd")),
+            "open_fds": sum(1 for _ in Path("/proc/self/fd").iterdir()),
             "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "sessions": [], "connections": [], "watches_by_connection": [],
         }

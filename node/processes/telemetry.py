@@ -3,8 +3,9 @@
 import os
 import sys
 
-from node.config.member import MemberConfig
 from node.processes.loop import stop_requested
+
+from node.config.member import MemberConfig
 from observability.endpoint import MetricsServer
 from observability.exposition import Samples, registry_of
 from observability.logging import configure_logging, get_logger

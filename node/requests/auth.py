@@ -10,7 +10,7 @@ from hashlib import sha1
 _INT = struct.Struct(">i")
 
 
-class AuthRefused(Exception):
+class AuthRefusedError(Exception):
     """Unknown scheme or bad credentials: -115, then the connection is closed."""
 
 
@@ -48,7 +48,7 @@ def _added(identities: bytes, entry: bytes) -> bytes:
 
 
 def authenticate(packet: bytes, identities: bytes, address: str, super_digest: str) -> bytes:
-    """The identities after this AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthRefused."""
+    """The identities after this AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthRefusedError."""
     try:
         (length,) = _INT.unpack_from(packet, 4)
         at = 8 + max(length, 0)
@@ -56,7 +56,7 @@ def authenticate(packet: bytes, identities: bytes, address: str, super_digest: s
         (length,) = _INT.unpack_from(packet, at)
         credentials = packet[at + 4:at + 4 + max(length, 0)]
     except struct.error as error:
-        raise AuthRefused("truncated auth packet") from error
+        raise AuthRefusedError("truncated auth packet") from error
     if scheme == b"digest":
         entry = digest_id(credentials)
         if super_digest and entry == super_digest.encode():
@@ -64,4 +64,4 @@ def authenticate(packet: bytes, identities: bytes, address: str, super_digest: s
         return _added(identities, _identity(b"digest", entry))
     if scheme == b"ip":
         return _added(identities, _identity(b"ip", address.encode()))
-    raise AuthRefused(f"unknown scheme {scheme!r}")
+    raise AuthRefusedError(f"unknown scheme {scheme!r}")

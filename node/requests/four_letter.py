@@ -91,7 +91,8 @@ def _srvr(facts: Facts) -> str:
 
 
 def _connection(entry: Report, *, full: bool) -> str:
-    text = f" /{entry['address']}:{entry['port']}[1](queued={entry['queued']},recved={entry['received']},sent={entry['sent']}"
+    text = (f" /{entry['address']}:{entry['port']}[1](queued={entry['queued']}"
+            f",recved={entry['received']},sent={entry['sent']}")
     if full and entry["session"]:
         operation = OP_NAMES.get(entry["last_op"], "NA")
         latency = entry.get("latency", 0)

@@ -1,7 +1,8 @@
 """A processor's core: bytes of clients in, batches and replies out, in the order that ZooKeeper promises.
 
-Order, per connection: replies come in the order of the requests; a read behind an unfinished write is parked and runs
-right after that write's execution, between the requests of a record; a watch event is put out before any reply that shows its change.
+Order, per connection: replies come in the order of the requests; a read behind an unfinished write is parked and
+runs right after that write's execution, between the requests of a record; a watch event is put out before any reply
+that shows its change.
 
 `feed` and `reply` are the hot path: loops over buffers, nothing made per request that is not kept or sent.
 """
@@ -10,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from node.requests.auth import AuthRefused, authenticate, ip_identity
+from node.requests.auth import AuthRefusedError, authenticate, ip_identity
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import OWN_WORD, WORDS
 from node.requests.handshake import (
@@ -288,7 +289,7 @@ class Processor:
         self.statistics.sent += 1
         try:
             conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
-        except AuthRefused:
+        except AuthRefusedError:
             conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, XID_AUTH, 0, Err.AUTH_FAILED))
             self.close(conn)
             return

@@ -8,7 +8,7 @@ order, so a batch that was not executed before it is dead for certain: it is sen
 from collections import deque
 from dataclasses import dataclass
 
-from transport.batch import BATCH, REQUEST, BatchHeader, pack_batch, renumbered
+from transport.batch import REQUEST, BatchHeader, pack_batch, renumbered
 
 IN_FLIGHT_BYTES_MAX = 16 << 20
 IN_FLIGHT_BATCHES_MAX = 256
@@ -115,4 +115,3 @@ class Submissions:
         return flight
 
 
-assert BATCH.size == 44
