@@ -23,6 +23,7 @@ What they promise, and why:
 
 import errno
 import os
+import select
 import struct
 import time
 from collections import deque
@@ -322,13 +323,18 @@ class Stream:
         self.socket.connect(endpoint)
         self._unsent: deque[bytes] = deque()  # numbered; waits for the connection
         self._peer = _Peer(0)
+        self._epoll: select.epoll | None = None
 
     def fileno(self) -> int:
-        """Readable after any change (edge-triggered: see the head of this file)."""
-        return int(self.socket.fd)
+        """Readable after messages, and when the stream opens or is lost.
 
-    def monitor_fileno(self) -> int:
-        return int(self.monitor.socket.fd)
+        Edge-triggered: see the head of this file. `receive` tends to all of it.
+        """
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            for descriptor in (self.socket.fd, self.monitor.socket.fd):
+                self._epoll.register(int(descriptor), select.EPOLLIN)
+        return self._epoll.fileno()
 
     @property
     def wants_out(self) -> bool:
@@ -362,6 +368,7 @@ class Stream:
             try:
                 message = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
+                self.maintain()
                 return None
             if self.socket.rcvmore:
                 _skip_frames(self.socket)
@@ -371,7 +378,9 @@ class Stream:
                 return payload
 
     def maintain(self) -> None:
-        """After any wake-up: learn whether it is open or lost, send what waited."""
+        """Learn whether it is open or lost, and send what waited. `receive` and Poller call it."""
+        if self.is_closed:
+            return
         events = self.monitor.drain()
         if events & zmq.Event.HANDSHAKE_SUCCEEDED:
             self.is_open = True
@@ -383,6 +392,8 @@ class Stream:
     def close(self) -> None:
         if not self.is_closed:
             self.is_closed = self.is_lost = True
+            if self._epoll is not None:
+                self._epoll.close()
             self.monitor.close()
             self.socket.close(0)
 

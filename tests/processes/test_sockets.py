@@ -1,6 +1,7 @@
 """Sockets on loopback: real connections, real handshakes, a real process that is killed."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -140,7 +141,8 @@ def test_a_gap_ends_the_stream(sockets: Sockets, tmp_path: Path) -> None:
     assert (caught.value.stream, caught.value.expected, caught.value.received) == (name, 2, 3)
 
 
-@pytest.mark.parametrize("frames", [[b""], [b"short"], [b"1234567", b"x"], [b"\1" + bytes(7), b"x"]])
+@pytest.mark.parametrize(
+    "frames", [[b""], [b"short"], [b"1234567", b"x"], [b"\1" + bytes(7), b"x"]])
 def test_a_message_without_a_number_is_a_gap(
     sockets: Sockets, tmp_path: Path, frames: list[bytes],
 ) -> None:
@@ -188,6 +190,33 @@ def test_a_listener_that_closes_is_noticed_by_its_streams(guarded: Sockets) -> N
     listener.close()
 
     poll_until(polling(stream), lambda: stream.is_lost)
+
+
+def test_one_descriptor_tells_of_messages_and_of_losses(sockets: Sockets, tmp_path: Path) -> None:
+    listener = sockets.listener([f"ipc://{tmp_path}/b"])
+    stream = sockets.stream(listener.endpoints[0])
+    woken = select.epoll()
+    woken.register(stream.fileno(), select.EPOLLIN)
+    received: list[bytes] = []
+
+    def receive_when_woken() -> None:
+        while (payload := stream.receive()) is not None:
+            received.append(bytes(payload))
+        if not stream.is_lost:
+            assert woken.poll(DEADLINE_S)
+
+    stream.send(b"hello")
+    while (message := listener.receive()) is None:
+        receive_when_woken()
+    listener.send(message[0], b"welcome")
+    while not received:
+        receive_when_woken()
+    listener.close()
+    while not stream.is_lost:
+        receive_when_woken()
+
+    assert received == [b"welcome"]
+    woken.close()
 
 
 PEER = """
