@@ -1,6 +1,7 @@
 """The table of metrics: code, dashboards and alerts use what stands here, and nothing else.
 
-*figure* is the key in a process's Sample (transport/messages.py); a metric appears once per process that sends it. Epoch and counter of a zxid are apart: beyond 2^53 Prometheus loses digits.
+*figure* is the key in a process's Sample (transport/messages.py); a metric appears once per process that sends it.
+Epoch and counter of a zxid are apart: beyond 2^53 Prometheus loses digits.
 """
 
 from dataclasses import dataclass
