@@ -1,7 +1,7 @@
 """Every message between our processes: one tagged union per kind of link, one encoder, one decoder.
 
 Bulk (records, batches, snapshot chunks) travels as a bytes field: at the rate of records, not of requests.
-Times named *_ns are CLOCK_MONOTONIC nanoseconds of the machine that wrote them, echoed or used on that machine only.
+Times named *_ns and *_ms are CLOCK_MONOTONIC of the machine that wrote them, echoed to or used on that machine only.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 class Hello(Message, frozen=True):
     """First on a learner's stream: FOLLOWERINFO.
 
-    *initial*: the directory was explicitly initialised and its log is empty. *round*: of the election that chose the leader.
+    *initial*: the directory was explicitly initialised and its log is empty. *generation*: of its broadcast process.
     """
 
     member: int
@@ -29,7 +29,6 @@ class Hello(Message, frozen=True):
     incarnation: str
     initial: bool
     generation: int
-    round: int
     accepted_epoch: int
     current_epoch: int
     last_zxid: int
@@ -40,13 +39,18 @@ class Hello(Message, frozen=True):
 
 
 class AckEpoch(Message, frozen=True):
-    """*counts* is False where this epoch had been accepted before (then the promise is not a new one)."""
+    """*counts* is False where this epoch had been promised to somebody else, or in an earlier life.
+
+    *grants*: (leader, ms): that earlier leader may still hold a lease of ours for so long; 0: whoever led before our start.
+    """
 
     epoch: int
     current_epoch: int
     last_zxid: int
+    committed: int
     epochs: EpochTable
     counts: bool
+    grants: list[tuple[int, int]]
 
 
 class AckNewLeader(Message, frozen=True):
@@ -71,10 +75,10 @@ class Digest(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pong(Message, frozen=True):
-    """Answer to Ping: *sent_ns* echoed. Digests are those computed since the last Pong."""
+    """Answer to Ping: *sent_ms* echoed, *at_ms* by the learner's clock. Digests: those computed since the last Pong."""
 
-    sent_ns: int
-    durable: int
+    sent_ms: int
+    at_ms: int
     digests: list[Digest]
 
 
@@ -91,7 +95,6 @@ class NewEpoch(Message, frozen=True):
     """LEADERINFO."""
 
     epoch: int
-    generation: int
 
 
 class Truncate(Message, frozen=True):
@@ -132,7 +135,7 @@ class NewLeader(Message, frozen=True):
 
 
 class UpToDate(Message, frozen=True):
-    """A quorum has the epoch: serve. *incarnations* as in the log: a learner missing there has no vote yet."""
+    """A quorum has the epoch: serve."""
 
     epoch: int
     committed: int
@@ -143,7 +146,10 @@ class Commit(Message, frozen=True):
 
 
 class Ping(Message, frozen=True):
-    sent_ns: int
+    """*heard_ms*: at_ms of the learner's last Pong that the leader has (0: none): its own lease counts from there."""
+
+    sent_ms: int
+    heard_ms: int
     committed: int
     digest_wanted: bool
 
@@ -250,6 +256,10 @@ class DigestReport(Message, frozen=True):
     digest: Digest
 
 
+class DigestWanted(Message, frozen=True):
+    """Nothing was written for a while: report the digest at the present position, computed anew."""
+
+
 class Counters(Message, frozen=True):
     """A process's own figures by name: connections, sessions, packets received, …"""
 
@@ -277,12 +287,16 @@ class SnapshotDone(Message, frozen=True):
 
 
 class Look(Message, frozen=True):
-    """broadcast -> election, after it has stopped appending and acking (rule 10). *votes*: may vote and be elected."""
+    """broadcast -> election, after it has stopped appending and acking (rule 10). *votes*: may vote and be elected.
+
+    *voters*: of the configuration in force.
+    """
 
     round: int
     current_epoch: int
     last_zxid: int
     votes: bool
+    voters: list[int]
 
 
 class Settled(Message, frozen=True):
@@ -304,7 +318,11 @@ class Elected(Message, frozen=True):
 
 
 class Vote(Message, frozen=True):
-    """One notification. *state*: looking, leading, following. *logical_clock*: the sender's election round among members."""
+    """One notification: whom *sender* votes for (while looking), or who leads (0: nobody, as far as it knows).
+
+    *state*: looking, leading, following. *logical_clock*: the sender's round of the election, raised to the highest seen.
+    *votes*: the sender may vote and be elected. *epoch*: of the leader that the sender follows or is, 0 while looking.
+    """
 
     sender: int
     ensemble: str
@@ -313,6 +331,8 @@ class Vote(Message, frozen=True):
     leader: int
     leader_epoch: int
     leader_zxid: int
+    votes: bool
+    epoch: int
 
 
 # --- to telemetry (PUSH, lossy) ---------------------------------------------------------------------------------
@@ -334,7 +354,7 @@ PeerMessage = (
 )
 LocalMessage = (
     LocalHello | Welcome | Watermark | Lease | MemberState | DigestReport | Counters | Ask | Answer | SnapshotDone
-    | Look | Settled | Elected | Differs | Touches | SubmitHello | Accepting | Submit | Refused
+    | Look | Settled | Elected | Differs | DigestWanted | Touches | SubmitHello | Accepting | Submit | Refused
 )
 ElectionMessage = Vote
 TelemetryMessage = Sample

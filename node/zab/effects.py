@@ -1,7 +1,8 @@
 """What the ZAB core wants done: the closed list. The shell performs effects strictly in order.
 
-Everything but Flush is finished when the next effect begins: what stands after a Save or Truncate may rely on
-it being durable. Flush is answered by a Flushed event, at once or later; one is outstanding at most.
+Everything but Flush, SendRecords, SendSnapshot and the end of ReceiveSnapshot is finished when the next effect begins:
+what stands after a Save or Truncate may rely on it being durable. Flush is answered by a Flushed event, at once or
+later; one is outstanding at most (TruncateLog waits for it in the shell; its Flushed still comes).
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Look:
     current_epoch: Epoch
     last_zxid: Zxid
     votes: bool
+    voters: tuple[MemberId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +60,33 @@ class SendLeader:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """End this stream, telling it why (messages.Refused) if it still listens."""
+    """End this stream, telling it why (messages.Refused) if it still listens. *leader*: who leads as far as known."""
 
     stream: StreamId
     reason: str
+    leader: MemberId = MemberId(0)
 
 
 @dataclass(frozen=True, slots=True)
 class SendRecords:
-    """Send the records after *after* up to *upto* (record boundaries), in order, in chunks, from memory or log files."""
+    """Send records after *after* up to *upto* (record boundaries), in order, from memory or log files.
+
+    As Records messages; at least one record, and no more once *bytes_max* is reached (so it may end before *upto*).
+    Answered by RecordsSent when all that is sent is out; one is outstanding per stream at most.
+    """
 
     stream: StreamId
     after: Zxid
     upto: Zxid
+    bytes_max: int
     committed: Zxid
 
 
 @dataclass(frozen=True, slots=True)
 class SendSnapshot:
-    """Send the newest verified snapshot file (Begin, Chunks, End); its zxid is at least *at_least*.
+    """Send the verified snapshot file of *zxid* (Begin, Chunks, End): the newest by SnapshotTaken or Recovered.
 
-    The snapshot is Recovered.snapshot_zxid or the last SnapshotTaken; the core names it in *zxid*.
+    At the pace of the stream, without holding up anything else; answered by SnapshotSent.
     """
 
     stream: StreamId
@@ -120,10 +128,15 @@ class TruncateLog:
 class ReceiveSnapshot:
     """A chunk for the file aside (Begin opens it, End syncs, verifies, renames: then SnapshotReceived comes).
 
-    Incomplete ones are discarded by the next Begin, Look or start (rule 4).
+    Incomplete ones are discarded by the next Begin, Look or start (rule 4). A broken file: end the process or LeaderLost.
     """
 
     message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """The log holds a control entry, durably: remove the mark of the explicit first initialisation (rule 9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +166,7 @@ class AcceptBatches:
 
 @dataclass(frozen=True, slots=True)
 class ToProcessor:
-    """For a process of this member: Touches to processor 0, Differs to the one that it names."""
+    """For processes of this member: Touches to processor 0, Differs to the one it names, DigestWanted to each replica."""
 
     message: Message
 
@@ -169,6 +182,6 @@ class Report:
 
 Effect = (
     Look | Settle | Connect | Disconnect | Send | SendLeader | Drop | SendRecords | SendSnapshot | SaveAcceptedEpoch
-    | SaveCurrentEpoch | Append | Flush | TruncateLog | ReceiveSnapshot | Watermark | Lease | AcceptBatches
-    | ToProcessor | Report
+    | SaveCurrentEpoch | Append | Flush | TruncateLog | ReceiveSnapshot | Initialised | Watermark | Lease
+    | AcceptBatches | ToProcessor | Report
 )

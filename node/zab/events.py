@@ -1,8 +1,10 @@
-"""What can happen to the ZAB core: the closed list. Time is an argument of `Member.step`, in ms, monotonic."""
+"""What can happen to the ZAB core: the closed list. Time is an argument of `Member.step`, in ms, monotonic.
+
+The shell hands in all that waits, in order, then a TurnEnd; a Tick when `Member.deadline_ms` has come.
+"""
 
 from dataclasses import dataclass
 
-from transport.entry import RecordHeader
 from transport.messages import EpochTable, Message
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -11,7 +13,7 @@ StreamId = bytes  # the ROUTER's id of a learner's or processor's stream
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What storage found at the start of the process: the core's whole memory of its past."""
+    """What storage found at the start of the process: the core's whole memory of its past. All of it is durable."""
 
     accepted_epoch: Epoch
     current_epoch: Epoch
@@ -23,12 +25,15 @@ class Recovered:
     control: bytes  # body of the last control entry in log or snapshot, b"" if none
     ensemble: str
     incarnation: str
-    initial: bool  # explicitly initialised and never started
+    initial: bool  # explicitly initialised, and neither log nor snapshot holds a control entry yet
+    # (zxid, body), ascending: the last control entry that is at or below *committed*, and every later one. A truncation
+    # goes back to an earlier one.
+    controls: tuple[tuple[Zxid, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    pass
+    wall_ms: int = 0  # wall clock, for the time in control entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,9 @@ class Elected:
 
 @dataclass(frozen=True, slots=True)
 class FromLearner:
-    """A message on a stream to our ROUTER: a learner's, or a processor's (SubmitHello, Submit, Touches).
+    """A message on a learner's stream to our ROUTER, or a processor's Touches (its Submits go to Intake, not here).
 
-    *member*: whom the stream's CURVE key belongs to.
+    *member*: whom the stream's CURVE key belongs to. Streams that were dropped or lost bring nothing more.
     """
 
     stream: StreamId
@@ -64,7 +69,13 @@ class FromLeader:
 
 @dataclass(frozen=True, slots=True)
 class LeaderLost:
+    """*gone*: the host answered that nobody listens there (connection refused): that process is dead.
+
+    Only then may a new leader serve before the lease that the old one may still hold has run out.
+    """
+
     life: int
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +86,28 @@ class Flushed:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsSent:
+    """The answer to SendRecords: records up to *zxid*, *size* bytes in all, have gone to the socket."""
+
+    stream: StreamId
+    zxid: Zxid
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSent:
+    """The answer to SendSnapshot."""
+
+    stream: StreamId
+    zxid: Zxid
+
+
+@dataclass(frozen=True, slots=True)
 class Propose:
-    """Batches waiting at the leader, already accepted (at-most-once checked), joined by the shell into one body."""
+    """Batches waiting at the leader, already accepted (at-most-once checked), joined by the shell into one body.
+
+    Only while `Member.may_propose`, asked right before.
+    """
 
     body: bytes
     count: int
@@ -85,7 +116,11 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotReceived:
-    """The file that SnapshotChunks brought is complete, synced, verified and in place of the log."""
+    """The file that SnapshotChunks brought is complete, synced, verified and in place of the log.
+
+    Either it comes before any Look that follows the SnapshotEnd, or the shell discards the file and it never comes.
+    *control*: of the last control entry in it.
+    """
 
     zxid: Zxid
     epochs: EpochTable
@@ -116,12 +151,20 @@ class DigestComputed:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """At least every tickTime/4 while not idle-leading; carries nothing: `now_ms` says it all."""
+    """Due at `Member.deadline_ms`; more often does no harm."""
+
+    wall_ms: int = 0  # wall clock, for the time in control entries; 0: as before
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """The shell has handed in all that waited: what may be said once for many events is said now.
+
+    (Flush, Watermark, Commit: this is what makes group commit.)
+    """
 
 
 Event = (
-    Started | Elected | FromLearner | LearnerLost | FromLeader | LeaderLost | Flushed | Propose | SnapshotReceived
-    | SnapshotTaken | ProcessorReady | DigestComputed | Tick
+    Started | Elected | FromLearner | LearnerLost | FromLeader | LeaderLost | Flushed | RecordsSent | SnapshotSent
+    | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | DigestComputed | Tick | TurnEnd
 )
-
-__all__ = [name for name in globals() if name[0].isupper()] + ["RecordHeader"]
