@@ -104,15 +104,18 @@ class Ensemble(ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
         output, errors = self.folder / "command.out", self.folder / "command.err"
         with output.open("w") as stdout, errors.open("w") as stderr:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env=self.environment,
-                timeout=COMMAND_TIMEOUT_S,
-                check=False,
-            )
+            try:
+                done = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=self.environment,
+                    timeout=COMMAND_TIMEOUT_S,
+                    check=False,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise EnsembleError(f"{self.name}: {error}") from error
         if check and done.returncode:
             told = errors.read_text().strip() or output.read_text().strip()
             raise EnsembleError(f"{' '.join(command)}: exit code {done.returncode}: {told[-600:]}")
@@ -130,7 +133,7 @@ class Ensemble(ABC):
             try:
                 procfs.send_signal(self.pids(), signal.SIGCONT)
                 self.stop()
-            except (BenchError, subprocess.TimeoutExpired) as error:
+            except BenchError as error:
                 print(f"bench: {error}", file=sys.stderr)
             finally:
                 procfs.end(self.marker)
@@ -184,6 +187,11 @@ class Corral(Ensemble):
     name = "corral"
     command = str(Path(sys.executable).parent / "corral")
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        if not Path(self.command).exists():
+            raise EnsembleError(f"no {self.command}: run `make` first")
+
     def corral(self, command: str, *arguments: str, check: bool = True) -> str:
         return self.run(self.command, command, *arguments, check=check)
 
@@ -192,8 +200,6 @@ class Corral(Ensemble):
         return ("--data", str(self.folder / "data"))
 
     def start(self) -> None:
-        if not Path(self.command).exists():
-            raise EnsembleError(f"no {self.command}: run `make` first")
         port = free_ports(range(MEMBERS))
         size = ("--members", str(MEMBERS), "--client-port", str(port))
         self.corral("up", "--detach", "--json", *size, *self.data)

@@ -15,7 +15,7 @@ class Verdict(StrEnum):
     REACHED = "reached"
     MISSED = "missed"
     FAILED = "failed"  # a round of the subject gave no figure, or wrong replies
-    UNKNOWN = "not measured"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,9 +76,9 @@ class Load:
         return result_of(self.command, output, errors, self.process.returncode)
 
 
-def fsync_p50_us(folder: Path) -> float:
-    """Median of fdatasync on the disk under the data: the floor under a durable write."""
-    program, file = build("fsynclat", folder), folder / "fsynclat.data"
+def fsync_p50_us(programs: Path, folder: Path) -> float:
+    """Median of fdatasync on the disk under the folder: the floor under a durable write."""
+    program, file = build("fsynclat", programs), folder / "fsynclat.data"
     command = [str(program), str(file), "512", "1", "16"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SPARE_S, check=False)
     return value_at(result_of(command, done.stdout, done.stderr, done.returncode), "p50_us")

@@ -28,12 +28,12 @@ def file_system(folder: Path) -> str:
     return kind
 
 
-def describe(folder: Path) -> dict[str, str]:
-    """folder: where the ensembles keep their data."""
+def describe(programs: Path, folder: Path) -> dict[str, str]:
+    """programs: where the tools are built.  folder: where the ensembles keep their data."""
     return {
         "cpu": f"{os.cpu_count()} × {cpu_model()}",
         "memory": f"{memory_gb():.0f} GB",
         "kernel": platform.release(),
-        "disk": f"{file_system(folder)}, fdatasync p50 {fsync_p50_us(folder):.0f} µs",
+        "disk": f"{file_system(folder)}, fdatasync p50 {fsync_p50_us(programs, folder):.0f} µs",
         "load average before": f"{os.getloadavg()[0]:.2f}",
     }

@@ -1,6 +1,6 @@
 """Corral against genuine ZooKeeper, three members each on this machine, in turn: a table of ratios.
 
-    make bench                                   five rounds of every row (about 15 minutes)
+    make bench                                   five rounds of every row (about 20 minutes)
     python -m bench.run --quick                  one short round: does it run, roughly
     python -m bench.run --rows set,get --rounds 3
     python -m bench.run --reference none         Corral alone, without ratios
@@ -65,7 +65,10 @@ def run_rows(
         for row in rows:
             for key, pair in run_round(bench, row, turn, subject, reference).items():
                 samples[row.name, key].append(pair)
-                shown = [f"{'failed' if v is None else figures.number(v):>12}" for v in pair]
+                shown = [
+                    f"{'failed' if value is None else figures.number(value):>12}"
+                    for value in (pair if reference else pair[:1])
+                ]
                 say(f"  {turn + 1}/{rounds} {row.name:8}{key:16}" + "".join(shown))
 
 
@@ -103,7 +106,7 @@ def measure_all(args: argparse.Namespace, samples: Samples) -> tuple[dict[str, s
     """Machine and versions, and whether the run came to its end; samples hold what was measured."""
     bench = Bench(build("zkload", BUILD), QUICK if args.quick else FULL)
     args.dir.mkdir(parents=True, exist_ok=True)
-    about = machine.describe(args.dir)
+    about = machine.describe(BUILD, args.dir)
     subject = ENSEMBLES[args.subject](args.dir / "subject")
     reference = None
     if args.reference != "none":
@@ -157,6 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         sys.exit("bench: interrupted; all processes are stopped")
+    if not samples:
+        return 1
     results = results_of(args.rows, samples)
     for name, value in about.items():
         print(f"{name:20} {value}")
