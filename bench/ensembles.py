@@ -191,6 +191,7 @@ class Corral(Ensemble):
         super().__init__(folder)
         if not Path(self.command).exists():
             raise EnsembleError(f"no {self.command}: run `make` first")
+        self.environment["XDG_DATA_HOME"] = str(folder)  # the user's last `corral up` stays theirs
 
     def corral(self, command: str, *arguments: str, check: bool = True) -> str:
         return self.run(self.command, command, *arguments, check=check)
@@ -202,7 +203,7 @@ class Corral(Ensemble):
     def start(self) -> None:
         port = free_ports(range(MEMBERS))
         size = ("--members", str(MEMBERS), "--client-port", str(port))
-        self.corral("up", "--detach", "--json", *size, *self.data)
+        self.corral("up", "--detach", "--json", *size, "--set", "maxClientCnxns=0", *self.data)
 
     def stop(self) -> None:
         self.corral("down", "--wipe", *self.data, check=False)
@@ -221,7 +222,7 @@ class Corral(Ensemble):
         ]
 
     def pids_of(self, member: int) -> frozenset[int]:
-        """What runs with a path of that member's folder in its command line, and all below it."""
+        """Its supervisor, known by the zoo.cfg on its command line, and all below it."""
         folder = f"/m{member}/"
         roots = (pid for pid in self.pids() if folder in procfs.command_line(pid))
         return frozenset(procfs.descendants(roots))
