@@ -19,12 +19,9 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
-
-import orjson
+from typing import Final, NoReturn
 
 from node.config.address import format_address
 from node.config.member import MemberConfig
@@ -42,6 +39,7 @@ from node.running import (
 )
 from node.storage.errors import RefusedError
 from node.storage.layout import NewerFormatError
+from observability.logging import configure_logging, get_logger
 
 EXIT_REFUSED: Final = 78  # EX_CONFIG of sysexits.h: restarting does not help
 RESTART_DELAY_MAX_S: Final = 5.0
@@ -92,6 +90,7 @@ class Supervisor:
         ]
         self.private_files: list[int] = []
         self.refusal = 0
+        self.log = get_logger(process="supervisor", member=config.id)
 
     def run(self) -> int:
         """The member's exit code.  Raises RefusedError, PortError: nothing was started."""
@@ -102,13 +101,13 @@ class Supervisor:
         _make_private(self.config.run_dir)
         self.preload()
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        log("member starting", self.config, clients=self.client_addresses())
+        self.log.info("member_starting", clients=self.client_addresses())
         try:
             self.watch()
         finally:
             self.stop()
             (self.config.run_dir / STATE_FILE).unlink(missing_ok=True)
-            log("member stopped", self.config)
+            self.log.info("member_stopped")
             for held in ports.held:
                 held.close()
             os.close(lock)
@@ -159,7 +158,7 @@ class Supervisor:
             child.on_death(time.monotonic())
             if code == EXIT_REFUSED:
                 self.refusal = EXIT_REFUSED
-            log("process died", self.config, process=child.name, died=pid, code=code)
+            self.log.warning("process_died", died=child.name, pid=pid, code=code)
             self.write_state()
 
     def stop(self) -> None:
@@ -192,7 +191,7 @@ class Supervisor:
     def kill(self, group: list[Child]) -> None:
         for child in group:
             if child.pid:
-                log("process killed", self.config, process=child.name, killed=child.pid)
+                self.log.warning("process_killed", killed=child.name, pid=child.pid)
                 os.kill(child.pid, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 child.pid = 0
@@ -249,9 +248,7 @@ def _lock(data_dir: Path) -> int:
         holder = os.pread(lock, 20, 0).decode().strip()
         os.close(lock)
         problem = f"process {holder} runs a member on this data"
-        raise RefusedError(
-            problem, file=data_dir, cure="stop it, or give another dataDir"
-        ) from None
+        raise RefusedError(problem, file=data_dir, cure="stop it, or give another dataDir") from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
@@ -276,10 +273,10 @@ def _be_child(child: Child, config: MemberConfig, private: list[int], parent: in
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except REFUSALS as error:
         code = EXIT_REFUSED
-        log("refused", config, process=child.name, why=str(error))
-    except BaseException as error:  # noqa: BLE001 # the last place that can say why
-        trace = "".join(traceback.format_exception(error))
-        log("process failed", config, process=child.name, why=str(error), traceback=trace)
+        get_logger(process=child.name, member=config.id).error("refused", reason=str(error))
+    except BaseException as error:  # the last place that can say why
+        log = get_logger(process=child.name, member=config.id)
+        log.error("process_failed", reason=repr(error), exc_info=error)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -300,26 +297,21 @@ def _settle(child: Child, config: MemberConfig, private: list[int], parent: int)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def log(event: str, config: MemberConfig, **fields: Any) -> None:
-    """One JSON line on stderr."""
-    line = {"time": time.time(), "event": event, "member": config.id, "pid": os.getpid(), **fields}
-    sys.stderr.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stderr.buffer.flush()
-
-
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m node.supervisor")
     parser.add_argument("config", type=Path)
     parser.add_argument("--die-with", type=int, metavar="PID", help="of the parent")
     arguments = parser.parse_args(argv)
+    configure_logging()
     if arguments.die_with is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != arguments.die_with:  # it died before that took effect
             return 1
     try:
         loaded = load_config(arguments.config)
+        log = get_logger(process="supervisor", member=loaded.config.id)
         for warning in loaded.warnings:
-            log("configuration", loaded.config, warning=str(warning))
+            log.warning("configuration", problem=str(warning))
         load_keys(loaded.config)
         return Supervisor(loaded.config).run()
     except REFUSALS as error:

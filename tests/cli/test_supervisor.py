@@ -42,7 +42,9 @@ from node.ports import PortError
 from node.roles import Role
 from node.storage.errors import RefusedError
 from node.supervisor import Supervisor
+from observability.logging import configure_logging
 
+configure_logging()
 roles = [
     Role("front", "small_role", start_order=1, count_key="processors", restart_delay_s=0.01),
     Role("back", "small_role", start_order=0, restart_delay_s=0.01),
@@ -119,7 +121,7 @@ def test_roles_start_in_order_with_a_chosen_port_and_stop_in_reverse(member: Run
     assert process.returncode == 0
     assert read_running(member.run_dir) is None
     events = [json.loads(line)["event"] for line in errors.splitlines()]
-    assert events == ["member starting", "member stopped"]
+    assert events == ["member_starting", "member_stopped"]
 
 
 def test_a_dead_process_is_restarted_alone(member: Running) -> None:
@@ -191,8 +193,7 @@ def test_a_client_port_in_use_is_refused_with_the_way_to_find_out(tmp_path: Path
         _, errors = running.start().communicate(timeout=20)
 
     assert errors == (
-        f"clientPort: 127.0.0.1:{port} is in use — see who has it: "
-        f"ss -ltnp 'sport = :{port}', or give another port\n"
+        f"clientPort: 127.0.0.1:{port} is in use — see who has it: ss -ltnp 'sport = :{port}', or give another port\n"
     )
     assert not running.lines("started")
 

@@ -130,9 +130,7 @@ def test_every_problem_of_a_file_is_reported_at_once(tmp_path: Path) -> None:
 def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, STANDALONE + "maxClientConnections=5\n")
 
-    assert str(problem) == (
-        f"{tmp_path}/zoo.cfg:6: maxClientConnections: unknown key — did you mean maxClientCnxns?"
-    )
+    assert str(problem) == (f"{tmp_path}/zoo.cfg:6: maxClientConnections: unknown key — did you mean maxClientCnxns?")
 
 
 def test_the_prefix_of_system_properties_is_named_as_the_mistake(tmp_path: Path) -> None:
@@ -259,9 +257,7 @@ def test_a_member_that_is_an_observer_does_not_start_yet(tmp_path: Path) -> None
 
 
 def test_an_even_number_of_voters_warns(tmp_path: Path) -> None:
-    assert warnings_of(tmp_path, STANDALONE + THREE + "server.4=d:1:2\n", myid="1") == [
-        "0 server.N"
-    ]
+    assert warnings_of(tmp_path, STANDALONE + THREE + "server.4=d:1:2\n", myid="1") == ["0 server.N"]
 
 
 def test_four_letter_words_are_a_list_or_all(tmp_path: Path) -> None:

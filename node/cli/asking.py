@@ -1,0 +1,134 @@
+"""Four-letter words to many servers at once: a hung or unreachable one costs the others nothing."""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from node.config.address import Address
+
+DEADLINE_S: Final = 1.5  # for everything about one server, so that `status` ends within 2 s
+OWN_WORD: Final = b"corl"
+_ANSWER_BYTES_MAX: Final = 1 << 20
+_COUNTER_BITS: Final = 32  # of a genuine ZooKeeper's zxid
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStatus:
+    """What one server said of itself.  role: leader, follower, observer, looking or down.
+
+    is_serving: it answers clients, so a quorum stands behind it.  values: all that it said, for JSON.
+    """
+
+    address: str
+    role: str
+    is_serving: bool = False
+    id: int | None = None
+    epoch: int | None = None
+    counter: int | None = None
+    lag: int | None = None
+    connections: int | None = None
+    uptime_s: float | None = None
+    voters: int = 0
+    why: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def ask_all(servers: Sequence[Address], deadline_s: float = DEADLINE_S) -> list[MemberStatus]:
+    """The status of each server, in their order, within the deadline."""
+    until_s = time.monotonic() + deadline_s
+    answers: queue.SimpleQueue[tuple[int, MemberStatus]] = queue.SimpleQueue()
+    for index, server in enumerate(servers):
+        threading.Thread(target=lambda i=index, s=server: answers.put((i, ask(s, until_s))), daemon=True).start()
+    # A thread may hang in the resolver, past every timeout: then nobody waits for it.
+    found = {i: MemberStatus(str(s), "down", why="no answer") for i, s in enumerate(servers)}
+    for _ in servers:
+        try:
+            index, status = answers.get(timeout=max(0.0, until_s + 0.1 - time.monotonic()))
+        except queue.Empty:
+            break
+        found[index] = status
+    return [found[i] for i in range(len(servers))]
+
+
+def ask(server: Address, until_s: float) -> MemberStatus:
+    """One server's status, by Corral's own word, else as a genuine ZooKeeper."""
+    try:
+        if own := exchange(server, OWN_WORD, until_s):
+            return _from_own(server, orjson.loads(own))
+        return _from_srvr(server, exchange(server, b"srvr", until_s).decode(errors="replace"))
+    except TimeoutError:
+        return MemberStatus(str(server), "down", why="no answer")
+    except socket.gaierror as error:
+        return MemberStatus(str(server), "down", why=f"the name is not known: {error.strerror}")
+    except OSError as error:
+        return MemberStatus(str(server), "down", why=error.strerror or str(error))
+    except ValueError:
+        return MemberStatus(str(server), "down", why="what listens there is not a member")
+
+
+def exchange(server: Address, word: bytes, until_s: float) -> bytes:
+    """The whole answer; empty if the server closes without one.  Raises OSError, TimeoutError."""
+    with socket.create_connection((server.host, server.port), timeout=_left(until_s)) as connection:
+        connection.sendall(word)
+        answer = bytearray()
+        try:
+            while len(answer) < _ANSWER_BYTES_MAX:
+                connection.settimeout(_left(until_s))
+                piece = connection.recv(1 << 16)
+                if not piece:
+                    break
+                answer += piece
+        except ConnectionResetError:
+            pass  # ZooKeeper's way to refuse a word that it does not know
+        return bytes(answer)
+
+
+def _left(until_s: float) -> float:
+    left_s = until_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
+
+
+def _from_own(server: Address, values: dict[str, Any]) -> MemberStatus:
+    return MemberStatus(
+        address=str(server),
+        role=str(values["role"]),
+        is_serving=bool(values["serving"]),
+        id=int(values["id"]),
+        epoch=int(values["epoch"]),
+        counter=int(values["zxid_counter"]),
+        lag=values.get("lag"),
+        connections=values.get("connections"),
+        uptime_s=values.get("uptime_s"),
+        voters=int(values.get("quorum") or 0),
+        why="its data differ from the others'" if values.get("differs") else "",
+        values=values,
+    )
+
+
+def _from_srvr(server: Address, text: str) -> MemberStatus:
+    lines = (line.partition(": ") for line in text.splitlines())
+    fields = {name: value for name, separator, value in lines if separator}
+    if "not currently serving" in text:
+        return MemberStatus(str(server), "looking", why="does not serve")
+    if "not in the whitelist" in text:
+        return MemberStatus(str(server), "looking", why="srvr is not in its 4lw.commands.whitelist")
+    if "Mode" not in fields:
+        raise ValueError(text)
+    mode, zxid = fields["Mode"], int(fields["Zxid"], 16)
+    return MemberStatus(
+        address=str(server),
+        role={"standalone": "leader", "read-only": "looking"}.get(mode, mode),
+        is_serving=mode != "read-only",
+        epoch=zxid >> _COUNTER_BITS,
+        counter=zxid & ((1 << _COUNTER_BITS) - 1),
+        connections=int(fields["Connections"]),
+        values={"version": fields["Zookeeper version"], "mode": mode},
+    )

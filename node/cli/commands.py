@@ -1,0 +1,49 @@
+"""The table of commands. Each is imported when it is run, so that `corral status` starts fast."""
+
+import importlib
+
+import click
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("node.cli.up", "Start an ensemble on this machine."),
+    "down": ("node.cli.down", "Stop a local ensemble."),
+    "status": ("node.cli.status", "Say how an ensemble does."),
+    "stop": ("node.cli.down", "Stop one member of a local ensemble."),
+    "start": ("node.cli.down", "Start one member of a local ensemble."),
+    "kill": ("node.cli.down", "Kill one member of a local ensemble by SIGKILL."),
+    "member": ("node.cli.member", "Run one member from a zoo.cfg, in the foreground."),
+    "keys": ("node.cli.keys", "Make and show the keys of members."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are in other modules, under their own names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+@click.command(cls=Commands)
+@click.version_option(package_name="corral")
+def corral() -> None:
+    """A coordination service that ZooKeeper's clients use unchanged.
+
+    \b
+    Examples:
+      corral up                            three members on this machine
+      corral status                        how they do
+      corral down --wipe                   stop them and delete their data
+      corral member /etc/corral/zoo.cfg    one member of an ensemble on several machines
+    """

@@ -1,0 +1,42 @@
+"""How a command fails: what, where and the cure in a few lines on stderr, and an exit code that says which kind."""
+
+import functools
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+import click
+
+from node.config.problems import ConfigError
+from node.keys import KeysError
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2  # click's own
+EXIT_REFUSED: Final = 78  # as the supervisor's: configuration, keys or data; trying again does not help
+
+EXIT_CODES: Final = """\b
+Exit codes: 0 done; 1 failed, or no quorum serves; 2 wrong usage;
+78 configuration, keys or data are refused (the message names the cure)."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Failure(click.ClickException):
+    """A command could not do it.  text: with the cure."""
+
+    def __init__(self, text: str, *, exit_code: int = EXIT_FAILED) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code  # type: ignore[misc]  # click: one code for each class
+
+
+def refusals_shown(command: Callable[P, R]) -> Callable[P, R]:
+    """The errors of configuration and keys, as text and EXIT_REFUSED."""
+
+    @functools.wraps(command)
+    def shown(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return command(*arguments, **options)
+        except (ConfigError, KeysError) as error:
+            raise Failure(str(error), exit_code=EXIT_REFUSED) from None
+
+    return shown

@@ -1,0 +1,100 @@
+"""`corral keys` and `corral member`, as far as they go without starting anything."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from node.cli.commands import COMMANDS, corral
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(corral, [str(argument) for argument in arguments])
+
+
+def config(tmp_path: Path, member_id: int, extra: str = "") -> Path:
+    data = tmp_path / f"m{member_id}"
+    data.mkdir()
+    (data / "myid").write_text(f"{member_id}\n")
+    path = tmp_path / f"m{member_id}.cfg"
+    servers = "".join(f"server.{i}=127.0.0.1:{1000 + i}:{2000 + i}\n" for i in (1, 2, 3))
+    path.write_text(f"dataDir={data}\nclientPort=0\n{servers}{extra}")
+    return path
+
+
+def public_of(path: Path) -> str:
+    shown = json.loads(run("keys", "show", path, "--json").stdout)
+    return str(shown["members"][str(shown["member"])])
+
+
+def test_members_on_several_hosts_join_one_after_the_other(tmp_path: Path) -> None:
+    one, two, three = (config(tmp_path, i) for i in (1, 2, 3))
+
+    results = [
+        run("keys", "init", one),
+        run("keys", "init", two, "--join", tmp_path / "m1" / "keys" / "ensemble.json"),
+        run("keys", "init", three, "--join", tmp_path / "m2" / "keys" / "ensemble.json"),
+    ]
+    added = [run("keys", "add", one, str(i), public_of(p)) for i, p in ((2, two), (3, three))]
+
+    assert [r.exit_code for r in (*results, *added)] == [0] * 5
+    shown = [json.loads(run("keys", "show", p, "--json").stdout) for p in (one, three)]
+    assert shown[0]["members"] == shown[1]["members"]
+    assert shown[0]["ensemble"] == shown[1]["ensemble"]
+
+
+def test_a_public_key_may_begin_with_a_dash(tmp_path: Path) -> None:
+    path = config(tmp_path, 1)
+    run("keys", "init", path)
+
+    assert run("keys", "add", path, "2", "-" + "x" * 39).exit_code == 0
+
+
+def test_show_never_shows_a_secret(tmp_path: Path) -> None:
+    path = config(tmp_path, 1)
+    run("keys", "init", path)
+    secret = json.loads((tmp_path / "m1/keys/member.json").read_text())["secret"]
+    shared = json.loads((tmp_path / "m1/keys/ensemble.json").read_text())["secret"]
+
+    shown = run("keys", "show", path).stdout + run("keys", "show", path, "--json").stdout
+
+    assert secret not in shown
+    assert shared not in shown
+
+
+def test_a_member_without_keys_refuses_and_prints_the_command(tmp_path: Path) -> None:
+    path = config(tmp_path, 1)
+
+    result = run("member", path)
+
+    assert result.exit_code == 78
+    assert f"corral keys init {path}" in result.stderr
+
+
+def test_a_member_with_a_wrong_configuration_lists_every_problem(tmp_path: Path) -> None:
+    path = config(tmp_path, 1, "synclimit=5\nsslQuorum=true\n")
+
+    result = run("member", path)
+
+    assert result.exit_code == 78
+    assert f"{path}:6: synclimit: unknown key — did you mean syncLimit?" in result.stderr
+    assert f"{path}:7: sslQuorum: refused" in result.stderr
+
+
+def test_check_names_what_is_lost_and_starts_nothing(tmp_path: Path) -> None:
+    path = config(tmp_path, 1, "reconfigEnabled=true\n")
+    run("keys", "init", path)
+
+    result = run("member", "--check", path)
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"warning: {path}:6: reconfigEnabled: not built yet")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    result = run(name, "--help")
+
+    assert result.exit_code == 0
+    assert f"corral {name}" in result.stdout.partition("\n\n")[2]
