@@ -37,7 +37,7 @@ class BatchHeader(NamedTuple):
     generation: int
     sequence: int
     epoch: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
     identities: int
 
 
