@@ -47,7 +47,7 @@ class ControlEntry(msgspec.Struct, frozen=True):
 
 class RecordHeader(NamedTuple):
     first_zxid: Zxid
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
+    count: int  # type: ignore[assignment]  # hides tuple.count
     kind: int
     version: int
     flags: int

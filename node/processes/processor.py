@@ -13,17 +13,19 @@ import time
 from collections.abc import Callable
 
 import uvloop
-from node.sessions.expiry import Expiry
 
 from node.config.member import MemberConfig
 from node.keys import load_keys
 from node.processes.loading import load_replica_state
+from node.processes.loop import EXIT_REFUSED, now_ms
 from node.processes.processor_link import LeaderLink
 from node.processes.processor_words import Words
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
+from node.sessions.expiry import Expiry
 from node.storage.files import RealFiles
 from node.storage.reader import LogReader
+from node.tree.execute import poison_hook
 from observability.logging import configure_logging, get_logger
 from transport.client_port import ClientSocket, PortInUseError, bind_client_port
 from transport.messages import (
@@ -51,14 +53,8 @@ from transport.wiring import ipc_endpoint
 
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 EXECUTE_BYTES = 4 << 20  # of records in one turn of the loop, while catching up
-EXIT_CONFIG = 78  # EX_CONFIG: starting again will not help
 EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
-TOUCH_ENTRY = "<qI"
 NO_LEASE = Lease(0, 0, 0, "", "", "looking")
-
-
-def now_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
 
 
 class ProcessorShell:
@@ -74,8 +70,7 @@ class ProcessorShell:
                 session_timeout_min_ms=config.min_session_timeout_ms,
                 session_timeout_max_ms=config.max_session_timeout_ms,
                 frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest),
-            state, self._alarm)
-        self.core.replica.test_hooks = config.test_hooks
+            state, self._alarm, hook=poison_hook if config.test_hooks else None)
         self.reader = LogReader(files, config.log_dir / "corral", state.zxid)
         self.sockets = Sockets()
         self.local = self.sockets.stream(ipc_endpoint(str(config.run_dir), "local"))
@@ -140,7 +135,7 @@ class ProcessorShell:
                 backlog=self.config.listen_backlog if self.config.listen_backlog > 0 else 4096)
         except PortInUseError as error:
             self.log.error("port_in_use", reason=str(error))
-            self._end(EXIT_CONFIG)
+            self._end(EXIT_REFUSED)
             return
         self.client_port = bound[0].getsockname()[1]
         for each in bound:
@@ -270,17 +265,10 @@ class ProcessorShell:
         return self.local.send(encode(message))
 
     def _watch(self, stream: Stream, readable: Callable[[], None]) -> None:
-        """Messages wake us by one descriptor, the stream's opening and loss by another."""
-        def changed() -> None:
-            stream.maintain()
-            readable()
-
         self.loop.add_reader(stream.fileno(), readable)
-        self.loop.add_reader(stream.monitor_fileno(), changed)
 
     def _unwatch(self, stream: Stream) -> None:
         self.loop.remove_reader(stream.fileno())
-        self.loop.remove_reader(stream.monitor_fileno())
 
     def _on_local_readable(self) -> None:
         while True:
@@ -465,5 +453,3 @@ def run(config: MemberConfig, index: int) -> None:
     if code:
         sys.exit(code)
 
-
-Alarm = Callable[..., None]

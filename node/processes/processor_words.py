@@ -22,6 +22,7 @@ from node.requests.four_letter import (
     merged,
     refused,
 )
+from observability.logging import RateLimit
 from transport.messages import Answer, Ask
 from transport.zxid import counter_of, epoch_of
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _TOUCH = struct.Struct("<qI")
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
-LOG_INTERVAL_MS = 60_000
 VERSION = f"corral-{version('corral')}, speaks ZooKeeper 3.8.0"
 
 
@@ -46,20 +46,15 @@ class Words:
         self.shell = shell
         self._asked = 0
         self._waiting: dict[int, tuple[Connection, str, list[Report]]] = {}
-        self._logged_ms: dict[str, int] = {}
-        self._suppressed: dict[str, int] = {}
+        self._rate = RateLimit()
 
     # --- log lines that a client can cause ---------------------------------------------------------------------
 
     def log_limited(self, event: str, **fields: object) -> None:
         """Once a minute per event, with the number that was left out."""
-        now = time.monotonic_ns() // 1_000_000
-        last = self._logged_ms.get(event)
-        if last is not None and now - last < LOG_INTERVAL_MS:
-            self._suppressed[event] = self._suppressed.get(event, 0) + 1
-            return
-        self._logged_ms[event] = now
-        self.shell.log.warning(event, suppressed=self._suppressed.pop(event, 0), **fields)
+        left_out = self._rate.admit(event)
+        if left_out is not None:
+            self.shell.log.warning(event, left_out=left_out, **fields)
 
     # --- words -------------------------------------------------------------------------------------------------
 
@@ -127,8 +122,8 @@ class Words:
             "alive_connections": len(core.connections), "outstanding": self._outstanding(),
             "latency_sum": statistics.latency_sum_ms, "latency_min": statistics.latency_min_ms,
             "latency_max": statistics.latency_max_ms, "notifications": statistics.notifications,
-            "watches": core.watches.count(), "zxid": core.replica.zxid, "znodes": len(state.tree.nodes),
-            "ephemerals": state.tree.ephemeral_count(), "data_bytes": state.tree.data_bytes(),
+            "watches": core.watches.total, "zxid": core.replica.zxid, "znodes": state.tree.count,
+            "ephemerals": state.sessions.ephemerals, "data_bytes": state.tree.digest.data_bytes,
             "refused": statistics.refused_per_address,
             "uptime_ms": time.monotonic_ns() // 1_000_000 - self.shell.started_ms,
             "open_fds": sum(1 for _ in Path("/proc/self/fd").iterdir()),
@@ -144,7 +139,7 @@ class Words:
         if word in {"wchs", "wchc", "wchp"}:
             report["watches_by_connection"] = [
                 (core.connections[number].session_id, [path.decode(errors="replace") for path in paths])
-                for number, paths in core.watches.by_connection() if number in core.connections]
+                for number, paths in core.watches.by_connection().items() if number in core.connections]
         return report
 
     def _outstanding(self) -> int:
@@ -187,8 +182,8 @@ class Words:
             "connections": len(core.connections), "sessions_here": len(core.by_session),
             "notifications": statistics.notifications, "writes": statistics.writes,
             "write_latency_sum_ms": statistics.latency_sum_ms, "outstanding": self._outstanding(),
-            "znodes": len(core.replica.state.tree.nodes), "sessions": len(core.replica.state.sessions),
-            "watches": core.watches.count(), "executed_epoch": epoch_of(core.replica.zxid),
+            "znodes": core.replica.state.tree.count, "sessions": len(core.replica.state.sessions),
+            "watches": core.watches.total, "executed_epoch": epoch_of(core.replica.zxid),
             "executed_counter": counter_of(core.replica.zxid), "refused": statistics.refused_per_address,
             "client_port": self.shell.client_port, "cpu_s": time.process_time(),
         }

@@ -3,24 +3,21 @@
 import os
 import sys
 
-from node.processes.loop import stop_requested
-
 from node.config.member import MemberConfig
+from node.processes.loop import EXIT_REFUSED, StopSignals
 from observability.endpoint import MetricsServer
 from observability.exposition import Samples, registry_of
 from observability.logging import configure_logging, get_logger
 from transport.messages import decode_telemetry
-from transport.sockets import Poller, Sockets
+from transport.poller import Poller
+from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
-
-EXIT_CONFIG = 78
-IDLE_S = 1.0
 
 
 def run(config: MemberConfig, index: int) -> None:
     configure_logging()
     log = get_logger(process="telemetry", member=config.id)
-    stopping = stop_requested()
+    signals = StopSignals()
     samples = Samples()
     sockets = Sockets()
     pull = sockets.pull(ipc_endpoint(str(config.run_dir), "telemetry"))
@@ -29,14 +26,15 @@ def run(config: MemberConfig, index: int) -> None:
     except OSError as error:
         log.error("metrics_port", address=config.metrics_address, port=config.metrics_port, reason=str(error),
                   cure="set corral.metricsPort to a free port, or to 0")
-        sys.exit(EXIT_CONFIG)
+        sys.exit(EXIT_REFUSED)
     server.start()
     write_port(config, server.port)
     log.info("metrics", address=config.metrics_address, port=server.port)
     poller = Poller()
-    poller.register(pull)
-    while not stopping():
-        poller.wait(IDLE_S)
+    poller.add(pull)
+    poller.add(signals.fileno())
+    while not signals.is_stopping:
+        poller.poll(-1)
         while (payload := pull.receive()) is not None:
             samples.take(decode_telemetry(payload))
     server.shutdown()

@@ -55,7 +55,7 @@ def merged(reports: list[Report]) -> Report:
 
 
 def latency_avg(report: Report) -> float:
-    return round(report.get("latency_sum", 0) / max(report.get("received", 0), 1), 4)
+    return round(float(report.get("latency_sum", 0)) / max(report.get("received", 0), 1), 4)
 
 
 def mode(facts: Facts) -> str:

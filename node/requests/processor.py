@@ -23,7 +23,7 @@ from node.requests.handshake import (
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
 from node.requests.submissions import Submissions
-from node.tree.execute import Replica
+from node.tree.execute import Hook, Replica
 from node.tree.reads import READS
 from node.tree.state import State
 from node.tree.watches import Watches
@@ -60,11 +60,12 @@ class RequestConfig:
 class Processor:
     """The Sink of its Replica. The shell calls the methods, then takes `dirty` (connections with output or an end)."""
 
-    def __init__(self, config: RequestConfig, state: State, alarm: Callable[..., None]) -> None:
+    def __init__(self, config: RequestConfig, state: State, alarm: Callable[..., None],
+                 hook: Hook | None = None) -> None:
         self.config = config
         self.alarm = alarm
         self.watches = Watches()
-        self.replica = Replica(state, self.watches, self)
+        self.replica = Replica(state, self.watches, self, hook)
         self.submissions = Submissions(member=config.member, processor=config.processor)
         self.submissions.epoch = epoch_of(state.zxid)
         self.connections: dict[int, Connection] = {}
