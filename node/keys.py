@@ -49,9 +49,9 @@ class MemberKeys:
     ensemble_secret: bytes = field(repr=False)
     allowed: Mapping[int, bytes]
 
-    def member_of(self, public: str) -> int | None:
+    def member_of(self, public: bytes) -> int | None:
         """Whose key this is; None: nobody's, refuse it."""
-        return next((i for i, key in self.allowed.items() if key == public.encode()), None)
+        return next((i for i, key in self.allowed.items() if key == public), None)
 
 
 class _MemberFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

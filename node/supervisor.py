@@ -40,6 +40,7 @@ from node.running import (
 from node.storage.errors import RefusedError
 from node.storage.layout import NewerFormatError
 from observability.logging import configure_logging, get_logger
+from transport.endpoints import EndpointError
 
 EXIT_REFUSED: Final = 78  # EX_CONFIG of sysexits.h: restarting does not help
 RESTART_DELAY_MAX_S: Final = 5.0
@@ -48,7 +49,7 @@ STOP_ROLE_S: Final = 3.0  # from SIGTERM to SIGKILL, per start_order
 STOP_ALL_S: Final = 8.0
 
 # What names its cure and needs an operator.
-REFUSALS: Final = (ConfigError, KeysError, PortError, RefusedError, NewerFormatError)
+REFUSALS: Final = (ConfigError, KeysError, PortError, RefusedError, NewerFormatError, EndpointError)
 
 # Its HTTP and OpenTelemetry are not to be in the memory of the others.
 IMPORTED_APART: Final = frozenset(["telemetry"])
@@ -291,9 +292,9 @@ def _settle(child: Child, config: MemberConfig, private: list[int], parent: int)
     for descriptor in private:
         os.close(descriptor)
     os.nice(child.role.nice)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+    os.setsid()  # Ctrl-C is for the supervisor, which stops all in order
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the supervisor has the order
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 

@@ -67,7 +67,7 @@ def init(configs: tuple[Path, ...], join: Path | None, replace: bool) -> None:
 @click.argument("public", metavar="PUBLIC_KEY")
 @refusals_shown
 def add(config: Path, member_id: int, public: str) -> None:
-    """Let in member ID with PUBLIC_KEY; a running member sees it after its restart.
+    """Let in member ID with PUBLIC_KEY; a running member notices by itself.
 
     \b
     Example:

@@ -30,7 +30,7 @@ from node.running import RunningMember, read_running, start_ticks_of
 ENSEMBLE_FORMAT: Final = 1
 MEMBERS_MAX: Final = 254
 STOP_S: Final = 12.0  # a supervisor gives its processes 8
-_POLL_S: Final = 0.02
+_POLL_S: Final = 0.05
 # Below the ports that the kernel gives to outgoing connections, which would take them while we are down.
 _PORTS: Final = range(20000, 32000)
 

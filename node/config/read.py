@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -409,7 +408,7 @@ class _Reader:
         return entry.value if entry else ""
 
     def run_dir(self, data_dir: Path) -> Path:
-        """Not from the environment alone: `status` and every process must find the same one."""
+        """From the file alone, never the environment: `status` and every process must find it."""
         given = self.entries.get("corral.runDir")
         path = self.directory("corral.runDir", data_dir / "run")
         if len(os.fsencode(path)) <= RUN_DIR_BYTES_MAX:
@@ -421,7 +420,7 @@ class _Reader:
                 "give a shorter path, such as /run/corral",
             )
         name = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"corral-{os.getuid()}" / name
+        return Path("/tmp") / f"corral-{os.getuid()}-{name}"  # sticky: nobody can swap it for his own
 
     # Notes -------------------------------------------------------------------------------
 
