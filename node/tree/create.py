@@ -1,0 +1,209 @@
+"""create, create2, createContainer, createTTL."""
+
+from typing import TYPE_CHECKING
+
+from node.sessions.table import Session
+from node.tree.acl import CREATE, OPEN, OPEN_WIRE, WireAcl, fixed_up, is_permitted, read_acl
+from node.tree.paths import PLAIN_NAME, is_valid
+from node.tree.watches import EventType
+from node.tree.wire import INT, LONG, PACK_INT, SHORT, STRING_INT, long_string_int
+from node.tree.znode import (
+    CONTAINER_OWNER,
+    INT_MAX,
+    TTL_MS_MAX,
+    TTL_OWNER_MIN,
+    Znode,
+    pack_stat,
+    wrapped,
+)
+from transport.errors import Err
+from transport.jute import LengthError
+from transport.opcodes import OpCode
+
+if TYPE_CHECKING:
+    from node.tree.execute import Replica
+
+_CREATED = EventType.NODE_CREATED
+_CHILDREN_CHANGED = EventType.NODE_CHILDREN_CHANGED
+
+FLAG_CONTAINER, FLAG_TTL, FLAG_SEQUENTIAL_TTL = 4, 5, 6  # 1: ephemeral, 2: sequential, 3: both
+
+CreateArguments = tuple[bytes | None, bytes | None, WireAcl | None, int, int]
+
+
+def read_create(record: bytes, at: int, end: int, *, with_ttl: bool) -> tuple[CreateArguments, int]:
+    """CreateRequest or CreateTTLRequest as (path, data, acl, flags, ttl), and the offset after it.
+
+    acl None stands for OPEN; ttl is -1 without one. Raises struct.error, LengthError.
+    """
+    (length,) = INT(record, at)
+    path: bytes | None
+    if 0 <= length < SHORT:
+        path, size = STRING_INT[length](record, at + 4)
+        at += length + 8
+    elif length == -1:
+        path = None
+        (size,) = INT(record, at + 4)
+        at += 8
+    else:
+        path, size = long_string_int(record, at + 4, length)
+        at += length + 8
+    data = None
+    if size >= 0:
+        data = record[at:at + size]
+        at += size
+    elif size < -1:
+        raise LengthError(size)
+    acl = None
+    if record.startswith(OPEN_WIRE, at):
+        at += len(OPEN_WIRE)
+    else:
+        acl, at = read_acl(record, at, end)
+    (flags,) = INT(record, at)
+    at += 4
+    ttl = -1
+    if with_ttl:
+        (ttl,) = LONG(record, at)
+        at += 8
+    if at > end:
+        raise LengthError(at - end)
+    return (path, data, acl, flags, ttl), at
+
+
+def create(
+    replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes,
+    zxid: int,
+) -> bytes | Err:
+    """CreateRequest -> path."""
+    arguments, _ = read_create(record, at, end, with_ttl=False)
+    node = make_node(replica, OpCode.CREATE, arguments, session, identities, zxid)
+    if isinstance(node, Znode):
+        return PACK_INT(len(node.path)) + node.path
+    return node
+
+
+def create2(
+    replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes,
+    zxid: int,
+) -> bytes | Err:
+    """CreateRequest -> path, Stat."""
+    arguments, _ = read_create(record, at, end, with_ttl=False)
+    return _with_stat(make_node(replica, OpCode.CREATE2, arguments, session, identities, zxid))
+
+
+def create_container(
+    replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes,
+    zxid: int,
+) -> bytes | Err:
+    """CreateRequest -> path, Stat. The operation makes the container, whatever its flags say."""
+    arguments, _ = read_create(record, at, end, with_ttl=False)
+    return _with_stat(
+        make_node(replica, OpCode.CREATE_CONTAINER, arguments, session, identities, zxid))
+
+
+def create_ttl(
+    replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes,
+    zxid: int,
+) -> bytes | Err:
+    """CreateTTLRequest -> path, Stat."""
+    arguments, _ = read_create(record, at, end, with_ttl=True)
+    return _with_stat(make_node(replica, OpCode.CREATE_TTL, arguments, session, identities, zxid))
+
+
+def _with_stat(node: Znode | Err) -> bytes | Err:
+    if isinstance(node, Znode):
+        return PACK_INT(len(node.path)) + node.path + pack_stat(node)
+    return node
+
+
+def make_node(
+    replica: "Replica", op: int, arguments: CreateArguments, session: Session, identities: bytes,
+    zxid: int,
+) -> Znode | Err:
+    """Checks in ZooKeeper's order: flags, path's slash, ACL, parent, CREATE, path, node, ephemeral parent."""
+    path, data, wire_acl, flags, ttl = arguments
+    owner = 0
+    if flags or op >= OpCode.CREATE_CONTAINER:
+        kind = _owner_of(replica, op, flags, ttl, session)
+        if isinstance(kind, Err):
+            return kind
+        owner = kind
+    if path is None:
+        return Err.MARSHALLING_ERROR
+    slash = path.rfind(b"/")
+    if slash < 0 or b"\0" in path:
+        return Err.BAD_ARGUMENTS
+    acl = OPEN
+    if wire_acl is not None:
+        fixed = fixed_up(wire_acl, identities)
+        if isinstance(fixed, Err):
+            return fixed
+        acl = fixed
+    parent_path = path[:slash]
+    parent = replica.nodes.get(parent_path)
+    if parent is None:
+        return Err.NO_NODE
+    if parent.acl is not OPEN and not is_permitted(parent.acl, CREATE, identities):
+        return Err.NO_AUTH
+    if flags in _SEQUENTIAL:
+        path = b"%b%010d" % (path, parent.cversion)
+    # The parent is there, so its path is good, unless it is the root by its name "/": then ours starts with "//".
+    if (not PLAIN_NAME(path, slash + 1) or slash == 1) and not is_valid(path):
+        return Err.BAD_ARGUMENTS
+    if path in replica.nodes:
+        return Err.NODE_EXISTS
+    if parent.owner and parent.is_ephemeral:
+        return Err.NO_CHILDREN_FOR_EPHEMERALS
+
+    undo = replica.undo
+    if undo is not None:
+        undo.changes(parent)
+    node = Znode(path, data, acl, owner, zxid, replica.now_ms)
+    replica.nodes[path] = node
+    name = path[slash + 1:]
+    if parent.children is None:
+        parent.children = {name: None}
+    else:
+        parent.children[name] = None
+    cversion = parent.cversion + 1
+    parent.cversion = cversion if cversion <= INT_MAX else wrapped(cversion)
+    parent.pzxid = zxid
+    dirty = replica.dirty
+    dirty.append(node)
+    if not parent.is_dirty:
+        parent.is_dirty = True
+        dirty.append(parent)
+    if owner:
+        if node.is_ephemeral:
+            session.ephemerals[path] = None
+        else:
+            replica.tree.reapable[path] = None
+    if undo is not None:
+        undo.created(node)
+    if path in replica.data_watches or replica.recursive_watches:
+        replica.changes.append((_CREATED, path))
+    if replica.child_watches and parent.path in replica.child_watches:
+        replica.changes.append((_CHILDREN_CHANGED, parent.path))
+    return node
+
+
+_SEQUENTIAL = frozenset((2, 3, FLAG_SEQUENTIAL_TTL))
+
+
+def _owner_of(
+    replica: "Replica", op: int, flags: int, ttl: int, session: Session
+) -> int | Err:
+    """What owns the new node. Create with the flag of a container makes a plain node, as in ZooKeeper 3.8."""
+    if not 0 <= flags <= FLAG_SEQUENTIAL_TTL:
+        return Err.BAD_ARGUMENTS
+    if flags >= FLAG_TTL:
+        if not replica.has_extended_types:
+            return Err.UNIMPLEMENTED
+        if op != OpCode.CREATE_TTL or not 0 < ttl <= TTL_MS_MAX:
+            return Err.BAD_ARGUMENTS
+        return TTL_OWNER_MIN + ttl
+    if op == OpCode.CREATE_TTL:
+        return Err.BAD_ARGUMENTS
+    if op == OpCode.CREATE_CONTAINER:
+        return CONTAINER_OWNER
+    return session.id if flags in (1, 3) else 0

@@ -1,0 +1,86 @@
+"""delete, and taking nodes away in general."""
+
+from typing import TYPE_CHECKING
+
+from node.sessions.table import Session
+from node.tree.acl import DELETE, OPEN, is_permitted
+from node.tree.paths import UNDELETABLE
+from node.tree.watches import EventType
+from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
+from node.tree.znode import Znode
+from transport.errors import Err
+
+if TYPE_CHECKING:
+    from node.tree.execute import Replica
+
+_DELETED = EventType.NODE_DELETED
+_CHILDREN_CHANGED = EventType.NODE_CHILDREN_CHANGED
+
+
+def delete(
+    replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes,
+    zxid: int,
+) -> bytes | Err:
+    """DeleteRequest -> nothing. Raises struct.error, LengthError."""
+    (length,) = INT(record, at)
+    if 0 <= length < SHORT:
+        path, version = STRING_INT[length](record, at + 4)
+    else:
+        path, version = long_string_int(record, at + 4, length)  # null: ZooKeeper stumbles, too
+    if at + length + 8 > end:
+        return Err.MARSHALLING_ERROR
+    node = delete_node(replica, path, version, identities, zxid)
+    return b"" if isinstance(node, Znode) else node
+
+
+def delete_node(
+    replica: "Replica", path: bytes, version: int, identities: bytes, zxid: int
+) -> Znode | Err:
+    """Checks in ZooKeeper's order: path, parent, DELETE on it, node, version, children."""
+    slash = path.rfind(b"/")
+    if slash < 0 or b"\0" in path or path in UNDELETABLE:
+        return Err.BAD_ARGUMENTS
+    nodes = replica.nodes
+    parent = nodes.get(path[:slash])
+    if parent is None:
+        return Err.NO_NODE
+    if parent.acl is not OPEN and not is_permitted(parent.acl, DELETE, identities):
+        return Err.NO_AUTH
+    node = nodes.get(path)
+    if node is None:
+        return Err.NO_NODE
+    if version not in (-1, node.version):
+        return Err.BAD_VERSION
+    if node.children:
+        return Err.NOT_EMPTY
+    remove_node(replica, node, parent, path[slash + 1:], zxid)
+    if node.owner and node.is_ephemeral:
+        owner = replica.sessions.get(node.owner)
+        if owner is not None:
+            owner.ephemerals.pop(path, None)
+    return node
+
+
+def remove_node(
+    replica: "Replica", node: Znode, parent: Znode, name: bytes, zxid: int
+) -> None:
+    """All of a deletion but the owner's list of ephemerals."""
+    undo = replica.undo
+    if undo is not None:
+        undo.changes(parent)
+        undo.deleted(node)
+    path = node.path
+    del replica.nodes[path]
+    assert parent.children is not None
+    del parent.children[name]
+    parent.pzxid = zxid
+    if not parent.is_dirty:
+        parent.is_dirty = True
+        replica.dirty.append(parent)
+    replica.tree.digest.removed(node)
+    if node.owner:
+        replica.tree.reapable.pop(path, None)
+    if path in replica.data_watches or path in replica.child_watches or replica.recursive_watches:
+        replica.changes.append((_DELETED, path))
+    if parent.path in replica.child_watches:
+        replica.changes.append((_CHILDREN_CHANGED, parent.path))

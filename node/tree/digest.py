@@ -1,0 +1,102 @@
+"""The running digest of a tree: a sum (mod 2^64) over its nodes, settled lazily.
+
+A write only puts its node into `dirty`; what the node contributes is worked out at digest points. A removed node is
+subtracted at once. Every digest point also scrubs a slice of the clean nodes, working out anew what they should
+contribute, so that a byte that flipped in memory shows although nobody writes there.
+"""
+
+import struct
+from zlib import crc32
+
+from node.tree.acl import OPEN, encode_acl
+from node.tree.znode import Znode
+
+MASK = 0xFFFFFFFFFFFFFFFF
+SCRUB_NODES = 500
+
+_STAT = struct.Struct(">qqqqqiiiq")
+_OPEN_CRC = crc32(encode_acl(OPEN))
+_NULL_DATA = 0x6E756C6C  # null is not empty
+
+
+def mixed(number: int) -> int:
+    """64 bits spread over 64 bits. CRCs are linear: a plain sum of them would let changes cancel out."""
+    number ^= number >> 33
+    number = number * 0xFF51AFD7ED558CCD & MASK
+    number ^= number >> 29
+    number = number * 0xC4CEB9FE1A85EC53 & MASK
+    return number ^ number >> 32
+
+
+def contribution(node: Znode) -> int:
+    """Of everything that the node is, its children's names excepted: those contribute themselves."""
+    data = node.data
+    acl = node.acl
+    content = _NULL_DATA if data is None else crc32(data)
+    stat = _STAT.pack(
+        node.czxid, node.mzxid, node.pzxid, node.ctime, node.mtime, node.version, node.cversion,
+        node.aversion, node.owner)
+    rest = crc32(stat, crc32(node.path, _OPEN_CRC if acl is OPEN else crc32(encode_acl(acl))))
+    return mixed(content << 32 | rest)
+
+
+class TreeDigest:
+    """*data_bytes*: paths and data of all settled nodes, for metrics: as exact as the last digest point."""
+
+    __slots__ = ("_nodes", "_scrub", "data_bytes", "dirty", "total")
+
+    def __init__(self, nodes: dict[bytes, Znode]) -> None:
+        self._nodes = nodes
+        self.total = 0
+        self.data_bytes = 0
+        self.dirty: list[Znode] = []
+        self._scrub: list[bytes] = []
+
+    def touched(self, node: Znode) -> None:
+        """The cold form of what hot operations do in line."""
+        if not node.is_dirty:
+            node.is_dirty = True
+            self.dirty.append(node)
+
+    def settle(self) -> int:
+        """Bring the total up to date and return it."""
+        nodes = self._nodes
+        for node in self.dirty:
+            node.is_dirty = False
+            if nodes.get(node.path) is node:
+                self._recount(node)
+        self.dirty.clear()
+        return self.total
+
+    def _recount(self, node: Znode) -> bool:
+        """Whether the node contributes something else than before."""
+        data = node.data
+        size = len(node.path) + (len(data) if data else 0)
+        self.data_bytes += size - node.size
+        node.size = size
+        new = contribution(node)
+        if new == node.contribution:
+            return False
+        self.total = self.total - node.contribution + new & MASK
+        node.contribution = new
+        return True
+
+    def added_back(self, node: Znode) -> None:
+        self.total = self.total + node.contribution & MASK
+        self.data_bytes += node.size
+
+    def removed(self, node: Znode) -> None:
+        self.total = self.total - node.contribution & MASK
+        self.data_bytes -= node.size
+
+    def scrub(self, count: int = SCRUB_NODES) -> list[Znode]:
+        """Recount the next *count* settled nodes, round robin. Returns those whose memory changed by itself."""
+        nodes = self._nodes
+        changed = []
+        for _ in range(min(count, len(nodes))):
+            if not self._scrub:
+                self._scrub = list(nodes)
+            node = nodes.get(self._scrub.pop())
+            if node is not None and not node.is_dirty and self._recount(node):
+                changed.append(node)
+        return changed

@@ -1,0 +1,379 @@
+"""Replica: one copy of the state, brought forward by the records of the log.
+
+Execution is a pure function of (state, record): every replica that executes the same records is the same, and gives
+the same answers, whoever wants them. `apply_record` is the hottest loop of Corral; what it calls per request takes
+offsets into the record and makes nothing that is not stored or sent.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from node.sessions.table import Session
+from node.tree.create import create, create2, create_container, create_ttl
+from node.tree.delete import delete
+from node.tree.multi import multi
+from node.tree.session_ops import (
+    close_session,
+    create_session,
+    expire,
+    reattach,
+    sync,
+)
+from node.tree.set_acl import set_acl
+from node.tree.set_data import set_data
+from node.tree.state import State
+from node.tree.undo import Undo
+from node.tree.watches import EventType, Watches
+from transport.batch import (
+    BATCH,
+    REQUEST,
+    TRACE_CONTEXT_BYTES,
+    TRACED,
+    BatchHeader,
+    identity_table,
+    read_header,
+    source_of,
+)
+from transport.entry import (
+    DIGEST_POINT,
+    RECORD,
+    Kind,
+    RecordHeader,
+    follows,
+    read_control,
+    read_record_header,
+)
+from transport.errors import Err
+from transport.jute import JuteError
+from transport.opcodes import OpCode
+
+Handler = Callable[["Replica", bytes, int, int, Session, bytes, int], bytes | Err]
+Hook = Callable[[int, bytes], None]  # (op, path): raises where a test wants execution to fail
+
+
+class CorruptRecordError(Exception):
+    """A record whose parts do not add up: this replica must not go on."""
+
+
+class RecordGapError(Exception):
+    """A record that does not follow the last one executed."""
+
+    def __init__(self, *, expected_after: int, first_zxid: int) -> None:
+        super().__init__(f"record {first_zxid:#x} does not follow zxid {expected_after:#x}")
+        self.expected_after = expected_after
+        self.first_zxid = first_zxid
+
+
+class Sink(Protocol):
+    """What a processor gives to hear of what execution does; NullSink for those who only want the state."""
+
+    def owns(self, header: BatchHeader) -> bool: ...
+
+    def reply(
+        self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
+    ) -> None:
+        """A request of an own batch, right after its execution and its events."""
+
+    def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
+
+    def session_ended(self, session_id: int, source: int, connection: int) -> None:
+        """Before the reply to the request that ended it."""
+
+    def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
+
+    def control(self, header: RecordHeader, body: bytes) -> None: ...
+
+    def digest(self, zxid: int, value: int) -> None: ...
+
+    def alarm(self, event: str, **values: Any) -> None: ...
+
+
+class NullSink:
+    def owns(self, header: BatchHeader) -> bool:
+        return False
+
+    def reply(
+        self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
+    ) -> None: ...
+
+    def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
+
+    def session_ended(self, session_id: int, source: int, connection: int) -> None: ...
+
+    def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
+
+    def control(self, header: RecordHeader, body: bytes) -> None: ...
+
+    def digest(self, zxid: int, value: int) -> None: ...
+
+    def alarm(self, event: str, **values: Any) -> None: ...
+
+
+POISON = b"/corral-test-poison"
+
+
+def poison_hook(op: int, path: bytes) -> None:
+    """Test hook: a request on this path makes execution raise, on every replica alike."""
+    if path.startswith(POISON):
+        raise RuntimeError(f"poisoned by test hook: op {op}")
+
+
+class Replica:
+    """*wanted*, *now_ms*, *undo* hold for the request in execution; *changes*, *moved*, *ended* are what it did, told
+    to the sink once it is through, so that nothing of a sink can make execution fail."""
+
+    __slots__ = (
+        "changes", "child_watches", "data_watches", "dirty", "ended", "has_extended_types", "hook", "moved",
+        "nodes", "now_ms", "recursive_watches", "sessions", "sink", "state", "tree", "undo", "wanted",
+        "watches",
+    )
+
+    def __init__(
+        self, state: State, watches: Watches, sink: Sink, hook: Hook | None = None
+    ) -> None:
+        self.state = state
+        self.watches = watches
+        self.sink = sink
+        self.hook = hook
+        self.tree = state.tree
+        self.sessions = state.sessions
+        self.nodes = state.tree.nodes
+        self.dirty = state.tree.digest.dirty
+        self.data_watches = watches.data
+        self.child_watches = watches.child
+        self.recursive_watches = watches.recursive
+        self.wanted = False
+        self.now_ms = 0
+        self.undo: Undo | None = None
+        self.changes: list[tuple[EventType, bytes]] = []
+        self.moved: list[tuple[int, int, int]] = []
+        self.ended: list[tuple[int, int, int]] = []
+        self.has_extended_types = False
+        self._take_settings()
+
+    @property
+    def zxid(self) -> int:
+        """Of the last request or control record executed; inside a reply to an own request, of that one."""
+        return self.state.zxid
+
+    def digest(self) -> int:
+        return self.state.digest()
+
+    def flip_byte(self, path: bytes) -> None:
+        """Test hook: corrupt a node's data as a bad memory cell would."""
+        self.tree.flip_byte(path)
+
+    # --- records ---------------------------------------------------------------------------------------------
+
+    def apply_record(self, buffer: bytes | memoryview, offset: int = 0) -> int:
+        """Execute the record at *offset*; returns the offset after it.
+
+        Raises CorruptRecordError, RecordGapError; and whatever the sink raises.
+        """
+        header = read_record_header(buffer, offset)
+        after = offset + header.size
+        if after > len(buffer):
+            raise CorruptRecordError(f"record of {header.size} bytes is cut off")
+        if not follows(header.first_zxid, self.state.zxid):
+            raise RecordGapError(
+                expected_after=self.state.zxid, first_zxid=header.first_zxid)
+        record = bytes(buffer[offset:after])
+        if header.kind == Kind.BATCHES:
+            self._apply_batches(record, header)
+        else:
+            self._apply_control(record[RECORD.size:], header)
+        self.state.zxid = header.last_zxid
+        if header.flags & DIGEST_POINT:
+            self._digest_point(header.last_zxid)
+        return after
+
+    def _apply_control(self, body: bytes, header: RecordHeader) -> None:
+        self.state.control = body
+        self._take_settings()
+        self.state.zxid = header.last_zxid
+        self.sink.control(header, body)
+
+    def _take_settings(self) -> None:
+        settings = read_control(self.state.control).settings if self.state.control else {}
+        self.has_extended_types = settings.get("extendedTypesEnabled") == "true"
+
+    def _digest_point(self, zxid: int) -> None:
+        digest = self.state.digest()
+        for node in self.tree.digest.scrub():
+            self.sink.alarm("memory_changed_by_itself", zxid=zxid, path=node.path)
+            digest = self.state.digest()
+        self.sink.digest(zxid, digest)
+
+    def _apply_batches(self, record: bytes, header: RecordHeader) -> None:
+        self.now_ms = header.time_ms
+        zxid = header.first_zxid - 1
+        at = RECORD.size
+        while at < len(record):
+            if at + BATCH.size > len(record):
+                raise CorruptRecordError("batch header is cut off")
+            batch = read_header(record, at)
+            zxid = self._apply_batch(record, at, batch, zxid)
+            at += batch.length
+        if zxid != header.last_zxid:
+            raise CorruptRecordError(
+                f"record counts {header.count} requests, its batches hold {zxid + 1 - header.first_zxid}")
+
+    def _apply_batch(self, record: bytes, at: int, batch: BatchHeader, zxid: int) -> int:
+        """Execute the requests of one batch; returns the zxid of the last one."""
+        batch_end = at + batch.length
+        if batch_end > len(record) or batch.length < BATCH.size + batch.identities:
+            raise CorruptRecordError("batch is cut off")
+        identities = identity_table(record, at, batch)
+        at += BATCH.size + batch.identities
+        source = source_of(
+            member=batch.member, processor=batch.processor, generation=batch.generation)
+        wanted = self.wanted = self.sink.owns(batch)
+        state, changes, hook = self.state, self.changes, self.hook
+        reply = self.sink.reply
+        get_session = self.sessions.get
+        get_handler = HANDLERS.get
+        unpack = REQUEST.unpack_from
+        request_size = REQUEST.size
+        result: bytes | Err
+        for _ in range(batch.count):
+            session_id, connection, xid, op, flags, who, _pad, length = unpack(record, at)
+            at += request_size
+            if flags & TRACED:
+                at += TRACE_CONTEXT_BYTES
+            end = at + length
+            if end > batch_end:
+                raise CorruptRecordError("request is cut off")
+            zxid += 1
+            session = get_session(session_id)
+            try:
+                if (
+                    session is not None
+                    and session.connection == connection
+                    and session.source == source
+                ):
+                    if hook is not None:
+                        hook(op, _path_of(record, at, end, op))
+                    result = get_handler(op, _unimplemented)(
+                        self, record, at, end, session, identities[who], zxid)
+                else:
+                    result = self._attach_or_refuse(
+                        record, at, session, op, source, connection, batch.member, zxid)
+            except (struct.error, JuteError):
+                result = Err.MARSHALLING_ERROR  # raised by decoding, before anything has changed
+            except MemoryError:
+                raise  # this process's trouble, not the request's
+            except Exception as error:  # noqa: BLE001 - no request may kill every replica
+                result = self._failed(error, session_id, op, zxid)
+            at = end
+            if wanted:
+                state.zxid = zxid
+                if changes:
+                    self._tell_watchers(zxid)
+                if self.moved or self.ended:
+                    self._tell_of_sessions()
+                if isinstance(result, bytes):
+                    reply(connection, session_id, xid, op, zxid, 0, result)
+                else:
+                    reply(connection, session_id, xid, op, zxid, result, b"")
+            elif changes or self.moved or self.ended:
+                state.zxid = zxid
+                self._tell_watchers(zxid)
+                self._tell_of_sessions()
+        if at != batch_end:
+            raise CorruptRecordError("batch holds more than its requests")
+        return zxid
+
+    # --- what is not hot -------------------------------------------------------------------------------------
+
+    def _attach_or_refuse(
+        self, record: bytes, at: int, session: Session | None, op: int, source: int, connection: int,
+        member: int, zxid: int,
+    ) -> bytes | Err:
+        """A request whose session does not hold this token: an attach, an expiry, or a leftover."""
+        if op == OpCode.CREATE_SESSION:
+            return create_session(
+                self, record, at, source=source, connection=connection, member=member, zxid=zxid)
+        if op == OpCode.REATTACH:
+            return reattach(self, record, at, session, source=source, connection=connection)
+        if op == OpCode.EXPIRE:
+            return expire(self, record, at, session, zxid)
+        return Err.SESSION_EXPIRED if session is None else Err.SESSION_MOVED
+
+    def _failed(self, error: Exception, session_id: int, op: int, zxid: int) -> Err:
+        if self.undo is not None:
+            self.undo.roll_back(self.tree, self.sessions)
+            self.undo = None
+        self.changes.clear()
+        self.moved.clear()
+        self.ended.clear()
+        self.sink.alarm(
+            "execution_failed", zxid=zxid, op=op, session=session_id, error=repr(error))
+        return Err.SYSTEM_ERROR
+
+    def _tell_watchers(self, zxid: int) -> None:
+        watches, event = self.watches, self.sink.event
+        for kind, path in self.changes:
+            if kind is EventType.NODE_CHILDREN_CHANGED:
+                told = watches.told_of_children(path)
+            else:
+                told = watches.told_of_data(path, kind)
+                if kind is EventType.NODE_DELETED:
+                    told += watches.told_of_children(path, already=told)
+            if told:
+                event(told, kind, path, zxid)
+        self.changes.clear()
+
+    def _tell_of_sessions(self) -> None:
+        for moved in self.moved:
+            self.sink.session_moved(*moved)
+        for ended in self.ended:
+            self.sink.session_ended(*ended)
+        self.moved.clear()
+        self.ended.clear()
+
+
+def _unimplemented(
+    replica: Replica, record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
+) -> Err:
+    return Err.UNIMPLEMENTED
+
+
+def _reattach_again(
+    replica: Replica, record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
+) -> bytes | Err:
+    return reattach(
+        replica, record, at, session, source=session.source, connection=session.connection)
+
+
+def _expire(
+    replica: Replica, record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
+) -> bytes | Err:
+    return expire(replica, record, at, session, zxid)
+
+
+def _path_of(record: bytes, at: int, end: int, op: int) -> bytes:
+    """The path that a request starts with; a multi's are shown to the hook one by one."""
+    if op == OpCode.MULTI or end - at < 4:
+        return b""
+    length = int.from_bytes(record[at:at + 4], "big")
+    return record[at + 4:min(at + 4 + length, end)]
+
+
+HANDLERS: dict[int, Handler] = {
+    int(op): handler for op, handler in {
+        OpCode.SET_DATA: set_data,
+        OpCode.CREATE: create,
+        OpCode.CREATE2: create2,
+        OpCode.DELETE: delete,
+        OpCode.SET_ACL: set_acl,
+        OpCode.MULTI: multi,
+        OpCode.SYNC: sync,
+        OpCode.CREATE_CONTAINER: create_container,
+        OpCode.CREATE_TTL: create_ttl,
+        OpCode.CLOSE_SESSION: close_session,
+        OpCode.REATTACH: _reattach_again,
+        OpCode.EXPIRE: _expire,
+    }.items()
+}
+

@@ -1,0 +1,116 @@
+"""Watches that are set, asked for and removed by themselves; what a client missed while it was away."""
+
+from node.tree.execute import Replica
+from node.tree.watches import EventType, WatcherType
+from node.tree.wire import PACK_INT
+from transport.errors import Err
+from transport.jute import JuteError, decode
+from transport.records import AddWatchRequest, CheckWatchesRequest, SetWatches, SetWatches2
+
+CATCH_UP_ZXID = -1  # in the header of events that no change fires now
+
+MODE_PERSISTENT, MODE_PERSISTENT_RECURSIVE = 0, 1
+
+
+def _paths(vector: list[bytes | None] | None) -> list[bytes]:
+    """Raises JuteError where ZooKeeper stumbles over a null."""
+    if vector is None:
+        raise JuteError("null vector")
+    paths = [path for path in vector if path is not None]
+    if len(paths) != len(vector):
+        raise JuteError("null path")
+    return paths
+
+
+def set_watches(
+    replica: Replica, body: bytes, identities: bytes, connection: int
+) -> bytes | Err:
+    """SetWatches -> nothing; events for what changed since the zxid that the client last saw, before the reply."""
+    request = decode(SetWatches, body)
+    _restore(replica, request, connection)
+    return b""
+
+
+def set_watches2(
+    replica: Replica, body: bytes, identities: bytes, connection: int
+) -> bytes | Err:
+    """SetWatches2 -> nothing. Persistent watches are only set again: what they missed is lost, as in ZooKeeper."""
+    request = decode(SetWatches2, body)
+    persistent = _paths(request.persistent_watches)
+    recursive = _paths(request.persistent_recursive_watches)
+    _restore(replica, request, connection)
+    for path in persistent:
+        replica.watches.watch_persistently(path, connection)
+    for path in recursive:
+        replica.watches.watch_recursively(path, connection)
+    return b""
+
+
+def _restore(replica: Replica, request: SetWatches | SetWatches2, connection: int) -> None:
+    data = _paths(request.data_watches)
+    exist = _paths(request.exist_watches)
+    child = _paths(request.child_watches)
+    nodes, watches, since = replica.nodes, replica.watches, request.relative_zxid
+
+    def tell(event: EventType, path: bytes) -> None:
+        replica.sink.event([connection], event, path, CATCH_UP_ZXID)
+
+    for path in data:
+        node = nodes.get(path)
+        if node is None:
+            tell(EventType.NODE_DELETED, path)
+        elif node.mzxid > since:
+            tell(EventType.NODE_DATA_CHANGED, path)
+        else:
+            watches.watch_data(path, connection)
+    for path in exist:
+        if path in nodes:
+            tell(EventType.NODE_CREATED, path)
+        else:
+            watches.watch_data(path, connection)
+    for path in child:
+        node = nodes.get(path)
+        if node is None:
+            tell(EventType.NODE_DELETED, path)
+        elif node.pzxid > since:
+            tell(EventType.NODE_CHILDREN_CHANGED, path)
+        else:
+            watches.watch_children(path, connection)
+
+
+def add_watch(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
+    """AddWatchRequest -> ErrorResponse(0). The node need not exist."""
+    request = decode(AddWatchRequest, body)
+    if request.path is None:
+        return Err.MARSHALLING_ERROR
+    if request.mode == MODE_PERSISTENT:
+        replica.watches.watch_persistently(request.path, connection)
+    elif request.mode == MODE_PERSISTENT_RECURSIVE:
+        replica.watches.watch_recursively(request.path, connection)
+    else:
+        return Err.MARSHALLING_ERROR
+    return PACK_INT(0)
+
+
+def check_watches(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
+    """CheckWatchesRequest -> nothing, or NO_WATCHER."""
+    path, kind = _watch_of(body)
+    return b"" if replica.watches.has(path, kind, connection) else Err.NO_WATCHER
+
+
+def remove_watches(
+    replica: Replica, body: bytes, identities: bytes, connection: int
+) -> bytes | Err:
+    """RemoveWatchesRequest -> nothing, or NO_WATCHER. Of this connection only."""
+    path, kind = _watch_of(body)
+    return b"" if replica.watches.remove(path, kind, connection) else Err.NO_WATCHER
+
+
+def _watch_of(body: bytes) -> tuple[bytes, WatcherType]:
+    request = decode(CheckWatchesRequest, body)
+    if request.path is None or request.type not in _WATCHER_TYPES:
+        raise JuteError("no such watch")
+    return request.path, WatcherType(request.type)
+
+
+_WATCHER_TYPES = frozenset(int(kind) for kind in WatcherType)

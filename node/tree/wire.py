@@ -1,0 +1,50 @@
+"""Hand-flattened pieces of jute for the hot path; checked against transport/records.py by a property test.
+
+Bounds: everything here may read past the request, within the record (struct.error past that); the caller
+compares the final offset with the request's end and answers -5 where it lies beyond, so that the outcome depends
+on the request alone.
+"""
+
+import struct
+
+from transport.jute import LengthError
+
+INT = struct.Struct(">i").unpack_from
+LONG = struct.Struct(">q").unpack_from
+PACK_INT = struct.Struct(">i").pack
+PACK_LONG = struct.Struct(">q").pack
+
+# A string of n bytes followed by an int, in one call: what path + length, and data + version, are.
+SHORT = 512
+STRING_INT = tuple(struct.Struct(f">{length}si").unpack_from for length in range(SHORT))
+
+
+def long_string_int(record: bytes, at: int, length: int) -> tuple[bytes, int]:
+    """As STRING_INT[length], for any length. Raises LengthError if it is negative."""
+    if length < 0:
+        raise LengthError(length)
+    end = at + length
+    return record[at:end], INT(record, end)[0]
+
+
+def read_string(record: bytes, at: int, end: int) -> tuple[bytes | None, int]:
+    """A ustring or buffer, and the offset after it. Raises LengthError, also where it crosses *end*."""
+    (length,) = INT(record, at)
+    at += 4
+    if length == -1:
+        return None, at
+    if length < 0 or at + length > end:
+        raise LengthError(length)
+    return record[at:at + length], at + length
+
+
+def pack_string(value: bytes | None) -> bytes:
+    return PACK_INT(-1) if value is None else PACK_INT(len(value)) + value
+
+
+def pack_strings(values: list[bytes]) -> bytes:
+    """A vector<ustring>."""
+    parts = [PACK_INT(len(values))]
+    for value in values:
+        parts += (PACK_INT(len(value)), value)
+    return b"".join(parts)
