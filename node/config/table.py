@@ -330,6 +330,16 @@ KEYS: tuple[Key, ...] = (
     _ignored("jvm.pause.*", "", "its thresholds", _JVM),
     _ignored("traceFile", "", "a trace of every request", "there is no such file"),
     _ignored("kerberos.*", "", "names of Kerberos principals", _NO_SASL),
+    _ignored("removeHostFromPrincipal", "false", "names of Kerberos principals", _NO_SASL),
+    _ignored("removeRealmFromPrincipal", "false", "names of Kerberos principals", _NO_SASL),
+    _ignored("auth_to_local", "", "names of Kerberos principals", _NO_SASL),
+    _ignored("security.auth_to_local", "", "names of Kerberos principals", _NO_SASL),
+    _ignored("letAnySaslUserDoX", "", "SASL users count as one", _NO_SASL),
+    _ignored("jaasLoginRenew", "", "how tickets are renewed", _NO_SASL),
+    _ignored("sasl.*", "", "names of JAAS sections", _NO_SASL),
+    _ignored("bitHashCacheSize", "10", "a cache of the watch table", _CACHE),
+    _ignored("log.*", "", "files of log4j or logback", "the log goes to stderr, as JSON"),
+    _ignored("root.logger", "", "levels of log4j or logback", "the log goes to stderr, as JSON"),
 )  # fmt: skip
 
 # Words that Corral answers; the others of ZooKeeper's are known and not built yet.
