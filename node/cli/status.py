@@ -11,7 +11,7 @@ import click
 
 from node.cli.asking import MemberStatus, ask_all
 from node.cli.drawing import Row, draw_members
-from node.cli.errors import EXIT_CODES, EXIT_FAILED
+from node.cli.errors import EXIT_CODES, EXIT_FAILED, refusals_shown
 from node.cli.local import LocalEnsemble, has_ensemble, last_directory, load_ensemble
 from node.config.address import Address, parse_address
 
@@ -23,6 +23,7 @@ DEFAULT_PORT = 2181
 @click.argument("servers", nargs=-1, metavar="[SERVER]...")
 @click.option("--data", type=click.Path(path_type=Path), help="A local ensemble's directory.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@refusals_shown
 def status(servers: tuple[str, ...], data: Path | None, as_json: bool) -> None:
     """Say how an ensemble does: each member's role, position, load.
 
