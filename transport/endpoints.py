@@ -8,6 +8,7 @@ from pathlib import Path
 from transport.wiring import IPC_PATH_MAX
 
 _WILDCARDS = ("0.0.0.0", "::", "*")
+_REFUSAL_S = 0.1
 
 
 class EndpointError(Exception):
@@ -52,6 +53,7 @@ def lock_ipc_path(endpoint: str) -> int:
         raise EndpointError(
             f"socket path {path} is longer than {IPC_PATH_MAX} bytes: "
             "set corral.runDir to a shorter directory")
+    private_directory(Path(path).parent)
     lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,3 +66,15 @@ def lock_ipc_path(endpoint: str) -> int:
 
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
+
+
+def is_refused(endpoint: str) -> bool:
+    """Whether that host says, within a moment, that nobody listens at this tcp endpoint."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REFUSAL_S):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,16 @@
+"""One thin shell per process of a member: sockets, disk and clock around the pure cores.
+
+__main__.py            python -m node.processes ROLE CONFIG [INDEX]
+loop.py keyring.py     signals, clock, exit codes; keys and the allow-list
+broadcast.py           the one writer: ZAB between the sockets and the log. Its parts:
+  broadcast_disk.py       log, epochs, snapshot files; when to sync, and in which thread
+  broadcast_records.py    records for learners, from memory or from the log's files
+  broadcast_streams.py    what goes out to learners and processors elsewhere, at each stream's pace
+  broadcast_local.py      the processes of this member: welcome, watermark, lease, questions
+  broadcast_submit.py     batches of processors, taken at most once
+  broadcast_status.py     the member's figures
+election.py            votes between members
+processor.py           clients; processor_link.py the way to the leader, processor_words.py four-letter words
+snapshotter.py         snapshot n + log -> snapshot n+1
+telemetry.py           Prometheus and admin HTTP
+"""

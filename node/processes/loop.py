@@ -1,0 +1,39 @@
+"""What every shell with a poll loop shares: signals as a descriptor, the clock in ms, exit codes."""
+
+import os
+import signal
+import time
+from types import FrameType
+
+EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h: starting again does not help
+
+
+def now_ms() -> int:
+    """CLOCK_MONOTONIC: comparable between processes of one machine."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class StopSignals:
+    """SIGTERM and SIGINT as a flag, and as a descriptor that wakes a poll."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def fileno(self) -> int:
+        return self._read
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_stopping = True
