@@ -171,14 +171,13 @@ class Log:
 
         Raises LogGapError: it is no record's end here, or below what this log knows to be committed.
         """
-        assert self._outstanding is None
+        self.sync()
         if zxid == self.last_zxid:
             return
         if zxid < self.committed:
             raise LogGapError(
                 directory=self.directory, after=zxid,
                 problem=f"{show(self.committed)} is committed and must not be cut off")
-        self.write_out()
         segment, offset = self.position(zxid)
         with storage_errors("truncating the log in", self.directory):
             begin_truncation(self.files, self.directory, zxid)

@@ -179,7 +179,7 @@ class _History:
             elif header.after != self.last_zxid:
                 raise self._corrupt("the segment does not follow the one before it", next_first, 0)
             scan = SegmentScan(self.files, handle, segment_id=header.segment_id)
-            if before is not None and not self._has_records(scan):
+            if before is not None and not self._is_used(handle, header):
                 # Perhaps the end of the one before it is not durable yet: go on there.
                 self.files.close(handle)
                 return
@@ -195,8 +195,11 @@ class _History:
             self._take(record, header)
         self._tail = OpenSegment(scan.handle, header, scan.end, self.files.size(scan.handle))
 
-    def _has_records(self, scan: SegmentScan) -> bool:
-        return any(True for _ in SegmentScan(self.files, scan.handle, segment_id=scan.segment_id))
+    def _is_used(self, handle: Handle, header: SegmentHeader) -> bool:
+        if any(True for _ in SegmentScan(self.files, handle, segment_id=header.segment_id)):
+            return True
+        return durable_behind(
+            self.files, handle, segment_id=header.segment_id, offset=HEADER.size) is not None
 
     def _take(self, scanned: Scanned, header: SegmentHeader) -> None:
         first_zxid, count, kind, _, _, _, length = RECORD.unpack_from(scanned.buffer, scanned.offset)
@@ -237,8 +240,7 @@ class _History:
             if header is None:
                 is_used = first_nonzero(self.files, handle, HEADER.size) is not None
             else:
-                is_used = durable_behind(
-                    self.files, handle, segment_id=header.segment_id, offset=HEADER.size) is not None
+                is_used = self._is_used(handle, header)
         finally:
             self.files.close(handle)
         if is_used:

@@ -1,10 +1,11 @@
 """What may be deleted: old snapshots, and the log before the oldest snapshot that is kept.
 
-A segment that a reader holds (node/storage/reader.py) stays, and all after it: a learner in the middle of a DIFF and a slow
-processor keep their way. But not for ever: a stopped process must not fill the disk.
+A segment that a reader holds (node/storage/reader.py) stays, and all after it: a learner in the middle of a DIFF and a
+slow processor keep their way. But not for ever: a stopped process must not fill the disk.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from node.storage.files import Files
@@ -49,7 +50,7 @@ def _purge_log(files: Files, log_dir: Path, oldest: Zxid, pinned_bytes_max: int)
     """Remove the segments that end at or before *oldest*, the first ones first: the log never has a hole."""
     firsts = list_segments(files, log_dir)
     # A segment ends before the next one begins; the last one is being written.
-    purgeable = [first for first, after_it in zip(firsts, firsts[1:], strict=False) if after_it <= oldest]
+    purgeable = [first for first, after_it in pairwise(firsts) if after_it <= oldest]
     removed = 0
     for first in purgeable:
         path = segment_path(log_dir, first)
