@@ -24,7 +24,7 @@ from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
 from node.requests.submissions import Submissions
 from node.tree.execute import Hook, Replica
-from node.tree.reads import READS
+from node.tree.reads import READS, SESSION_READS
 from node.tree.state import State
 from node.tree.watches import Watches
 from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
@@ -273,9 +273,12 @@ class Processor:
             out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, 0))
         else:
             reader = READS.get(op)
-            result = (
-                Err.UNIMPLEMENTED if reader is None
-                else reader(self.replica, body, conn.identity, conn.number))
+            if reader is not None:
+                result = reader(self.replica, body, conn.identity, conn.number)
+            elif (session_reader := SESSION_READS.get(op)) is not None:
+                result = session_reader(self.replica, body, conn.session_id)
+            else:
+                result = Err.UNIMPLEMENTED
             if isinstance(result, bytes):
                 out += (REPLY.pack(REPLY_HEADER_BYTES + len(result), xid, zxid, 0), result)
             else:

@@ -1,0 +1,99 @@
+"""A processor core alone with its log: batches become records at once, or when the test says so."""
+
+import struct
+
+from node.requests.connection import Connection
+from node.requests.processor import Processor, RequestConfig
+from node.tree.state import State
+from transport.batch import read_header
+from transport.entry import ControlEntry, Kind, pack_control, pack_record
+from transport.zxid import make_zxid
+
+SECRET = b"s" * 32
+
+
+class Solo:
+    """*alarms*: what execution complained of."""
+
+    def __init__(self) -> None:
+        self.alarms: list[str] = []
+        config = RequestConfig(
+            member=1, processor=0, secret=SECRET, session_timeout_min_ms=4000, session_timeout_max_ms=40_000,
+            frame_bytes_max=0xFFFFF)
+        self.core = Processor(config, State(), lambda event, **_: self.alarms.append(event))
+        self.core.submissions.generation = 1
+        self.core.serving = True
+        self.epoch = 0
+        self.queue: list[bytes] = []
+        self.start_epoch(1)
+
+    def start_epoch(self, epoch: int) -> None:
+        """What was queued and not executed is lost with the old leader."""
+        self.queue.clear()
+        self.epoch = epoch
+        entry = ControlEntry(leader=1, feature_level=1, settings={}, incarnations={}, voters=[1])
+        record = pack_control(
+            zxid=make_zxid(epoch=epoch, counter=0), kind=Kind.EPOCH, time_ms=1, entry=entry)
+        self.core.replica.apply_record(record)
+        self.core.submissions.accepting(epoch=epoch, sequence=0)
+
+    def submit(self) -> None:
+        self.queue += self.core.submissions.seal(now_ms=1)
+
+    def execute(self) -> None:
+        """All that is queued, as one record."""
+        self.submit()
+        if self.queue:
+            body, count = b"".join(self.queue), sum(read_header(batch).count for batch in self.queue)
+            self.queue.clear()
+            self.core.replica.apply_record(pack_record(
+                first_zxid=self.core.replica.zxid + 1, count=count, time_ms=2, body=body))
+
+    def connect(self) -> Connection:
+        """A connection with a session, its ConnectResponse taken."""
+        conn = self.core.opened("127.0.0.1", 0, None)
+        self.core.feed(conn, frame(struct.pack(">iqiqi", 0, 0, 10_000, 0, 16) + bytes(17)), 0)
+        self.execute()
+        conn.out.clear()
+        return conn
+
+    def send(self, conn: Connection, *frames: bytes) -> None:
+        self.core.feed(conn, b"".join(frames), 0)
+
+
+def frame(payload: bytes) -> bytes:
+    return struct.pack(">i", len(payload)) + payload
+
+
+def string(text: bytes) -> bytes:
+    return struct.pack(">i", len(text)) + text
+
+
+def request(xid: int, op: int, body: bytes = b"") -> bytes:
+    return frame(struct.pack(">ii", xid, op) + body)
+
+
+WORLD = struct.pack(">ii", 1, 31) + string(b"world") + string(b"anyone")
+
+
+def create(xid: int, path: bytes, data: bytes = b"", flags: int = 0) -> bytes:
+    return request(xid, 1, string(path) + string(data) + WORLD + struct.pack(">i", flags))
+
+
+def set_data(xid: int, path: bytes, data: bytes, version: int = -1) -> bytes:
+    return request(xid, 5, string(path) + string(data) + struct.pack(">i", version))
+
+
+def get_data(xid: int, path: bytes, *, watch: bool = False) -> bytes:
+    return request(xid, 4, string(path) + bytes([watch]))
+
+
+def replies(conn: Connection) -> list[tuple[int, int, bytes]]:
+    """(xid, err, body) of all that is put out, in order; takes it."""
+    data, found, at = b"".join(conn.out), [], 0
+    conn.out.clear()
+    while at < len(data):
+        length, xid, _zxid, err = struct.unpack_from(">iiqi", data, at)
+        found.append((xid, err, data[at + 20:at + 4 + length]))
+        at += 4 + length
+    return found

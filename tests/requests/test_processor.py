@@ -1,0 +1,126 @@
+"""The order that a client sees: replies, parked reads, events, across failures."""
+
+import struct
+
+from node.requests.connection import Phase
+from tests.requests.solo import Solo, create, frame, get_data, replies, request, set_data
+from transport.errors import Err
+
+
+def data_of(body: bytes) -> bytes:
+    (length,) = struct.unpack_from(">i", body)
+    return body[4:4 + length]
+
+
+def test_a_read_between_two_writes_of_one_turn_sees_the_first_only() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a"), set_data(2, b"/a", b"1"), get_data(3, b"/a"), set_data(4, b"/a", b"2"),
+              get_data(5, b"/a"))
+    assert conn.out == []
+
+    solo.execute()
+
+    answers = replies(conn)
+    assert [(xid, err) for xid, err, _ in answers] == [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]
+    assert data_of(answers[2][2]) == b"1"
+    assert data_of(answers[4][2]) == b"2"
+
+
+def test_a_ping_waits_its_turn_behind_a_write() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a"), request(-2, 11))
+    solo.execute()
+    assert [xid for xid, _, _ in replies(conn)] == [1, -2]
+
+
+def test_an_event_comes_before_the_reply_that_shows_the_change() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a"))
+    solo.execute()
+    solo.send(conn, get_data(2, b"/a", watch=True), set_data(3, b"/a", b"x"), get_data(4, b"/a"))
+    solo.execute()
+    assert [xid for xid, _, _ in replies(conn)] == [1, 2, -1, 3, 4]
+
+
+def test_frames_may_come_in_any_pieces() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    stream = create(1, b"/a") + get_data(2, b"/a") + set_data(3, b"/a", b"x" * 100) + get_data(4, b"/a")
+    for at in range(len(stream)):
+        solo.core.feed(conn, stream[at:at + 1], 0)
+    solo.execute()
+    assert [xid for xid, _, _ in replies(conn)] == [1, 2, 3, 4]
+
+
+def test_a_leaders_death_costs_a_client_no_reply_and_doubles_none() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/q-", flags=2))
+    solo.execute()
+    solo.send(conn, create(2, b"/q-", flags=2))
+    solo.submit()
+    solo.send(conn, create(3, b"/q-", flags=2))
+
+    solo.start_epoch(2)
+    solo.execute()
+
+    assert [(xid, err, body[-1:]) for xid, err, body in replies(conn)] == [(1, 0, b"0"), (2, 0, b"1"), (3, 0, b"2")]
+
+
+def test_a_session_that_moved_is_not_answered_wrongly_but_closed() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a"))
+    session = solo.core.replica.state.sessions[conn.session_id]
+    session.connection += 1  # as if an attach from elsewhere had been executed
+    solo.execute()
+    assert replies(conn) == []
+    assert conn.phase is Phase.CLOSED
+
+
+def test_closing_a_session_answers_and_then_closes() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/e", flags=1), request(2, -11))
+    solo.execute()
+    assert [(xid, err) for xid, err, _ in replies(conn)] == [(1, 0), (2, 0)]
+    assert conn.phase is Phase.CLOSED
+    assert b"/e" not in solo.core.replica.nodes
+
+
+def test_an_unknown_opcode_is_answered_and_the_connection_stays() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, request(1, 77), get_data(2, b"/"))
+    assert [(xid, err) for xid, err, _ in replies(conn)] == [(1, Err.UNIMPLEMENTED), (2, 0)]
+    assert conn.phase is Phase.READY
+
+
+def test_a_frame_beyond_the_limit_closes_without_an_answer() -> None:
+    solo = Solo()
+    for length in (-1, 0x7FFFFFFF, 0x100000, 3):
+        conn = solo.connect()
+        solo.core.feed(conn, struct.pack(">i", length), 0)
+        assert (conn.phase, conn.out) == (Phase.CLOSED, []), length
+
+
+def test_a_client_that_saw_more_than_this_history_holds_is_closed() -> None:
+    solo = Solo()
+    conn = solo.core.opened("127.0.0.1", 0, None)
+    solo.core.feed(conn, frame(struct.pack(">iqiqi", 0, 1 << 60, 10_000, 0, 16) + bytes(17)), 0)
+    solo.execute()
+    assert (conn.phase, conn.out) == (Phase.CLOSED, [])
+    assert solo.alarms == ["client_from_another_history"]
+
+
+def test_a_wrong_password_is_refused_as_an_expired_session() -> None:
+    solo = Solo()
+    first = solo.connect()
+    conn = solo.core.opened("127.0.0.1", 0, None)
+    solo.core.feed(conn, frame(struct.pack(">iqiqi", 0, 0, 10_000, first.session_id, 16) + b"x" * 16 + b"\0"), 0)
+    assert b"".join(conn.out) == struct.pack(">iiiqi16sb", 37, 0, 0, 0, 16, bytes(16), 0)
+    assert conn.phase is Phase.CLOSED
+    assert first.phase is Phase.READY
