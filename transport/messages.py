@@ -41,7 +41,7 @@ class Hello(Message, frozen=True):
 class AckEpoch(Message, frozen=True):
     """*counts* is False where this epoch had been promised to somebody else, or in an earlier life.
 
-    *grants*: (leader, ms): that earlier leader may still hold a lease of ours for so long; 0: whoever led before our start.
+    *grants*: (leader, ms): an earlier leader may still hold a lease of ours for so long; 0: one from before our start.
     """
 
     epoch: int
@@ -98,7 +98,7 @@ class NewEpoch(Message, frozen=True):
 
 
 class Truncate(Message, frozen=True):
-    """Cut the log after zxid, a record's boundary; durable before anything that follows."""
+    """Begins DIFF and TRUNC: both histories agree up to zxid, a record's boundary of both; what is behind it is cut."""
 
     zxid: int
 
@@ -162,10 +162,11 @@ class Differs(Message, frozen=True):
 
 
 class Refused(Message, frozen=True):
-    """The stream ends; *reason* says what an operator must know, *leader* who leads as far as known (0: nobody)."""
+    """The stream ends. *leader*: who leads as far as known (0: nobody). *operator*: must see to the reason."""
 
     reason: str
     leader: int
+    operator: bool = False
 
 
 # --- processor <-> the leader's broadcast (ipc to the own one, else tcp) ---------------------------------------
@@ -228,7 +229,7 @@ class Welcome(Message, frozen=True):
 
 
 class Watermark(Message, frozen=True):
-    """Committed and durable here up to *zxid*, whose record ends at *offset* in the segment that starts with *segment*."""
+    """Committed and durable here up to *zxid*, whose record ends at *offset* in the segment named *segment*."""
 
     zxid: int
     segment: int
@@ -236,7 +237,7 @@ class Watermark(Message, frozen=True):
 
 
 class Lease(Message, frozen=True):
-    """Serve until *until_ns* (0: stop sending at once). *leader_address* is where to submit; role: leader, follower, looking."""
+    """Serve until *until_ns* (0: stop sending at once). *leader_address*: where to submit; role: as Member.role."""
 
     until_ns: int
     epoch: int
@@ -247,7 +248,7 @@ class Lease(Message, frozen=True):
 
 
 class MemberState(Message, frozen=True):
-    """About twice a second and at every change, for status, srvr and mntr: values by name, as in observability/metrics.py."""
+    """About twice a second and at changes, for status, srvr and mntr: values by name as in observability/metrics.py."""
 
     values: dict[str, Any]
 
@@ -320,7 +321,7 @@ class Elected(Message, frozen=True):
 class Vote(Message, frozen=True):
     """One notification: whom *sender* votes for (while looking), or who leads (0: nobody, as far as it knows).
 
-    *state*: looking, leading, following. *logical_clock*: the sender's round of the election, raised to the highest seen.
+    *state*: looking, leading, following. *logical_clock*: the sender's round of election, raised to the highest seen.
     *votes*: the sender may vote and be elected. *epoch*: of the leader that the sender follows or is, 0 while looking.
     """
 

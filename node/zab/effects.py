@@ -60,11 +60,12 @@ class SendLeader:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """End this stream, telling it why (messages.Refused) if it still listens. *leader*: who leads as far as known."""
+    """End this stream, saying messages.Refused(reason, leader, operator) on it first, if it still listens."""
 
     stream: StreamId
     reason: str
-    leader: MemberId = MemberId(0)
+    leader: MemberId
+    operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class TruncateLog:
 class ReceiveSnapshot:
     """A chunk for the file aside (Begin opens it, End syncs, verifies, renames: then SnapshotReceived comes).
 
-    Incomplete ones are discarded by the next Begin, Look or start (rule 4). A broken file: end the process or LeaderLost.
+    Incomplete ones are discarded by the next Begin, Look or start (rule 4). A broken file: LeaderLost.
     """
 
     message: Message
@@ -166,7 +167,7 @@ class AcceptBatches:
 
 @dataclass(frozen=True, slots=True)
 class ToProcessor:
-    """For processes of this member: Touches to processor 0, Differs to the one it names, DigestWanted to each replica."""
+    """For own processes: Touches to processor 0, Differs to the one it names, DigestWanted to each replica."""
 
     message: Message
 

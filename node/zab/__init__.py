@@ -1,0 +1,15 @@
+"""ZAB as a pure core: discovery, synchronisation, broadcast; events in, effects out.
+
+member.py       the one door: Member.step(now_ms, event) -> effects, and the changes of role
+looking.py      without a leader: election is asked, peers are probed
+follower.py     a learner's side of all three phases
+leader.py       the leader's side; discovery.py its first phase, learner_stream.py its view of one learner
+election.py     fast leader election: a core of its own, in a process of its own
+intake.py       the leader takes batches at most once and in order
+
+core.py         what every role shares             history.py      the log: epochs, control entries, durable
+membership.py   who votes (rule 9), feature level  synchronisation.py  DIFF, TRUNC or SNAP
+quorum.py       majorities                         digests.py      comparing replicas
+config.py       ids, limits, durations             errors.py       what a caller can do about it
+events.py effects.py                               the closed lists
+"""

@@ -1,0 +1,146 @@
+"""What every role of a member shares: its history and epochs, its promises and grants, and the effects of this step."""
+
+from node.zab.config import Timing, ZabConfig
+from node.zab.effects import (
+    Connect,
+    Disconnect,
+    Effect,
+    Initialised,
+    Report,
+    SaveAcceptedEpoch,
+    SaveCurrentEpoch,
+    SendLeader,
+)
+from node.zab.errors import FeatureLevelError, SettingsDifferError
+from node.zab.events import Recovered
+from node.zab.history import History
+from node.zab.membership import differing_setting, has_vote
+from transport.entry import ControlEntry
+from transport.messages import Digest, Hello
+from transport.zxid import Epoch, MemberId, Zxid
+
+UNKNOWN_LEADER = MemberId(0)
+
+
+class Core:
+    def __init__(self, recovered: Recovered, config: ZabConfig) -> None:
+        """Raises CannotServeError where this member does not fit the log that it has."""
+        self.config = config
+        self.timing: Timing = config.timing
+        self.me = config.me
+        self.history = History(recovered)
+        self.accepted_epoch = recovered.accepted_epoch
+        self.current_epoch = recovered.current_epoch
+        self.incarnation = recovered.incarnation
+        self.was_initialised = recovered.initial
+        self.now_ms = 0
+        self.wall_offset_ms = 0
+        self.round = config.generation << 16  # a decision for an earlier life's round never fits
+        self.life = 0
+        self.failures = 0  # changes of role since this member last served
+        self.epoch_floor = 0  # highest accepted epoch heard of: our own next epoch is above it
+        self.promised: tuple[MemberId, Epoch] | None = None  # whom the accepted epoch was promised to, in this life
+        self.grants: dict[MemberId, int] = {}  # leader -> until when it may still hold a lease of ours
+        self.processor_gone_ms: int | None = 0  # since when no processor 0 lives; None: it does
+        self.digests: list[Digest] = []  # of own replicas, not yet sent to the leader
+        self.refusal = ""  # last reason reported, so that it is said once
+        self.effects: list[Effect] = []
+        self.check_control(self.history.control)
+
+    # --- effects ---
+
+    def emit(self, *effects: Effect) -> None:
+        self.effects.extend(effects)
+
+    def report(self, event: str, *, alarm: bool = False, **fields: object) -> None:
+        self.effects.append(Report(event, fields, alarm))
+
+    def take_effects(self) -> list[Effect]:
+        effects, self.effects = self.effects, []
+        return effects
+
+    # --- configuration ---
+
+    @property
+    def voters(self) -> tuple[MemberId, ...]:
+        """Of the log, once it has a control entry: until reconfiguration exists, zoo.cfg can't change them."""
+        control = self.history.control
+        if control is None:
+            return self.config.voters
+        return tuple(MemberId(voter) for voter in control.voters)
+
+    @property
+    def initial(self) -> bool:
+        return self.was_initialised and self.history.control is None
+
+    @property
+    def votes(self) -> bool:
+        return has_vote(
+            member=self.me, incarnation=self.incarnation, initial=self.initial,
+            last_zxid=self.history.last, control=self.history.control, voters=self.voters)
+
+    def check_control(self, control: ControlEntry | None) -> None:
+        """Raises CannotServeError: a log that this version cannot follow, or other settings than the ensemble's."""
+        if control is None:
+            return
+        if control.feature_level > self.config.feature_level:
+            raise FeatureLevelError(needed=control.feature_level, supported=self.config.feature_level)
+        differing = differing_setting(control.settings, self.config.settings)
+        if differing is not None:
+            key, ensemble, mine = differing
+            raise SettingsDifferError(key=key, ensemble=ensemble, mine=mine)
+
+    # --- epochs ---
+
+    def accept_epoch(self, epoch: Epoch) -> None:
+        self.accepted_epoch = epoch
+        self.emit(SaveAcceptedEpoch(epoch))
+
+    def enter_epoch(self, epoch: Epoch) -> None:
+        """Rule 1: only once the epoch's initial history is durable."""
+        if self.current_epoch != epoch:
+            self.current_epoch = epoch
+            self.emit(SaveCurrentEpoch(epoch))
+
+    def on_durable(self) -> None:
+        """Called before anything is said about what a flush has made durable."""
+        if self.was_initialised and self.history.control is not None \
+                and self.history.durable >= self.history.controls[0][0]:
+            # Before our first ack of a record: from here on an empty log means a lost one (rule 9).
+            self.was_initialised = False
+            self.emit(Initialised())
+
+    # --- grants: what keeps two leaders from serving at once, see config.Timing ---
+
+    def grant(self, leader: MemberId) -> None:
+        self.grants[leader] = self.now_ms + self.timing.silence_ms
+
+    def remaining_grants(self) -> list[tuple[int, int]]:
+        """(leader, ms)"""
+        self.grants = {leader: until for leader, until in self.grants.items() if until > self.now_ms}
+        return [(leader, until - self.now_ms) for leader, until in sorted(self.grants.items())]
+
+    # --- the stream to a leader ---
+
+    def connect(self, leader: MemberId) -> int:
+        """Returns the life of the new stream, on which Hello is under way."""
+        self.life += 1
+        self.emit(Connect(leader, self.life), SendLeader(self._hello()))
+        return self.life
+
+    def disconnect(self) -> None:
+        self.emit(Disconnect())
+
+    def _hello(self) -> Hello:
+        history = self.history
+        return Hello(
+            member=self.me, ensemble=self.config.ensemble, incarnation=self.incarnation,
+            initial=self.initial, generation=self.config.generation,
+            accepted_epoch=self.accepted_epoch, current_epoch=self.current_epoch,
+            last_zxid=history.last, committed=history.committed, epochs=list(history.epochs),
+            feature_level=self.config.feature_level, settings=self.config.settings)
+
+    @property
+    def position(self) -> tuple[Epoch, Zxid]:
+        """What leaders are compared by."""
+        return self.current_epoch, self.history.last

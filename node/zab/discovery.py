@@ -1,0 +1,66 @@
+"""The first phase of a leader: a quorum says hello, an epoch above all that they accepted, a quorum accepts it.
+
+Zab, section V.A.
+"""
+
+from collections.abc import Iterable
+
+from node.zab.core import UNKNOWN_LEADER, Core
+from node.zab.errors import RoleEnded
+from node.zab.learner_stream import LearnerStream
+from node.zab.quorum import is_quorum
+from transport.messages import AckEpoch
+from transport.zxid import EPOCH_MAX, Epoch, MemberId
+
+
+class Discovery:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._position = core.position
+        # leader -> until when (by our clock) it may hold a lease that some member of our quorum granted
+        self._leases = {leader: core.now_ms + ms for leader, ms in core.remaining_grants()}
+
+    def proposed(self, learners: Iterable[LearnerStream]) -> Epoch | None:
+        """The epoch to propose, once a quorum has said hello."""
+        core = self.core
+        said_hello = [learner for learner in learners if learner.has_vote]
+        if not is_quorum({core.me, *(learner.member for learner in said_hello)}, core.voters):
+            return None
+        accepted = max(
+            [core.accepted_epoch, core.epoch_floor, *(each.hello.accepted_epoch for each in said_hello)])
+        assert accepted < EPOCH_MAX, "epochs are used up"
+        return Epoch(accepted + 1)
+
+    def check_accepted(self, learner: LearnerStream, epoch: Epoch) -> None:
+        """Raises RoleEnded: it has promised itself to a later epoch, and only a still later one can win it back."""
+        accepted = learner.hello.accepted_epoch
+        self.core.epoch_floor = max(self.core.epoch_floor, accepted)
+        if epoch and accepted > epoch:
+            raise RoleEnded(f"member {learner.member} has accepted epoch {accepted}, after {epoch}")
+
+    def on_ack_epoch(self, learner: LearnerStream, ack: AckEpoch, *, decided: bool) -> None:
+        """Raises RoleEnded: a member of the quorum is ahead of us, so our history may lack what is committed.
+
+        Once a quorum has accepted the epoch (*decided*) nothing is committed that the quorum does not have.
+        """
+        learner.ack_epoch = ack
+        if not learner.has_vote:
+            return
+        if ack.counts and not decided and (ack.current_epoch, ack.last_zxid) > self._position:
+            raise RoleEnded(f"member {learner.member} is ahead of us")
+        for leader, ms in ack.grants:
+            until_ms = self.core.now_ms + ms
+            self._leases[MemberId(leader)] = max(self._leases.get(MemberId(leader), 0), until_ms)
+
+    def is_accepted(self, learners: Iterable[LearnerStream]) -> bool:
+        acked = {each.member for each in learners if each.has_vote and each.ack_epoch and each.ack_epoch.counts}
+        return is_quorum({self.core.me, *acked}, self.core.voters)
+
+    def others_lease_until_ms(self, learners: Iterable[LearnerStream]) -> int:
+        """Until when an earlier leader may still serve: see config.Timing. Not one that follows us by now."""
+        ours = {self.core.me, *(learner.member for learner in learners if learner.ack_epoch)}
+        if ours >= set(self.core.voters):
+            return 0  # nobody is left who could lead
+        return max(
+            (until for leader, until in self._leases.items() if leader == UNKNOWN_LEADER or leader not in ours),
+            default=0)

@@ -1,0 +1,67 @@
+"""Errors of the core, by what can be done about them."""
+
+from transport.messages import Message
+from transport.zxid import show
+
+
+class ProtocolError(Exception):
+    """The peer broke ZAB: its stream ends, or this member looks again. Caught in one place, Member.step."""
+
+
+class RecordGapError(ProtocolError):
+    """A record was lost, repeated or is out of order (rule 5)."""
+
+    def __init__(self, *, last_zxid: int, received: int) -> None:
+        super().__init__(f"record {show(received)} after {show(last_zxid)}")
+        self.last_zxid = last_zxid
+        self.received = received
+
+
+class UnexpectedMessageError(ProtocolError):
+    def __init__(self, message: Message, phase: str) -> None:
+        super().__init__(f"{type(message).__name__} while {phase}")
+        self.message = message
+        self.phase = phase
+
+
+class CommittedLossError(ProtocolError):
+    """The leader would have us forget what we know to be committed: refused, an operator must look (rule 2)."""
+
+    def __init__(self, *, committed: int, point: int) -> None:
+        super().__init__(
+            f"the leader's history agrees with ours only up to {show(point)}, but {show(committed)} is committed")
+        self.committed = committed
+        self.point = point
+
+
+class RoleEnded(Exception):  # noqa: N818 - not an error: the leader or follower gives up and looks
+    """*probe*: whether the leader lost may be alive: it is asked at once."""
+
+    def __init__(self, reason: str, *, probe: bool = False, alarm: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.probe = probe
+        self.alarm = alarm
+
+
+class CannotServeError(Exception):
+    """This member cannot be part of its ensemble as it is: the process ends, with the cure in its message."""
+
+
+class FeatureLevelError(CannotServeError):
+    def __init__(self, *, needed: int, supported: int) -> None:
+        super().__init__(
+            f"the log is at feature level {needed}, this version supports up to {supported}: "
+            f"install a version of Corral that supports feature level {needed}")
+        self.needed = needed
+        self.supported = supported
+
+
+class SettingsDifferError(CannotServeError):
+    def __init__(self, *, key: str, ensemble: str | None, mine: str | None) -> None:
+        super().__init__(
+            f"{key} is {mine!r} here, but the ensemble was started with {ensemble!r}: "
+            f"it changes results, so set it to the same value on every member")
+        self.key = key
+        self.ensemble = ensemble
+        self.mine = mine

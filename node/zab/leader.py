@@ -1,0 +1,609 @@
+"""The leader's side of discovery, synchronisation and broadcast.
+
+Zab, section V. Records go to the learners before they go to the own log: the leader's own ack waits for its own disk
+like any other, and the disks work at the same time.
+"""
+
+from collections import deque
+from enum import StrEnum
+
+from node.zab.core import UNKNOWN_LEADER, Core
+from node.zab.digests import Differing, Digests
+from node.zab.discovery import Discovery
+from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
+from node.zab.errors import ProtocolError, RoleEnded, UnexpectedMessageError
+from node.zab.events import Propose, RecordsSent, SnapshotSent, StreamId
+from node.zab.learner_stream import LearnerStream
+from node.zab.learner_stream import Phase as LearnerPhase
+from node.zab.membership import common_level, differing_setting, has_vote
+from node.zab.quorum import is_quorum, quorum_value
+from node.zab.synchronisation import plan
+from transport.entry import (
+    DIGEST_POINT,
+    RECORD_VERSION,
+    ControlEntry,
+    Kind,
+    RecordHeader,
+    pack_control,
+    pack_record,
+    read_record_header,
+)
+from transport.messages import (
+    Ack,
+    AckEpoch,
+    AckNewLeader,
+    Commit,
+    Differs,
+    Digest,
+    DigestWanted,
+    Hello,
+    Message,
+    NewEpoch,
+    NewLeader,
+    Ping,
+    Pong,
+    Records,
+    Touches,
+    UpToDate,
+)
+from transport.zxid import EPOCH_MAX, Epoch, MemberId, Zxid, make_zxid
+
+DIGEST_MS = 1000  # between digest points while there are writes
+IDLE_DIGEST_MS = 2000  # between recomputations while there are none
+
+
+class Phase(StrEnum):
+    DISCOVERY = "discovery"  # waiting for a quorum's Hello
+    EPOCH_PROPOSED = "epoch proposed"  # waiting for a quorum's AckEpoch
+    SYNCHRONISATION = "synchronisation"  # waiting for a quorum's AckNewLeader
+    BROADCAST = "broadcast"  # established
+
+
+class Leader:
+    role = "leader"
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.phase = Phase.DISCOVERY
+        self.epoch = Epoch(0)
+        self.learners: dict[StreamId, LearnerStream] = {}
+        self.discovery = Discovery(core)
+        self.initial_end = core.history.last  # the history that this epoch begins with
+        self.lease_until_ms = 0
+        self.uncommitted_bytes = 0
+        self._uncommitted: deque[tuple[Zxid, int]] = deque()
+        self._supported = {core.me: core.config.feature_level}
+        self._is_ready = False  # our own ack of NEWLEADER: history durable, currentEpoch saved
+        self._told_lease_ms = 0
+        self._ping_ms = core.now_ms
+        self._phase_until_ms = core.now_ms + core.timing.discovery_ms
+        self._quorum_seen_ms = core.now_ms
+        self._since_ms = core.now_ms
+        self._digests = Digests()
+        self._digest_ms = core.now_ms
+        self._record_ms = core.now_ms
+
+    def start(self) -> None:
+        """Raises RoleEnded: elected, but without a vote."""
+        if not self.core.votes:
+            raise RoleEnded("elected without a vote", alarm=True)
+        self._discover()
+
+    def leave(self) -> None:
+        self.core.emit(
+            Lease(0, self.epoch, UNKNOWN_LEADER, "looking"), AcceptBatches(self.epoch, accept=False),
+            *(Drop(stream, "looking", UNKNOWN_LEADER) for stream in self.learners))
+
+    @property
+    def serving(self) -> bool:
+        return self.phase is Phase.BROADCAST
+
+    @property
+    def leader(self) -> MemberId:
+        return self.core.me
+
+    @property
+    def may_propose(self) -> bool:
+        return (
+            self.phase is Phase.BROADCAST
+            and self.uncommitted_bytes < self.core.config.uncommitted_bytes_max
+            and self.core.now_ms < self.lease_until_ms)
+
+    @property
+    def deadline_ms(self) -> int:
+        if self.phase is Phase.BROADCAST:
+            return min(self._ping_ms, self.lease_until_ms)
+        if self.phase is Phase.SYNCHRONISATION:
+            waits_ms = self.discovery.others_lease_until_ms(self.learners.values())
+            if waits_ms > self.core.now_ms:
+                return min(self._ping_ms, waits_ms)
+            return self._ping_ms
+        return self._phase_until_ms
+
+    # --- discovery ---
+
+    def on_hello(self, stream: StreamId, member: MemberId, hello: Hello) -> None:
+        core = self.core
+        refusal = refuses(core, member, hello)
+        if refusal:
+            core.emit(Drop(stream, refusal, core.me, operator=True))
+            return
+        for old in [each.stream for each in self.learners.values() if each.member == member]:
+            del self.learners[old]
+            core.emit(Drop(old, "superseded by a newer stream of the same member", core.me))
+        control = core.history.control
+        learner = LearnerStream(
+            stream, hello, now_ms=core.now_ms,
+            has_vote=self._has_vote(hello))
+        if control is not None and self.phase is Phase.BROADCAST:
+            learner.votes_from = core.history.control_zxid
+        self.learners[stream] = learner
+        self._supported[member] = hello.feature_level
+        self.discovery.check_accepted(learner, self.epoch)
+        if self.phase is Phase.DISCOVERY:
+            self._discover()
+        else:
+            self._propose_epoch(learner)
+
+    def _has_vote(self, hello: Hello) -> bool:
+        # Once the epoch's own entry stands in the log, it or a later one must name whose acks count.
+        established = self.phase is Phase.BROADCAST
+        return has_vote(
+            member=hello.member, incarnation=hello.incarnation, last_zxid=hello.last_zxid,
+            initial=hello.initial, control=self.core.history.control, voters=self.core.voters,
+            only_named=established)
+
+    def _discover(self) -> None:
+        """Zab, V.A, step l.1.1: an epoch later than any that a quorum has accepted."""
+        core = self.core
+        epoch = self.discovery.proposed(self.learners.values())
+        if epoch is None:
+            return
+        self.epoch = epoch
+        self.phase = Phase.EPOCH_PROPOSED
+        self._phase_until_ms = core.now_ms + core.timing.discovery_ms
+        core.accept_epoch(epoch)
+        core.promised = (core.me, epoch)
+        core.emit(Settle(core.round, core.me, epoch))
+        core.report("leading", epoch=epoch)
+        for learner in self.learners.values():
+            self._propose_epoch(learner)
+        self._check_epoch()
+
+    def _propose_epoch(self, learner: LearnerStream) -> None:
+        learner.phase = LearnerPhase.EPOCH_SENT
+        self.core.emit(Send(learner.stream, NewEpoch(self.epoch)))
+
+    def _on_ack_epoch(self, learner: LearnerStream, ack: AckEpoch) -> None:
+        if learner.phase is not LearnerPhase.EPOCH_SENT or ack.epoch != self.epoch:
+            raise UnexpectedMessageError(ack, learner.phase.name)
+        decided = self.phase is not Phase.EPOCH_PROPOSED
+        self.discovery.on_ack_epoch(learner, ack, decided=decided)
+        learner.phase = LearnerPhase.EPOCH_ACKED
+        if decided:
+            self._synchronise(learner, ack)
+        else:
+            self._check_epoch()
+
+    # --- synchronisation ---
+
+    def _check_epoch(self) -> None:
+        if not self.discovery.is_accepted(self.learners.values()):
+            return
+        self.phase = Phase.SYNCHRONISATION
+        self.initial_end = self.core.history.last
+        self._progressed()
+        for learner in list(self.learners.values()):
+            if learner.ack_epoch is not None:
+                self._synchronise(learner, learner.ack_epoch)
+        self.on_flushed()
+
+    def _progressed(self) -> None:
+        self._phase_until_ms = self.core.now_ms + self.core.timing.init_ms
+
+    def _synchronise(self, learner: LearnerStream, ack: AckEpoch) -> None:
+        """Rule 11.  A learner that knows more to be committed than we share with it is not cut back (rule 2)."""
+        core, history = self.core, self.core.history
+        steps = plan(
+            leader=history.epochs, log_after=history.log_after, snapshot_zxid=history.snapshot_zxid,
+            learner=ack.epochs, learner_last=Zxid(ack.last_zxid))
+        if steps.point < ack.committed:
+            core.report(
+                "histories_diverge", alarm=True, member=learner.member, common=steps.point, committed=ack.committed)
+            self._drop(learner, "its history has committed records that the leader's lacks", operator=True)
+            return
+        core.emit(*learner.begin(steps, target=history.last, now_ms=core.now_ms))
+        core.report(
+            "synchronising", member=learner.member, mode=str(steps.mode), point=steps.point,
+            learner_last=ack.last_zxid, leader_last=history.last)
+        self._advance(learner)
+
+    def _advance(self, learner: LearnerStream) -> None:
+        """As far as its credit goes; NewLeader goes out at the exact place where its history is complete."""
+        core, history = self.core, self.core.history
+        if (
+            learner.phase is LearnerPhase.SYNCHRONISATION
+            and learner.is_live and learner.cursor >= learner.target
+        ):
+            learner.phase = LearnerPhase.NEW_LEADER_SENT
+            # The ping comes first, so that its echo, which the lease needs, is here before the ack.
+            core.emit(
+                Send(learner.stream, self._ping(learner)),
+                Send(learner.stream, NewLeader(self.epoch, learner.cursor)))
+        if learner.phase >= LearnerPhase.SYNCHRONISATION:
+            core.emit(*learner.more(
+                last=history.last, committed=history.committed,
+                window=core.config.window_bytes, chunk=core.config.chunk_bytes))
+
+    def on_records_sent(self, event: RecordsSent) -> None:
+        learner = self.learners.get(event.stream)
+        if learner is not None:
+            learner.on_records_sent(event.zxid, event.size, self.core.now_ms)
+            self._progressed()
+            self._advance(learner)
+
+    def on_snapshot_sent(self, event: SnapshotSent) -> None:
+        learner = self.learners.get(event.stream)
+        if learner is not None:
+            learner.on_snapshot_sent(event.zxid, self.core.now_ms)
+            self._progressed()
+            self._advance(learner)
+
+    def _on_ack_new_leader(self, learner: LearnerStream, ack: AckNewLeader) -> None:
+        if learner.phase is not LearnerPhase.NEW_LEADER_SENT or ack.epoch != self.epoch:
+            raise UnexpectedMessageError(ack, learner.phase.name)
+        learner.on_ack(Zxid(ack.zxid), self.core.now_ms)
+        learner.phase = LearnerPhase.SYNCHRONISED
+        self._advance(learner)
+        if self.phase is Phase.BROADCAST:
+            self._welcome(learner)
+            self._count()
+            self._propose_control()
+        else:
+            self._establish()
+
+    def _establish(self) -> None:
+        """Zab, V.B, step l.2.2: a quorum is in the epoch, so the history it began with is committed."""
+        core = self.core
+        if self.phase is not Phase.SYNCHRONISATION or not self._is_ready:
+            return
+        synchronised = {
+            each.member for each in self.learners.values()
+            if each.has_vote and each.phase >= LearnerPhase.SYNCHRONISED}
+        if not is_quorum({core.me, *synchronised}, core.voters):
+            return
+        if core.now_ms < self.discovery.others_lease_until_ms(self.learners.values()):
+            return  # asked again at that time
+        if self._granted_until_ms() <= core.now_ms:
+            return  # asked again at the next Pong
+        self.phase = Phase.BROADCAST
+        self._since_ms = core.now_ms
+        core.failures = 0
+        core.history.commit(self.initial_end)
+        core.report("established", epoch=self.epoch, quorum=sorted({core.me, *synchronised}))
+        for learner in self.learners.values():
+            if learner.phase is LearnerPhase.SYNCHRONISED:
+                self._welcome(learner)
+        self._begin_epoch()
+        self._renew_lease()
+        core.emit(AcceptBatches(self.epoch, accept=True))
+
+    def _welcome(self, learner: LearnerStream) -> None:
+        learner.phase = LearnerPhase.SERVING
+        committed = self.core.history.committed
+        learner.told_committed = committed
+        # The ping comes first: with what it has heard the learner may serve at once.
+        self.core.emit(
+            Send(learner.stream, self._ping(learner)),
+            Send(learner.stream, UpToDate(self.epoch, committed)))
+        self.core.report("learner_synchronised", member=learner.member, mode=str(learner.mode))
+
+    # --- control entries ---
+
+    def _begin_epoch(self) -> None:
+        core = self.core
+        before = core.history.control
+        incarnations = dict(before.incarnations) if before else {}
+        incarnations[core.me] = core.incarnation
+        for learner in self.learners.values():
+            if learner.has_vote:
+                incarnations[learner.member] = learner.hello.incarnation
+        self._log_control(Kind.EPOCH, ControlEntry(
+            leader=core.me,
+            feature_level=before.feature_level if before else common_level(self._supported, core.voters),
+            settings=before.settings if before else core.config.settings,
+            incarnations=dict(sorted(incarnations.items())),
+            voters=list(core.voters)))
+
+    def _propose_control(self) -> None:
+        """One at a time, each committed before the next: the quorums of two configurations in a row intersect."""
+        history = self.core.history
+        control = history.control
+        if self.phase is not Phase.BROADCAST or control is None or history.control_zxid > history.committed:
+            return
+        admitted = [
+            each for each in self.learners.values()
+            if not each.has_vote and each.phase >= LearnerPhase.SYNCHRONISED]
+        level = common_level(self._supported, self.core.voters)
+        if admitted:
+            self._admit(control, admitted)
+        elif level > control.feature_level:
+            self.core.report("feature_level", level=level)
+            self._log_control(Kind.FEATURE_LEVEL, _changed(control, self.core.me, feature_level=level))
+
+    def _admit(self, control: ControlEntry, admitted: list[LearnerStream]) -> None:
+        """Rule 9."""
+        incarnations = dict(control.incarnations)
+        for learner in admitted:
+            incarnations[learner.member] = learner.hello.incarnation
+            self.core.report("readmitted", member=learner.member)
+        entry = _changed(control, self.core.me, incarnations=dict(sorted(incarnations.items())))
+        self._log_control(Kind.MEMBERSHIP, entry)
+        for learner in admitted:
+            learner.has_vote = True
+            learner.votes_from = self.core.history.control_zxid
+
+    def _log_control(self, kind: Kind, entry: ControlEntry) -> None:
+        core = self.core
+        zxid = make_zxid(epoch=self.epoch, counter=0) if kind is Kind.EPOCH else core.history.last + 1
+        record = pack_control(
+            zxid=zxid, kind=kind, time_ms=core.now_ms + core.wall_offset_ms, entry=entry)
+        self._log(record, read_record_header(record), entry)
+
+    # --- broadcast ---
+
+    def on_propose(self, event: Propose) -> None:
+        """Zab, V.C, step l.3.1."""
+        core = self.core
+        assert self.phase is Phase.BROADCAST, "batches without leading"
+        flags = 0
+        if core.now_ms - self._digest_ms >= DIGEST_MS:
+            self._digest_ms = core.now_ms
+            flags = DIGEST_POINT
+        self._record_ms = core.now_ms
+        first_zxid = Zxid(core.history.last + 1)
+        record = pack_record(
+            first_zxid=first_zxid, count=event.count, time_ms=event.time_ms, body=event.body, flags=flags)
+        self._log(record, RecordHeader(
+            first_zxid, event.count, Kind.BATCHES, RECORD_VERSION, flags, event.time_ms, len(event.body)))
+
+    def _log(self, record: bytes, header: RecordHeader, entry: ControlEntry | None = None) -> None:
+        core, history = self.core, self.core.history
+        after, last, now_ms = history.last, header.last_zxid, core.now_ms
+        window = core.config.window_bytes
+        records = Records(record, history.committed)  # one object for all: the shell encodes it once
+        for learner in self.learners.values():
+            if learner.push(records, last=last, window=window, now_ms=now_ms, after=after):
+                core.effects.append(Send(learner.stream, records))
+        core.effects.append(history.append(record, header, entry))
+        self.uncommitted_bytes += len(record)
+        self._uncommitted.append((last, len(record)))
+
+    def _on_ack(self, learner: LearnerStream, ack: Ack) -> None:
+        """Zab, V.C, step l.3.2."""
+        if learner.phase < LearnerPhase.SYNCHRONISATION:
+            raise UnexpectedMessageError(ack, learner.phase.name)
+        learner.on_ack(Zxid(ack.zxid), self.core.now_ms)
+        if learner.cursor < self.core.history.last:
+            self._advance(learner)
+        if self.phase is Phase.BROADCAST:
+            self._count()
+        else:
+            self._progressed()
+
+    def on_flushed(self) -> None:
+        """history.durable has risen: our own ack, by the same rules (rule 1)."""
+        core = self.core
+        core.on_durable()
+        if self.phase is Phase.BROADCAST:
+            self._count()
+        elif (
+            self.phase is Phase.SYNCHRONISATION
+            and not self._is_ready and core.history.durable >= self.initial_end
+        ):
+            core.enter_epoch(self.epoch)
+            self._is_ready = True
+            self._establish()
+
+    def _count(self) -> None:
+        """Commit what a quorum has durable. Only records of this epoch get here: all count from its start on."""
+        history = self.core.history
+        acks = [history.durable]
+        for learner in self.learners.values():
+            ack = learner.counted_ack()
+            if ack is not None:
+                acks.append(ack)
+        zxid = quorum_value(acks, len(self.core.voters))
+        before = history.committed
+        if zxid is None or zxid <= before:
+            return
+        history.commit(zxid)
+        uncommitted = self._uncommitted
+        while uncommitted and uncommitted[0][0] <= zxid:
+            self.uncommitted_bytes -= uncommitted.popleft()[1]
+        if before < history.control_zxid <= history.committed:
+            self._propose_control()
+
+    # --- messages ---
+
+    def on_message(self, stream: StreamId, message: Message) -> None:
+        learner = self.learners.get(stream)
+        if isinstance(message, Touches):
+            self.core.emit(ToProcessor(message))
+            return
+        if learner is None:
+            return  # dropped: it will notice
+        learner.alive_ms = self.core.now_ms
+        match message:
+            case Ack():
+                self._on_ack(learner, message)
+            case Pong():
+                self._on_pong(learner, message)
+            case AckEpoch():
+                self._on_ack_epoch(learner, message)
+            case AckNewLeader():
+                self._on_ack_new_leader(learner, message)
+            case _:
+                raise UnexpectedMessageError(message, learner.phase.name)
+
+    def on_learner_lost(self, stream: StreamId) -> None:
+        learner = self.learners.pop(stream, None)
+        if learner is not None:
+            self.core.report("learner_lost", member=learner.member)
+
+    def on_protocol_error(self, stream: StreamId, error: ProtocolError) -> None:
+        learner = self.learners.get(stream)
+        self.core.report("protocol_error", member=learner.member if learner else 0, error=str(error))
+        if learner is not None:
+            self._drop(learner, str(error))
+        else:
+            self.core.emit(Drop(stream, str(error), self.core.me))
+
+    def _drop(self, learner: LearnerStream, reason: str, *, operator: bool = False) -> None:
+        del self.learners[learner.stream]
+        self.core.emit(Drop(learner.stream, reason, self.core.me, operator))
+
+    # --- lease and pings ---
+
+    def _ping(self, learner: LearnerStream, *, digest_wanted: bool = False) -> Ping:
+        return Ping(self.core.now_ms, learner.pong_at_ms, self.core.history.committed, digest_wanted)
+
+    def _on_pong(self, learner: LearnerStream, pong: Pong) -> None:
+        if pong.sent_ms > self.core.now_ms:
+            raise UnexpectedMessageError(pong, learner.phase.name)
+        learner.echoed_ms = max(learner.echoed_ms or 0, pong.sent_ms)
+        learner.pong_at_ms = max(learner.pong_at_ms, pong.at_ms)
+        for digest in pong.digests:
+            self._on_digest(learner.member, digest)
+        if self.phase is Phase.BROADCAST:
+            self._renew_lease()
+        else:
+            self._establish()
+
+    def _granted_until_ms(self) -> int:
+        """Rule 6: by the send time of pings that a quorum, we among it, has echoed. 0: none has."""
+        echoed = [self.core.now_ms]
+        echoed += [
+            each.echoed_ms for each in self.learners.values()
+            if each.has_vote and each.echoed_ms is not None]
+        heard_ms = quorum_value(echoed, len(self.core.voters))
+        return 0 if heard_ms is None else heard_ms + self.core.timing.lease_ms
+
+    def _renew_lease(self) -> None:
+        """The lease never shrinks: a grant once given holds, even if the stream that brought it is lost."""
+        self.lease_until_ms = max(self.lease_until_ms, self._granted_until_ms())
+        if self.lease_until_ms - self._told_lease_ms >= self.core.timing.ping_ms // 2:
+            self._told_lease_ms = self.lease_until_ms
+            self.core.emit(Lease(self.lease_until_ms, self.epoch, self.core.me, self.role))
+
+    def on_turn_end(self) -> None:
+        core, history = self.core, self.core.history
+        committed = history.committed
+        for learner in self.learners.values():
+            if learner.told_committed < committed and learner.phase is LearnerPhase.SERVING:
+                learner.told_committed = committed
+                core.emit(Send(learner.stream, Commit(committed)))
+        core.emit(*history.flush(), *history.release())
+
+    def on_tick(self) -> None:
+        now_ms = self.core.now_ms
+        if self.phase is Phase.BROADCAST:
+            self._renew_lease()
+            if now_ms >= self.lease_until_ms:
+                raise RoleEnded("no quorum has answered within the lease")
+            gone_ms = self.core.processor_gone_ms
+            if gone_ms is not None and now_ms - max(gone_ms, self._since_ms) > self.core.timing.sync_ms:
+                raise RoleEnded("no processor 0 within syncLimit")
+        else:
+            self._check_progress()
+        self._drop_stuck()
+        if now_ms >= self._ping_ms:
+            self._ping_all()
+
+    def _check_progress(self) -> None:
+        now_ms = self.core.now_ms
+        if now_ms >= self._phase_until_ms:
+            raise RoleEnded(f"no quorum in time while {self.phase}")
+        if self.phase is Phase.SYNCHRONISATION:
+            live = {each.member for each in self.learners.values() if each.has_vote}
+            if is_quorum({self.core.me, *live}, self.core.voters):
+                self._quorum_seen_ms = now_ms
+            elif now_ms - self._quorum_seen_ms > self.core.timing.discovery_ms:
+                raise RoleEnded("the quorum has gone while synchronising")
+            self._establish()
+
+    def _drop_stuck(self) -> None:
+        now_ms, limit_ms = self.core.now_ms, self.core.timing.sync_ms
+        for learner in list(self.learners.values()):
+            if learner.phase > LearnerPhase.HELLO and learner.is_stuck(now_ms=now_ms, limit_ms=limit_ms):
+                self.core.report("learner_stuck", member=learner.member)
+                self._drop(learner, "no answer or ack within syncLimit")
+
+    def _ping_all(self) -> None:
+        now_ms = self.core.now_ms
+        self._ping_ms = now_ms + self.core.timing.ping_ms
+        is_idle = self.phase is Phase.BROADCAST and now_ms - self._record_ms >= DIGEST_MS
+        digest_wanted = is_idle and now_ms - self._digest_ms >= IDLE_DIGEST_MS
+        if digest_wanted:
+            self._digest_ms = now_ms
+            self.core.emit(ToProcessor(DigestWanted()))
+        for learner in self.learners.values():
+            if learner.phase >= LearnerPhase.EPOCH_ACKED:
+                self.core.emit(Send(learner.stream, self._ping(learner, digest_wanted=digest_wanted)))
+
+    # --- digests ---
+
+    def on_own_digest(self, digest: Digest) -> None:
+        self._on_digest(self.core.me, digest)
+
+    def _on_digest(self, member: MemberId, digest: Digest) -> None:
+        found = self._digests.on_digest(
+            member, digest, now_ms=self.core.now_ms, alive_ms=self.core.timing.sync_ms)
+        for differing in found:
+            self._on_differing(differing)
+
+    def _on_differing(self, differing: Differing) -> None:
+        core = self.core
+        if not differing.process:
+            core.report("digests_without_majority", alarm=True, zxid=differing.zxid)
+            return
+        core.report(
+            "digest_differs", alarm=True, member=differing.member, process=differing.process, zxid=differing.zxid)
+        message = Differs(differing.process, differing.zxid)
+        if differing.member == core.me:
+            core.emit(ToProcessor(message))
+        core.emit(*(
+            Send(learner.stream, message) for learner in self.learners.values()
+            if learner.member == differing.member))
+
+
+def refuses(core: Core, member: MemberId, hello: Hello) -> str:
+    """Why this Hello is refused, for an operator; "" if it is not.  Raises ProtocolError: it is not who it says."""
+    if hello.member != member or not 0 <= hello.accepted_epoch < EPOCH_MAX:
+        raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
+    if hello.ensemble != core.config.ensemble:
+        return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
+    if member not in core.voters:
+        return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
+    control = core.history.control
+    if control is not None and hello.feature_level < control.feature_level:
+        return (
+            f"the ensemble is at feature level {control.feature_level}, "
+            f"member {member} supports only {hello.feature_level}")
+    differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
+    if differing is not None:
+        key, ours, theirs = differing
+        return f"{key} is {theirs!r} at member {member}, but {ours!r} in the ensemble"
+    return ""
+
+
+def _changed(
+    control: ControlEntry, leader: MemberId, *,
+    incarnations: dict[int, str] | None = None, feature_level: int | None = None,
+) -> ControlEntry:
+    return ControlEntry(
+        leader=leader,
+        feature_level=control.feature_level if feature_level is None else feature_level,
+        settings=control.settings,
+        incarnations=control.incarnations if incarnations is None else incarnations,
+        voters=control.voters)

@@ -1,0 +1,120 @@
+"""Without a leader: nothing is appended or acked, election is asked for a leader, and peers are asked who leads.
+
+A lost connection starts probing at once: a leader that still leads is rejoined by an empty DIFF, without an epoch. And
+while no decision comes, one peer after the other is asked, so that a dead election process keeps nobody out.
+"""
+
+from node.zab.core import UNKNOWN_LEADER, Core
+from node.zab.effects import Drop, Look
+from node.zab.events import StreamId
+from transport.messages import Hello, Message, Refused
+from transport.zxid import Epoch, MemberId
+
+RETRY_MS = 25  # doubled with every attempt in a row that came to nothing
+
+
+class Looking:
+    role = "looking"
+    epoch = Epoch(0)
+    leader = UNKNOWN_LEADER
+    serving = False
+
+    def __init__(self, core: Core, *, probe: MemberId = UNKNOWN_LEADER) -> None:
+        """*probe*: whom to ask at once, while election is at work."""
+        self.core = core
+        # Streams of members that were quicker to see that we shall lead.
+        self.waiting: dict[StreamId, tuple[MemberId, Hello]] = {}
+        self.probed = UNKNOWN_LEADER
+        self.life = 0
+        self._look_ms: int | None = core.now_ms + self._pause_ms()
+        self._probe_ms = core.now_ms + core.timing.tick_ms
+        core.round += 1
+        if probe != UNKNOWN_LEADER:
+            self._probe(probe)
+        self.on_tick()
+
+    def _pause_ms(self) -> int:
+        """Attempts that come to nothing must not go round as fast as messages; members differ, so as not to collide."""
+        attempts = self.core.failures
+        if attempts <= 1:
+            return 0
+        pause_ms = min(RETRY_MS << min(attempts - 2, 10), self.core.timing.tick_ms)
+        return pause_ms + pause_ms * (self.core.me % 8) // 8
+
+    @property
+    def deadline_ms(self) -> int:
+        return self._probe_ms if self._look_ms is None else self._look_ms
+
+    def leave(self, leader: MemberId) -> None:
+        """For *leader*; the streams that wait are told, unless it is us."""
+        if self.probed not in (UNKNOWN_LEADER, leader):
+            self._end_probe()
+        if leader != self.core.me:
+            for stream in self.waiting:
+                self.core.emit(Drop(stream, "following", leader))
+
+    def on_tick(self) -> None:
+        core = self.core
+        if self._look_ms is not None and core.now_ms >= self._look_ms:
+            self._look_ms = None
+            core.emit(Look(core.round, *core.position, votes=core.votes, voters=core.voters))
+        if core.now_ms >= self._probe_ms:
+            self._probe_ms = core.now_ms + core.timing.tick_ms
+            self._probe_next()
+
+    # --- others that look for us ---
+
+    def on_hello(self, stream: StreamId, member: MemberId, hello: Hello) -> None:
+        for old in [each for each, (whose, _) in self.waiting.items() if whose == member]:
+            del self.waiting[old]
+            self.core.emit(Drop(old, "superseded by a newer stream of the same member", UNKNOWN_LEADER))
+        self.waiting[stream] = (member, hello)
+
+    def on_learner_lost(self, stream: StreamId) -> None:
+        self.waiting.pop(stream, None)
+
+    # --- asking others ---
+
+    def _probe(self, member: MemberId) -> None:
+        self._end_probe()
+        self.probed = member
+        self.life = self.core.connect(member)
+
+    def _end_probe(self) -> None:
+        if self.probed != UNKNOWN_LEADER:
+            self.probed = UNKNOWN_LEADER
+            self.core.disconnect()
+
+    def _probe_next(self) -> None:
+        voters = self.core.voters
+        later = [voter for voter in voters if voter > self.probed and voter != self.core.me]
+        others = later or [voter for voter in voters if voter != self.core.me]
+        if others:
+            self._probe(others[0])
+
+    def on_probe_lost(self, *, gone: bool) -> None:
+        if gone:
+            self.core.grants.pop(self.probed, None)  # the process that held the lease is dead
+        self.probed = UNKNOWN_LEADER
+
+    def on_message(self, message: Message) -> None:
+        """Anything but NewEpoch, which ends looking."""
+        if not isinstance(message, Refused):
+            return
+        refused_by = self.probed
+        on_refused(self.core, refused_by, message)
+        self._end_probe()
+        if message.leader not in (UNKNOWN_LEADER, self.core.me, refused_by):
+            self._probe(MemberId(message.leader))
+
+    def on_turn_end(self) -> None:
+        # Flushing goes on: what is in the log may be needed by the next leader, and durable is better.
+        self.core.emit(*self.core.history.flush(), *self.core.history.release())
+
+
+def on_refused(core: Core, by: MemberId, message: Refused) -> None:
+    if message.leader != by:
+        core.grants.pop(by, None)  # it does not lead, and stopped serving before it said so
+    if message.operator and message.reason != core.refusal:
+        core.refusal = message.reason  # said once, not at every attempt
+        core.report("refused", alarm=True, by=by, reason=message.reason)

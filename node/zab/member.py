@@ -1,0 +1,324 @@
+"""One member of the ensemble: the one door to the ZAB core.
+
+    member = Member(recovered, config)
+    effects = member.step(now_ms, event)      # performed by the shell, strictly in order
+
+now_ms is monotonic. A peer that breaks the protocol loses its stream, or this member looks again: that is decided here
+and nowhere else. A broken invariant of our own is an AssertionError, and a log or settings that this member cannot
+follow a CannotServeError: the process ends.
+"""
+
+from dataclasses import dataclass
+
+from node.zab.config import ZabConfig
+from node.zab.core import UNKNOWN_LEADER, Core
+from node.zab.effects import Drop, Effect
+from node.zab.errors import CommittedLossError, ProtocolError, RoleEnded
+from node.zab.events import (
+    DigestComputed,
+    Elected,
+    Event,
+    Flushed,
+    FromLeader,
+    FromLearner,
+    LeaderLost,
+    LearnerLost,
+    ProcessorReady,
+    Propose,
+    RecordsSent,
+    Recovered,
+    SnapshotReceived,
+    SnapshotSent,
+    SnapshotTaken,
+    Started,
+    Tick,
+    TurnEnd,
+)
+from node.zab.follower import Follower
+from node.zab.leader import Leader
+from node.zab.looking import Looking
+from node.zab.quorum import quorum_size
+from transport.entry import ControlEntry
+from transport.messages import Digest, Hello, NewEpoch, Touches
+from transport.zxid import Epoch, MemberId, Zxid
+
+DIGESTS_MAX = 64  # kept for the next Pong
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerStatus:
+    """*phase*: of the handshake, by name. *durable*: acked. *unacked_bytes*: sent and not acked."""
+
+    member: MemberId
+    phase: str
+    mode: str
+    votes: bool
+    durable: Zxid
+    cursor: Zxid
+    unacked_bytes: int
+
+
+class Member:
+    def __init__(self, recovered: Recovered, config: ZabConfig) -> None:
+        """Raises CannotServeError."""
+        self._core = Core(recovered, config)
+        self._role: Looking | Follower | Leader | None = None
+
+    # --- what shell and status may ask ---
+
+    @property
+    def role(self) -> str:
+        """looking, follower or leader; see is_serving."""
+        return self._role.role if self._role else "looking"
+
+    @property
+    def is_serving(self) -> bool:
+        """An established leader, or a follower that is up to date."""
+        return self._role is not None and self._role.serving
+
+    @property
+    def epoch(self) -> Epoch:
+        """Of the leader led by or being; else the last one entered."""
+        return (self._role.epoch if self._role else Epoch(0)) or self._core.current_epoch
+
+    @property
+    def leader(self) -> MemberId:
+        """0: nobody, as far as known."""
+        return self._role.leader if self._role else UNKNOWN_LEADER
+
+    @property
+    def last_zxid(self) -> Zxid:
+        return self._core.history.last
+
+    @property
+    def durable(self) -> Zxid:
+        return self._core.history.durable
+
+    @property
+    def committed(self) -> Zxid:
+        return self._core.history.committed
+
+    @property
+    def accepted_epoch(self) -> Epoch:
+        return self._core.accepted_epoch
+
+    @property
+    def current_epoch(self) -> Epoch:
+        return self._core.current_epoch
+
+    @property
+    def voters(self) -> tuple[MemberId, ...]:
+        return self._core.voters
+
+    @property
+    def votes(self) -> bool:
+        """Whether this member has a vote, by its own log (rule 9)."""
+        return self._core.votes
+
+    @property
+    def control(self) -> ControlEntry | None:
+        """The last control entry in the log."""
+        return self._core.history.control
+
+    @property
+    def may_propose(self) -> bool:
+        return isinstance(self._role, Leader) and self._role.may_propose
+
+    @property
+    def deadline_ms(self) -> int:
+        """When the next Tick is due, by the clock of step()."""
+        return self._role.deadline_ms if self._role else self._core.now_ms
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self._role.uncommitted_bytes if isinstance(self._role, Leader) else 0
+
+    @property
+    def learners(self) -> list[LearnerStatus]:
+        """At a leader: every learner that has said hello."""
+        if not isinstance(self._role, Leader):
+            return []
+        return [
+            LearnerStatus(
+                each.member, each.phase.name.lower(), str(each.mode or ""), each.has_vote,
+                each.durable, each.cursor, each.unacked_bytes)
+            for each in self._role.learners.values()]
+
+    @property
+    def quorum_slack(self) -> int:
+        """At a leader: how many more of the voters that follow may fail; negative: not established."""
+        serving = sum(each.votes and each.phase == "serving" for each in self.learners)
+        return serving + self.is_serving - quorum_size(len(self.voters))
+
+    # --- the door ---
+
+    def step(self, now_ms: int, event: Event) -> list[Effect]:
+        """Raises CannotServeError, AssertionError: the process ends, and recovers from its files."""
+        core = self._core
+        core.now_ms = max(core.now_ms, now_ms)
+        try:
+            self._dispatch(event)
+        except ProtocolError as error:
+            self._on_protocol_error(event, error)
+        except RoleEnded as end:
+            self._look(end.reason, probe=end.probe, alarm=end.alarm)
+        history = core.history
+        assert history.released <= history.committed <= history.last
+        assert history.durable <= history.last
+        return core.take_effects()
+
+    def _dispatch(self, event: Event) -> None:
+        core, role = self._core, self._role
+        match event:
+            case FromLearner():
+                self._on_learner(event)
+            case FromLeader():
+                self._on_leader(event)
+            case Flushed():
+                core.history.on_flushed(event.zxid)
+                if isinstance(role, Follower | Leader):
+                    role.on_flushed()
+                else:
+                    core.on_durable()
+            case Propose():
+                assert isinstance(role, Leader), "batches without leading"
+                role.on_propose(event)
+            case TurnEnd():
+                if role is not None:
+                    role.on_turn_end()
+            case Tick():
+                self._on_wall(event.wall_ms)
+                if role is not None:
+                    role.on_tick()
+            case RecordsSent():
+                if isinstance(role, Leader):
+                    role.on_records_sent(event)
+            case SnapshotSent():
+                if isinstance(role, Leader):
+                    role.on_snapshot_sent(event)
+            case LearnerLost():
+                if isinstance(role, Leader | Looking):
+                    role.on_learner_lost(event.stream)
+            case LeaderLost():
+                self._on_leader_lost(event)
+            case Elected():
+                self._on_elected(event)
+            case DigestComputed():
+                self._on_digest(Digest(event.zxid, event.process, event.digest))
+            case ProcessorReady():
+                self._on_processor(alive=event.alive)
+            case SnapshotTaken():
+                core.history.snapshot_zxid, core.history.log_after = event.zxid, event.log_after
+            case SnapshotReceived():
+                assert isinstance(role, Follower), "a snapshot without a leader"
+                role.on_snapshot_received(event)
+            case Started():
+                self._on_started(event)
+
+    def _on_protocol_error(self, event: Event, error: ProtocolError) -> None:
+        if isinstance(event, FromLearner):
+            if isinstance(self._role, Leader):
+                self._role.on_protocol_error(event.stream, error)
+            else:
+                self._core.emit(Drop(event.stream, str(error), UNKNOWN_LEADER))
+        else:
+            self._look(str(error), probe=False, alarm=isinstance(error, CommittedLossError))
+
+    # --- changes of role ---
+
+    def _on_started(self, event: Started) -> None:
+        core = self._core
+        assert self._role is None, "started twice"
+        self._on_wall(event.wall_ms)
+        if core.processor_gone_ms is not None:
+            core.processor_gone_ms = core.now_ms
+        if core.current_epoch:
+            # Before we died we may have heard from some leader: see config.Timing.
+            core.grant(UNKNOWN_LEADER)
+        core.report(
+            "recovered", last_zxid=core.history.last, committed=core.history.committed,
+            accepted_epoch=core.accepted_epoch, current_epoch=core.current_epoch, votes=core.votes)
+        core.emit(*core.history.release())
+        self._role = Looking(core)
+
+    def _look(self, reason: str, *, probe: bool, alarm: bool = False) -> None:
+        core, role = self._core, self._role
+        leader = role.leader if role is not None and probe else UNKNOWN_LEADER
+        if isinstance(role, Follower | Leader):
+            role.leave()
+        core.failures += 1
+        core.report("looking", alarm=alarm, reason=reason, round=core.round + 1)
+        self._role = Looking(core, probe=leader)
+
+    def _on_elected(self, event: Elected) -> None:
+        """Rule 10: a decision counts only for the position that election was told last."""
+        core, role = self._core, self._role
+        if not isinstance(role, Looking) or event.round != core.round:
+            return
+        role.leave(event.leader)
+        if event.leader != core.me:
+            life = role.life if role.probed == event.leader else core.connect(event.leader)
+            self._role = Follower(core, event.leader, life)
+            return
+        leader = self._role = Leader(core)
+        leader.start()
+        for stream, (member, hello) in role.waiting.items():
+            try:
+                leader.on_hello(stream, member, hello)
+            except ProtocolError as error:
+                leader.on_protocol_error(stream, error)
+
+    def _on_leader_lost(self, event: LeaderLost) -> None:
+        role = self._role
+        if isinstance(role, Follower) and event.life == role.life:
+            if event.gone:
+                self._core.grants.pop(role.leader, None)
+            raise RoleEnded(f"the stream to leader {role.leader} has ended", probe=not event.gone)
+        if isinstance(role, Looking) and event.life == role.life:
+            role.on_probe_lost(gone=event.gone)
+
+    # --- messages ---
+
+    def _on_leader(self, event: FromLeader) -> None:
+        role = self._role
+        if isinstance(role, Looking) and role.probed and event.life == role.life:
+            if not isinstance(event.message, NewEpoch):
+                role.on_message(event.message)
+                return
+            # It leads: no election is needed.
+            role.leave(role.probed)
+            role = self._role = Follower(self._core, role.probed, event.life)
+        if isinstance(role, Follower) and event.life == role.life:
+            role.on_message(event.message)
+
+    def _on_learner(self, event: FromLearner) -> None:
+        role, message = self._role, event.message
+        if isinstance(message, Hello):
+            if isinstance(role, Leader | Looking):
+                role.on_hello(event.stream, event.member, message)
+            else:
+                self._core.emit(Drop(event.stream, "following", self.leader))
+        elif isinstance(role, Leader):
+            role.on_message(event.stream, message)
+        elif isinstance(role, Follower) and not isinstance(message, Touches):
+            self._core.emit(Drop(event.stream, "following", self.leader))
+
+    # --- the rest ---
+
+    def _on_wall(self, wall_ms: int) -> None:
+        if wall_ms:
+            self._core.wall_offset_ms = wall_ms - self._core.now_ms
+
+    def _on_digest(self, digest: Digest) -> None:
+        if isinstance(self._role, Leader):
+            self._role.on_own_digest(digest)
+            return
+        self._core.digests.append(digest)
+        del self._core.digests[:-DIGESTS_MAX]
+
+    def _on_processor(self, *, alive: bool) -> None:
+        core = self._core
+        if alive:
+            core.processor_gone_ms = None
+        elif core.processor_gone_ms is None:
+            core.processor_gone_ms = core.now_ms

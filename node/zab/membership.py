@@ -1,0 +1,50 @@
+"""Who votes (rule 9), which feature level holds, whose settings: read from the last control entry in the log.
+
+The log names each voter's incarnation: random, made when its directory was initialised. A voter whose disk was lost
+comes back with another one, and must not elect away what its old disk had acknowledged: it follows without a vote until
+a MEMBERSHIP entry names the new incarnation. That entry is ordered behind everything that the old disk can have
+acknowledged, and it is proposed only by an established leader: so who has it durable has all of that too, and from
+there on the member's acks count.
+"""
+
+from collections.abc import Mapping
+
+from transport.entry import ControlEntry
+from transport.zxid import MemberId
+
+FEATURE_LEVEL_FIRST = 1
+
+
+def has_vote(
+    *, member: int, incarnation: str, initial: bool, last_zxid: int,
+    control: ControlEntry | None, voters: tuple[MemberId, ...], only_named: bool = False,
+) -> bool:
+    """*initial*: explicitly initialised and without any control entry yet. *control*: the last one in the log to go by.
+
+    *only_named*: a member that the entry does not name has no vote yet, whatever its past.
+    """
+    if member not in voters:
+        return False
+    recorded = control.incarnations.get(member) if control else None
+    if recorded is None:
+        # Nothing it acknowledged has ever counted, so there is nothing that it could have lost.
+        return initial and not only_named
+    # The right name on an empty log: its log was lost, but not its identity.
+    return recorded == incarnation and (last_zxid > 0 or initial)
+
+
+def common_level(supported: Mapping[MemberId, int], voters: tuple[MemberId, ...]) -> int:
+    """The highest feature level that every voter can follow, as far as all have said; else the first one."""
+    if any(voter not in supported for voter in voters):
+        return FEATURE_LEVEL_FIRST
+    return min(supported[voter] for voter in voters)
+
+
+def differing_setting(
+    ensemble: Mapping[str, str], mine: Mapping[str, str],
+) -> tuple[str, str | None, str | None] | None:
+    """The first key, in order, that has not the same value in both: (key, the ensemble's, mine)."""
+    for key in sorted({*ensemble, *mine}):
+        if ensemble.get(key) != mine.get(key):
+            return key, ensemble.get(key), mine.get(key)
+    return None
