@@ -11,13 +11,17 @@ from transport.zxid import Epoch
 class Epochs:
     """Every save is durable on return, and replaces the file as a whole.  Raises StorageError."""
 
-    def __init__(self, files: Files, directory: Path) -> None:
-        """directory: <dataDir>/corral, locked.  Raises RefusedError: a file holds no number."""
+    def __init__(self, files: Files, directory: Path, *, first_generation: int = 0) -> None:
+        """directory: <dataDir>/corral, locked.  Raises RefusedError: a file holds no number.
+
+        first_generation: to count from where nothing is saved. A member that lost its disk must not get the numbers
+        of its earlier processes again, whose batches are still in the others' logs: so the wall clock in ms.
+        """
         self._files = files
         self._directory = directory
         self.accepted = Epoch(read_number(files, directory / "acceptedEpoch", absent=0))
         self.current = Epoch(read_number(files, directory / "currentEpoch", absent=0))
-        self.generation = read_number(files, directory / "generation", absent=0)
+        self.generation = read_number(files, directory / "generation", absent=first_generation)
 
     def save_accepted(self, epoch: Epoch) -> None:
         assert epoch >= self.accepted

@@ -20,7 +20,6 @@ from node.storage.snapshots import list_snapshots
 FORMAT = 1
 NEEDS = "0.1.0"  # first version that reads FORMAT
 
-DIRECTORY = "corral"
 _IDENTITY = "identity"
 _MARK = "initialize"
 _LOCK = "lock"

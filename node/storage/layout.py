@@ -1,4 +1,4 @@
-"""Bytes of a log segment, little-endian.
+"""Where a member's files are, and the bytes of a log segment, little-endian.
 
     HEADER      magic 8 · crc32 u32 (of what follows) · format u32 · segment id u64 · first zxid u64 · after u64 (the
                 last zxid before this segment) · needs 24 (the version of Corral that reads this format, ASCII).
@@ -13,8 +13,11 @@ segment, and it can be searched for, which finds the records behind an unreadabl
 """
 
 import struct
+from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
+
+DIRECTORY = "corral"
 
 MAGIC = b"CORRALOG"
 FORMAT = 1
@@ -44,6 +47,16 @@ class NewerFormatError(ValueError):
         self.found = found
         self.needs = needs
         super().__init__(f"format {found} needs Corral {needs} or later")
+
+
+def data_directory(data_dir: Path) -> Path:
+    """data_dir: as configured (dataDir)."""
+    return data_dir / DIRECTORY
+
+
+def log_directory(log_dir: Path) -> Path:
+    """log_dir: as configured (dataLogDir)."""
+    return log_dir / DIRECTORY
 
 
 def pack_header(header: SegmentHeader) -> bytes:

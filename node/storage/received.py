@@ -11,6 +11,7 @@ from node.storage.errors import StorageError
 from node.storage.files import Files, Handle
 from node.storage.segments import list_segments, remove_segments, storage_errors
 from node.storage.snapshots import (
+    RECEIVED,
     DamagedSnapshotError,
     SnapshotHeader,
     aside_path,
@@ -18,8 +19,6 @@ from node.storage.snapshots import (
     put_in_place,
     snapshot_path,
 )
-
-_RECEIVED = ".received"
 
 
 class ReceivedSnapshot:
@@ -32,7 +31,7 @@ class ReceivedSnapshot:
         self._files = files
         self._data_dir = data_dir
         path = snapshot_path(data_dir, zxid)
-        self._final = path.with_name(path.name + _RECEIVED)
+        self._final = path.with_name(path.name + RECEIVED)
         self._aside = aside_path(self._final)
         self._handle: Handle | None = None
         with storage_errors("receiving a snapshot into", self._aside):
@@ -79,11 +78,11 @@ class ReceivedSnapshot:
 
 def finish_installation(files: Files, *, data_dir: Path, log_dir: Path) -> None:
     """Nothing happens where no received snapshot waits."""
-    waiting = [n for n in files.listdir(data_dir) if n.endswith(_RECEIVED)]
+    waiting = [n for n in files.listdir(data_dir) if n.endswith(RECEIVED)]
     for name in waiting:
         remove_segments(files, log_dir, list_segments(files, log_dir))
         for zxid in list_snapshots(files, data_dir):
             files.unlink(snapshot_path(data_dir, zxid))
         files.fsync_dir(data_dir)
-        files.rename(data_dir / name, data_dir / name.removesuffix(_RECEIVED))
+        files.rename(data_dir / name, data_dir / name.removesuffix(RECEIVED))
         files.fsync_dir(data_dir)

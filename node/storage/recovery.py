@@ -63,7 +63,7 @@ def recover(
     with storage_errors("recovering", log_dir):
         finish_installation(files, data_dir=data_dir, log_dir=log_dir)
         _finish_truncation(files, log_dir)
-        discard_unfinished(files, data_dir)
+        discard_unfinished(files, data_dir, received=True)
         snapshot, damaged = newest_valid(files, data_dir)
         history = _History(files, log_dir, snapshot)
         history.read()

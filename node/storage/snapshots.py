@@ -3,8 +3,8 @@
 Little-endian:
 
     magic 8 · crc32 u32 (of what follows, header included) · header bytes u32 · header (msgpack of SnapshotHeader)
-    sections    packed bytes u32 · bytes u32 · crc32 u32 (of the packed bytes) · packed bytes (a zstd frame); each of
-                what node/tree/snapshot.py yields is one, and this layer does not look inside
+    sections    packed bytes u32 · bytes u32 · crc32 u32 (of bytes and packed bytes) · packed bytes (a zstd frame); each
+                of what node/tree/snapshot.py yields is one, and this layer does not look inside
     trailer     0 u32 · crc32 u32 (of what follows) · digest u64 · sections u64 · crc32 of the sections' crc32s u32
 """
 
@@ -32,12 +32,12 @@ _WRITE_BYTES = 1 << 20
 
 _PREFIX = "snapshot."
 _ASIDE = ".tmp"
+RECEIVED = ".received"  # between a name and _ASIDE, or at the end: see node/storage/received.py
 _FRONT = struct.Struct("<8sII")
-_FRONT_BYTES = struct.Struct("<I")
 _SECTION = struct.Struct("<III")
 _TRAILER = struct.Struct("<II")
 _TRAILER_SEALED = struct.Struct("<QQI")
-_CRC = struct.Struct("<I")
+_U32 = struct.Struct("<I")
 
 
 class SnapshotHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +99,13 @@ def newest_valid(files: Files, data_dir: Path) -> tuple[Snapshot | None, tuple[P
 
 def load_newest(files: Files, data_dir: Path) -> Iterator[bytes] | None:
     """The sections of the newest valid snapshot, which is verified before the first one comes; None: there is none."""
+    found = load_newest_with_header(files, data_dir)
+    return None if found is None else found[1]
+
+
+def load_newest_with_header(
+    files: Files, data_dir: Path
+) -> tuple[SnapshotHeader, Iterator[bytes]] | None:
     for zxid in reversed(list_snapshots(files, data_dir)):
         try:
             reader = SnapshotReader(files, snapshot_path(data_dir, zxid))
@@ -109,7 +116,7 @@ def load_newest(files: Files, data_dir: Path) -> Iterator[bytes] | None:
         except DamagedSnapshotError:
             reader.close()
             continue
-        return _sections_then_close(reader)
+        return reader.header, _sections_then_close(reader)
     return None
 
 
@@ -120,10 +127,10 @@ def _sections_then_close(reader: "SnapshotReader") -> Iterator[bytes]:
         reader.close()
 
 
-def discard_unfinished(files: Files, data_dir: Path) -> None:
-    """Rule 4: what an interrupted writer or synchronisation left."""
+def discard_unfinished(files: Files, data_dir: Path, *, received: bool) -> None:
+    """Rule 4: what an interrupted writer left; *received*: broadcast's, else the snapshotter's. Either may run still."""
     for name in files.listdir(data_dir):
-        if name.startswith(_PREFIX) and name.endswith(_ASIDE):
+        if name.startswith(_PREFIX) and name.endswith(_ASIDE) and name.endswith(RECEIVED + _ASIDE) == received:
             files.unlink(data_dir / name)
 
 
@@ -131,7 +138,7 @@ def discard_unfinished(files: Files, data_dir: Path) -> None:
 
 
 class SnapshotWriter:
-    """write() sections, then finish(). Without finish nothing but a file aside is left."""
+    """write() sections, then finish(). Until then there is nothing but a file aside."""
 
     def __init__(self, files: Files, data_dir: Path, header: SnapshotHeader) -> None:
         self.path = snapshot_path(data_dir, header.zxid)
@@ -145,23 +152,31 @@ class SnapshotWriter:
         self._sections = self._crcs = 0
         files.truncate(self._handle, 0)
         packed = msgspec.msgpack.encode(header)
-        sealed = _FRONT_BYTES.pack(len(packed)) + packed
-        self._put(MAGIC + _CRC.pack(crc32(sealed)) + sealed)
+        sealed = _U32.pack(len(packed)) + packed
+        self._put(MAGIC + _U32.pack(crc32(sealed)) + sealed)
 
     def write(self, section: bytes) -> None:
         packed = self._compressor.compress(section)
-        crc = crc32(packed)
-        self._crcs = crc32(_CRC.pack(crc), self._crcs)
+        crc = crc32(packed, crc32(_U32.pack(len(section))))
+        self._crcs = crc32(_U32.pack(crc), self._crcs)
         self._sections += 1
         self._put(_SECTION.pack(len(packed), len(section), crc) + packed)
 
     def finish(self, *, digest: int) -> Snapshot:
-        """Sync, verify by reading, rename: in place and durable on return.  Raises DamagedSnapshotError."""
+        """In place and durable on return.  Raises DamagedSnapshotError."""
+        self.complete(digest=digest)
+        return self.put_in_place()
+
+    def complete(self, *, digest: int) -> None:
+        """The file aside is whole and synced."""
         sealed = _TRAILER_SEALED.pack(digest, self._sections, self._crcs)
         self._put(_TRAILER.pack(0, crc32(sealed)) + sealed)
         self._write_out()
         self._files.fdatasync(self._handle)
         self.close()
+
+    def put_in_place(self) -> Snapshot:
+        """Verify by reading, rename.  Raises DamagedSnapshotError."""
         return put_in_place(self._files, self._aside, self.path, zxid=self._zxid)
 
     def close(self) -> None:
@@ -239,12 +254,12 @@ class SnapshotReader:
             if packed_bytes == 0:
                 self._read_trailer(second, count, crcs)
                 return
-            (crc,) = _CRC.unpack(self._take(_CRC.size))
+            (crc,) = _U32.unpack(self._take(_U32.size))
             packed = self._take(packed_bytes)
-            if second > SECTION_BYTES_MAX or crc32(packed) != crc:
+            if second > SECTION_BYTES_MAX or crc32(packed, crc32(_U32.pack(second))) != crc:
                 raise DamagedSnapshotError(self.path, f"section {count} is damaged")
             count += 1
-            crcs = crc32(_CRC.pack(crc), crcs)
+            crcs = crc32(_U32.pack(crc), crcs)
             yield packed, second
 
     def close(self) -> None:
@@ -255,7 +270,7 @@ class SnapshotReader:
         if magic != MAGIC or size > _HEADER_BYTES_MAX:
             raise DamagedSnapshotError(self.path, "not a snapshot")
         packed = self._take(size)
-        if crc32(packed, crc32(_FRONT_BYTES.pack(size))) != crc:
+        if crc32(packed, crc32(_U32.pack(size))) != crc:
             raise DamagedSnapshotError(self.path, "its header is damaged")
         try:
             fields = msgspec.msgpack.decode(packed, type=dict[str, object])
