@@ -7,6 +7,8 @@ import zmq
 from transport.sockets import Listener, Pull, Stream
 
 Source = Listener | Stream | Pull
+_POLLIN = int(zmq.POLLIN)
+_POLLIN_OUT = int(zmq.POLLIN | zmq.POLLOUT)
 _Waited = zmq.Socket[bytes] | int
 
 
@@ -19,7 +21,7 @@ class Poller:
         self._listeners: list[Listener] = []
         self._streams: list[Stream] = []
         self._items: list[tuple[_Waited, int]] = []
-        self._owners: dict[_Waited, Source | int] = {}
+        self._owners: dict[_Waited, tuple[Source | int, bool]] = {}  # True: its monitor
         self._with_output: list[Stream] = []  # those whose output the items wait for
 
     def add(self, source: Source | int) -> None:
@@ -48,13 +50,15 @@ class Poller:
             if listener.deadline_ns:
                 left_ms = max(0, (listener.deadline_ns - now_ns) // 1_000_000 + 1)
                 timeout_ms = min(timeout_ms, left_ms) if timeout_ms >= 0 else left_ms
-        found = zmq.zmq_poll(self._items, timeout_ms)
-        ready = dict.fromkeys([self._owners[waited] for waited, _ in found])
-        for source in list(ready):
-            if isinstance(source, (Stream, Listener)):
+        ready: dict[Source | int, None] = {}
+        for waited, _ in zmq.zmq_poll(self._items, timeout_ms):
+            source, needs_maintenance = self._owners[waited]
+            ready[source] = None
+            if needs_maintenance or source in self._with_output:
+                assert isinstance(source, (Listener, Stream))
                 source.maintain()
         for listener in self._listeners:
-            if listener.deadline_ns and listener not in ready:
+            if listener.deadline_ns:
                 listener.maintain()
             if listener.has_lost:
                 ready[listener] = None
@@ -64,12 +68,12 @@ class Poller:
         self._listeners = [each for each in self._sources if isinstance(each, Listener)]
         self._streams = [each for each in self._sources if isinstance(each, Stream)]
         self._with_output = [stream for stream in self._streams if stream.wants_out]
-        self._items = [(fd, zmq.POLLIN) for fd in self._fds]
-        self._owners = {fd: fd for fd in self._fds}
+        self._items = [(fd, _POLLIN) for fd in self._fds]
+        self._owners = {fd: (fd, False) for fd in self._fds}
         for source in self._sources:
-            flags = zmq.POLLIN | zmq.POLLOUT if source in self._with_output else zmq.POLLIN
+            flags = _POLLIN_OUT if source in self._with_output else _POLLIN
             self._items.append((source.socket, flags))
-            self._owners[source.socket] = source
+            self._owners[source.socket] = (source, False)
             if not isinstance(source, Pull):
-                self._items.append((source.monitor.socket, zmq.POLLIN))
-                self._owners[source.monitor.socket] = source
+                self._items.append((source.monitor.socket, _POLLIN))
+                self._owners[source.monitor.socket] = (source, True)

@@ -41,6 +41,13 @@ HIGH_WATER_MESSAGES = 8192  # the last resort: links have credits in bytes of th
 TELEMETRY_MESSAGES = 64
 CONNECT_TIMEOUT_MS = 2000
 
+# Plain integers: an enum's operators cost as much as a send.
+_NOBLOCK = int(zmq.NOBLOCK)
+_NOBLOCK_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_POLLIN = int(zmq.POLLIN)
+_EVENTS = int(zmq.EVENTS)
+_RCVMORE = int(zmq.RCVMORE)
+
 _NUMBER = struct.Struct("<Q")
 _MONITOR_EVENT = struct.Struct("=HI")
 # A DISCONNECTED event comes some microseconds before its pipe is gone: ask again until it must
@@ -128,12 +135,9 @@ class Monitor:
     def drain(self) -> int:
         """All events that wait, or-ed."""
         seen = 0
-        while True:
-            try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return seen
-            seen |= _MONITOR_EVENT.unpack(frames[0])[0]
+        while int(self.socket.getsockopt(_EVENTS)) & _POLLIN:
+            seen |= _MONITOR_EVENT.unpack(self.socket.recv_multipart(_NOBLOCK)[0])[0]
+        return seen
 
     def close(self) -> None:
         self._watched.disable_monitor()
@@ -191,15 +195,15 @@ class Listener:
         """
         while True:
             try:
-                stream = self.socket.recv(zmq.NOBLOCK)
+                stream = self.socket.recv(_NOBLOCK)
             except zmq.Again:
                 return None
             peer = self._peers.get(stream)
             if peer is None:
                 peer, message = self._meet(stream)
             else:
-                message = self.socket.recv(zmq.NOBLOCK)
-            if self.socket.rcvmore:
+                message = self.socket.recv(_NOBLOCK)
+            if self.socket.getsockopt(_RCVMORE):
                 _skip_frames(self.socket)
                 message = b""
             if peer.is_dropped:
@@ -210,7 +214,7 @@ class Listener:
 
     def _meet(self, stream: StreamId) -> tuple[_Peer, bytes]:
         """A stream's first message: only its frame tells whose key the connection has proved."""
-        frame = self.socket.recv(zmq.NOBLOCK, copy=False)
+        frame = self.socket.recv(_NOBLOCK, copy=False)
         try:
             member = int(frame.get("User-Id"))
         except zmq.ZMQError:
@@ -224,7 +228,7 @@ class Listener:
         if peer is None or peer.is_dropped:
             return False
         try:
-            self.socket.send(stream, zmq.NOBLOCK | zmq.SNDMORE)
+            self.socket.send(stream, _NOBLOCK_MORE)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
@@ -234,7 +238,7 @@ class Listener:
             self._lost.append(stream)
             return False
         peer.sent += 1
-        self.socket.send(_NUMBER.pack(peer.sent) + payload, zmq.NOBLOCK)
+        self.socket.send(_NUMBER.pack(peer.sent) + payload, _NOBLOCK)
         return True
 
     def is_open(self, stream: StreamId) -> bool:
@@ -258,7 +262,7 @@ class Listener:
     def probe(self) -> None:
         """Find out which streams are gone; the others get an empty message, which nobody sees."""
         # Takes in what the I/O thread has to tell; sending alone may skip that.
-        self.socket.getsockopt(zmq.EVENTS)
+        self.socket.getsockopt(_EVENTS)
         for stream, peer in list(self._peers.items()):
             if not peer.is_dropped:
                 self.send(stream, b"")
@@ -268,10 +272,10 @@ class Listener:
     def _accepts(self, stream: StreamId) -> bool:
         """Whether a dropped stream is still connected (its numbers matter to nobody any more)."""
         try:
-            self.socket.send(stream, zmq.NOBLOCK | zmq.SNDMORE)
+            self.socket.send(stream, _NOBLOCK_MORE)
         except zmq.ZMQError as error:
             return error.errno != errno.EHOSTUNREACH
-        self.socket.send(_NUMBER.pack(0), zmq.NOBLOCK)
+        self.socket.send(_NUMBER.pack(0), _NOBLOCK)
         return True
 
     @property
@@ -357,7 +361,7 @@ class Stream:
 
     def _put(self, message: bytes) -> bool:
         try:
-            self.socket.send(message, zmq.NOBLOCK)
+            self.socket.send(message, _NOBLOCK)
         except zmq.Again:
             return False
         return True
@@ -366,11 +370,12 @@ class Stream:
         """None: nothing waits; then look at `is_lost`. Raises StreamGapError."""
         while True:
             try:
-                message = self.socket.recv(zmq.NOBLOCK)
+                message = self.socket.recv(_NOBLOCK)
             except zmq.Again:
-                self.maintain()
+                if self._epoll is not None:  # no Poller does it
+                    self.maintain()
                 return None
-            if self.socket.rcvmore:
+            if self.socket.getsockopt(_RCVMORE):
                 _skip_frames(self.socket)
                 message = b""
             payload = _check_number(b"", self._peer, message)
@@ -378,7 +383,7 @@ class Stream:
                 return payload
 
     def maintain(self) -> None:
-        """Learn whether it is open or lost, and send what waited. `receive` and Poller call it."""
+        """Learn whether it is open or lost, and send what waited. The Poller calls it, or `receive`."""
         if self.is_closed:
             return
         events = self.monitor.drain()
@@ -414,7 +419,7 @@ class Push:
 
     def send(self, payload: bytes) -> bool:
         try:
-            self.socket.send(payload, zmq.NOBLOCK)
+            self.socket.send(payload, _NOBLOCK)
         except zmq.Again:
             self.dropped += 1
             return False
@@ -444,7 +449,7 @@ class Pull:
 
     def receive(self) -> bytes | None:
         try:
-            return self.socket.recv(zmq.NOBLOCK)
+            return self.socket.recv(_NOBLOCK)
         except zmq.Again:
             return None
 
@@ -492,5 +497,5 @@ def _check_number(stream: StreamId, peer: _Peer, message: bytes) -> memoryview:
 
 def _skip_frames(socket: _Socket) -> None:
     """We send one frame per message; a peer that sends more breaks the protocol: it is a gap."""
-    while socket.rcvmore:
-        socket.recv(zmq.NOBLOCK)
+    while socket.getsockopt(_RCVMORE):
+        socket.recv(_NOBLOCK)
