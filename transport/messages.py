@@ -290,7 +290,7 @@ class SnapshotDone(Message, frozen=True):
 class Look(Message, frozen=True):
     """broadcast -> election, after it has stopped appending and acking (rule 10). *votes*: may vote and be elected.
 
-    *voters*: of the configuration in force.
+    *voters*: of the configuration. *lost*: the leader just lost, of *lost_epoch*: broadcast asks that one itself.
     """
 
     round: int
@@ -298,6 +298,8 @@ class Look(Message, frozen=True):
     last_zxid: int
     votes: bool
     voters: list[int]
+    lost: int = 0
+    lost_epoch: int = 0
 
 
 class Settled(Message, frozen=True):

@@ -20,6 +20,7 @@ from transport.messages import Digest, Hello
 from transport.zxid import Epoch, MemberId, Zxid
 
 UNKNOWN_LEADER = MemberId(0)
+NO_EPOCH = Epoch(0)
 
 
 class Core:

@@ -14,13 +14,18 @@ from transport.zxid import Epoch, MemberId, Zxid
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Ask election for a leader; nothing is appended or acked any more until Elected comes for this round."""
+    """Ask election for a leader; nothing is appended or acked any more until Elected comes for this round.
+
+    *lost*: the leader just lost, of *lost_epoch* (0: none): asked by Connect, election need not send us back to it.
+    """
 
     round: int
     current_epoch: Epoch
     last_zxid: Zxid
     votes: bool
     voters: tuple[MemberId, ...]
+    lost: MemberId
+    lost_epoch: Epoch
 
 
 @dataclass(frozen=True, slots=True)

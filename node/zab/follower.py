@@ -1,8 +1,8 @@
 """A learner's side: accept the epoch, take the leader's history, log what is proposed, ack what is durable.
 
 Zab (Junqueira, Reed, Serafini 2011), section V: CEPOCH is Hello, NEWEPOCH NewEpoch, ACK-E AckEpoch, ACK-LD
-AckNewLeader, COMMIT-LD UpToDate. Every message comes on one ordered stream, and every record goes straight to the log: there
-is no queue between the phases in which one could be forgotten.
+AckNewLeader, COMMIT-LD UpToDate. Every message comes on one ordered stream, and every record goes straight to the
+log: there is no queue between the phases in which one could be forgotten.
 """
 
 from enum import StrEnum

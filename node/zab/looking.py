@@ -4,7 +4,7 @@ A lost connection starts probing at once: a leader that still leads is rejoined 
 while no decision comes, one peer after the other is asked, so that a dead election process keeps nobody out.
 """
 
-from node.zab.core import UNKNOWN_LEADER, Core
+from node.zab.core import NO_EPOCH, UNKNOWN_LEADER, Core
 from node.zab.effects import Drop, Look
 from node.zab.events import StreamId
 from transport.messages import Hello, Message, Refused
@@ -15,12 +15,14 @@ RETRY_MS = 25  # doubled with every attempt in a row that came to nothing
 
 class Looking:
     role = "looking"
-    epoch = Epoch(0)
+    epoch = NO_EPOCH
     leader = UNKNOWN_LEADER
     serving = False
 
-    def __init__(self, core: Core, *, probe: MemberId = UNKNOWN_LEADER) -> None:
-        """*probe*: whom to ask at once, while election is at work."""
+    def __init__(
+        self, core: Core, *, lost: MemberId = UNKNOWN_LEADER, lost_epoch: Epoch = NO_EPOCH, probe: bool = False,
+    ) -> None:
+        """*lost*: the leader until now; *probe*: it may be alive, so it is asked at once, while election is at work."""
         self.core = core
         # Streams of members that were quicker to see that we shall lead.
         self.waiting: dict[StreamId, tuple[MemberId, Hello]] = {}
@@ -28,9 +30,10 @@ class Looking:
         self.life = 0
         self._look_ms: int | None = core.now_ms + self._pause_ms()
         self._probe_ms = core.now_ms + core.timing.tick_ms
+        self._lost = lost, lost_epoch
         core.round += 1
-        if probe != UNKNOWN_LEADER:
-            self._probe(probe)
+        if probe:
+            self._probe(lost)
         self.on_tick()
 
     def _pause_ms(self) -> int:
@@ -57,7 +60,8 @@ class Looking:
         core = self.core
         if self._look_ms is not None and core.now_ms >= self._look_ms:
             self._look_ms = None
-            core.emit(Look(core.round, *core.position, votes=core.votes, voters=core.voters))
+            lost, lost_epoch = self._lost
+            core.emit(Look(core.round, *core.position, core.votes, core.voters, lost, lost_epoch))
         if core.now_ms >= self._probe_ms:
             self._probe_ms = core.now_ms + core.timing.tick_ms
             self._probe_next()

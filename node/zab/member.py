@@ -243,12 +243,14 @@ class Member:
 
     def _look(self, reason: str, *, probe: bool, alarm: bool = False) -> None:
         core, role = self._core, self._role
-        leader = role.leader if role is not None and probe else UNKNOWN_LEADER
+        lost, lost_epoch = UNKNOWN_LEADER, Epoch(0)
         if isinstance(role, Follower | Leader):
             role.leave()
+            if role.epoch and role.leader != core.me:
+                lost, lost_epoch = role.leader, role.epoch
         core.failures += 1
         core.report("looking", alarm=alarm, reason=reason, round=core.round + 1)
-        self._role = Looking(core, probe=leader)
+        self._role = Looking(core, lost=lost, lost_epoch=lost_epoch, probe=probe and lost != UNKNOWN_LEADER)
 
     def _on_elected(self, event: Elected) -> None:
         """Rule 10: a decision counts only for the position that election was told last."""

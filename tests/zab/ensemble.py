@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from node.zab.config import Timing, ZabConfig
+from node.zab.core import NO_EPOCH
 from node.zab.effects import (
     AcceptBatches,
     Append,
@@ -43,8 +44,8 @@ from node.zab.events import (
     LearnerLost,
     ProcessorReady,
     Propose,
-    Recovered,
     RecordsSent,
+    Recovered,
     SnapshotReceived,
     SnapshotSent,
     SnapshotTaken,
@@ -73,8 +74,8 @@ Trace = Callable[[str], None]
 class Disk:
     """What survives a crash of the process; of a power cut only what is durable."""
 
-    accepted_epoch: Epoch = Epoch(0)
-    current_epoch: Epoch = Epoch(0)
+    accepted_epoch: Epoch = NO_EPOCH
+    current_epoch: Epoch = NO_EPOCH
     records: list[bytes] = field(default_factory=list)  # after log_after
     committed_at: list[Zxid] = field(default_factory=list)  # as in each record's envelope
     durable: Zxid = ZERO
