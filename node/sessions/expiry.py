@@ -80,14 +80,17 @@ class Expiry:
                 life.is_extended = False
 
     def due(self, now_ms: int) -> list[Due]:
-        """Whom to expire; call about once a tick, or oftener. A session that is still there after its timeout anew is named again."""
+        """Whom to expire; call about once a tick, or oftener.
+
+        A session that is still there another timeout later is named again.
+        """
         self._follow(now_ms)
         paused = now_ms - self._last_ms > PAUSE_TICKS * self._tick_ms
         last_ms, self._last_ms = self._last_ms, now_ms
         if paused:
             self._grant_all(now_ms)
             return []
-        silent = list(self._silent(last_ms, now_ms))
+        silent = list(dict.fromkeys(self._silent(last_ms, now_ms)))
         if len(silent) > MASS_MIN and len(silent) * MASS_PART > len(self._lives):
             silent = self._extended(silent, now_ms)
         for session_id in silent:

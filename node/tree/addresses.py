@@ -32,12 +32,12 @@ def _parse_v4(text: bytes) -> int | None:
     return address
 
 
-def _groups(text: bytes) -> list[int] | None:
-    """The 16-bit groups between colons; an IPv4 address may stand at the end."""
+def _groups(text: bytes, *, at_end: bool) -> list[int] | None:
+    """The 16-bit groups between colons; at the address's end an IPv4 address may stand."""
     groups: list[int] = []
     parts = text.split(b":") if text else []
     for index, part in enumerate(parts):
-        if b"." in part and index == len(parts) - 1:
+        if b"." in part and at_end and index == len(parts) - 1:
             low = _parse_v4(part)
             if low is None:
                 return None
@@ -51,8 +51,8 @@ def _groups(text: bytes) -> list[int] | None:
 
 def _parse_v6(text: bytes) -> int | None:
     head, gap, tail = text.partition(b"::")
-    left = _groups(head)
-    right = _groups(tail) if gap else []
+    left = _groups(head, at_end=not gap)
+    right = _groups(tail, at_end=True) if gap else []
     if left is None or right is None:
         return None
     missing = 8 - len(left) - len(right)

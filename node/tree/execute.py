@@ -210,10 +210,11 @@ class Replica:
         zxid = header.first_zxid - 1
         at = RECORD.size
         while at < len(record):
-            if at + BATCH.size > len(record):
-                raise CorruptRecordError("batch header is cut off")
-            batch = read_header(record, at)
-            zxid = self._apply_batch(record, at, batch, zxid)
+            try:
+                batch = read_header(record, at)
+                zxid = self._apply_batch(record, at, batch, zxid)
+            except struct.error as error:
+                raise CorruptRecordError("a header is cut off") from error
             at += batch.length
         if zxid != header.last_zxid:
             raise CorruptRecordError(

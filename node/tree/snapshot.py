@@ -119,8 +119,18 @@ def _decode_head(section: bytes, state: State) -> tuple[int, int, int]:
     if version != FORMAT:
         raise CorruptSnapshotError(f"format {version}: this build reads {FORMAT}")
     state.zxid = zxid
-    state.control = section[_HEAD.size:_HEAD.size + control]
+    state.control = section[_HEAD.size:]
+    if len(state.control) != control:
+        raise CorruptSnapshotError("head is cut off")
     return digest, sessions, nodes
+
+
+def _read_nullable(section: bytes, at: int, length: int) -> tuple[bytes | None, int]:
+    """The *length* bytes at *at*, and the offset after them."""
+    end = at + max(length, 0)
+    if length < -1 or end > len(section):
+        raise CorruptSnapshotError("section is cut off")
+    return (None if length == -1 else section[at:end]), end
 
 
 def _decode_sessions(section: bytes, state: State) -> None:
@@ -128,10 +138,7 @@ def _decode_sessions(section: bytes, state: State) -> None:
     while at < len(section):
         session_id, timeout_ms, source, connection, length = _SESSION.unpack_from(section, at)
         at += _SESSION.size
-        password = None
-        if length >= 0:
-            password = section[at:at + length]
-            at += length
+        password, at = _read_nullable(section, at, length)
         state.sessions.add(Session(
             session_id=session_id, timeout_ms=timeout_ms, source=source, connection=connection,
             password=password))
@@ -150,12 +157,9 @@ def _decode_nodes(section: bytes, state: State, acls: list[Acl]) -> None:
         (path_bytes, data_bytes, acl, czxid, mzxid, pzxid, ctime, mtime, version, cversion,
          aversion, owner) = _NODE.unpack_from(section, at)
         at += _NODE.size
+        data, end = _read_nullable(section, at + path_bytes, data_bytes)
         path = section[at:at + path_bytes]
-        at += path_bytes
-        data = None
-        if data_bytes >= 0:
-            data = section[at:at + data_bytes]
-            at += data_bytes
+        at = end
         node = Znode(path, data, acls[acl], owner, czxid, ctime)
         node.mzxid, node.pzxid, node.mtime = mzxid, pzxid, mtime
         node.version, node.cversion, node.aversion = version, cversion, aversion

@@ -1,0 +1,100 @@
+"""The running digest: lazy, and equal to a recount of everything."""
+
+from collections.abc import Callable
+
+import pytest
+
+from node.tree.digest import MASK, contribution
+from node.tree.execute import Replica
+from node.tree.state import State
+from tests.tree.ensemble import OPEN, Client, Ensemble, creating, deleting
+from transport.entry import DIGEST_POINT
+from transport.opcodes import OpCode
+from transport.records import ACL, Id, SyncRequest
+
+
+def recounted(replica: Replica) -> int:
+    return sum(contribution(node) for path, node in replica.nodes.items() if path) & MASK
+
+
+@pytest.fixture
+def client() -> Client:
+    return Ensemble().client()
+
+
+def test_everything_about_a_node_counts(client: Client) -> None:
+    replica = client.ensemble.replica
+    seen = {replica.digest()}
+    steps: list[Callable[[], object]] = [
+        lambda: client.create(b"/a", b""), lambda: client.set(b"/a", None), lambda: client.set(b"/a", b"x"),
+        lambda: client.set_acl(b"/a", [ACL(17, Id(b"world", b"anyone"))]), lambda: client.set_acl(b"/a", OPEN),
+        lambda: client.delete(b"/a"), lambda: client.create(b"/b", b""),
+    ]
+    for step in steps:
+        step()
+        digest = replica.digest()
+        assert digest not in seen
+        assert replica.tree.digest.total == recounted(replica)
+        seen.add(digest)
+
+
+def test_a_failed_multi_leaves_the_digest_as_it_was(client: Client) -> None:
+    client.create(b"/a", b"1")
+    replica = client.ensemble.replica
+    digest = replica.digest()
+    client.multi(deleting(b"/a"), creating(b"/a", b"2"), deleting(b"/absent"))
+
+    assert replica.digest() == digest
+    assert replica.tree.digest.total == recounted(replica)
+
+
+def test_data_bytes_follow(client: Client) -> None:
+    digest = client.ensemble.replica.tree.digest
+    digest.settle()
+    before = digest.data_bytes
+    client.create(b"/ab", b"12345")
+    digest.settle()
+    assert digest.data_bytes == before + 8
+    client.set(b"/ab", b"1")
+    digest.settle()
+    assert digest.data_bytes == before + 4
+    client.delete(b"/ab")
+    assert digest.data_bytes == before
+
+
+def test_a_flipped_byte_shows_at_the_next_digest_point_of_a_small_idle_tree(client: Client) -> None:
+    ensemble = client.ensemble
+    client.create(b"/a", b"value")
+    ensemble.submit([client.request(OpCode.SYNC, SyncRequest(b"/"))], flags=DIGEST_POINT)
+    ensemble.replica.flip_byte(b"/a")
+    ensemble.submit([client.request(OpCode.SYNC, SyncRequest(b"/"))], flags=DIGEST_POINT)
+
+    (_, before), (_, after) = ensemble.sink.digests
+    assert before != after
+    assert [(name, values["path"]) for name, values in ensemble.sink.alarms] == [("memory_changed_by_itself", b"/a")]
+    assert ensemble.follow().digest() == before
+
+
+def test_scrubbing_comes_round_to_every_node(client: Client) -> None:
+    replica = client.ensemble.replica
+    for number in range(50):
+        client.create(b"/n%d" % number, b"x")
+    replica.digest()
+    replica.flip_byte(b"/n7")
+
+    found = [node.path for _ in range(12) for node in replica.tree.digest.scrub(5)]
+
+    assert found == [b"/n7"]
+
+
+def test_the_digest_is_the_same_in_every_process_and_version_of_python() -> None:
+    client = Ensemble(settings={"b": "1"}).client()
+    client.create(b"/a", b"value")
+    client.create(b"/a/e", None, flags=3)
+
+    assert State().digest() == EMPTY_DIGEST
+    assert client.ensemble.replica.digest() == SMALL_DIGEST
+
+
+EMPTY_DIGEST = 12942494118829623621
+SMALL_DIGEST = 2705070797136516212
