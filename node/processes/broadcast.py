@@ -1,0 +1,486 @@
+"""Broadcast's shell: one loop that carries messages and finished syncs to the ZAB core, and its effects out.
+
+A turn takes in all that waits on every socket, proposes what the intake has joined, ends the turn for the core, syncs
+the log if the core wants it, and tells the member's processes what is new. Records go to the learners before they are
+appended and synced here, so that the disks of all work at once: the leader's own ack counts only after its own sync.
+"""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from node.config.member import MemberConfig
+from node.processes.broadcast_disk import Disk
+from node.processes.broadcast_leader import LeaderStream
+from node.processes.broadcast_local import Local
+from node.processes.broadcast_records import Records
+from node.processes.broadcast_status import Status
+from node.processes.broadcast_streams import Streams
+from node.processes.broadcast_submit import Submissions
+from node.processes.keyring import Keyring
+from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms, wall_ms
+from node.processes.peers import Peers
+from node.storage.errors import StorageError
+from node.storage.snapshots import DamagedSnapshotError
+from node.zab import effects, events
+from node.zab.config import Timing, ZabConfig
+from node.zab.errors import CannotServeError
+from node.zab.events import Event, StreamId
+from node.zab.member import Member
+from observability.logging import RateLimit, configure_logging, get_logger
+from transport.endpoints import EndpointError, bind_endpoints, private_directory
+from transport.messages import (
+    Answer,
+    Ask,
+    Counters,
+    Differs,
+    DigestReport,
+    Elected,
+    Hello,
+    Lease,
+    LocalHello,
+    Look,
+    Message,
+    Ping,
+    Pong,
+    Refused,
+    Settled,
+    SnapshotDone,
+    Submit,
+    SubmitHello,
+    Touches,
+    Watermark,
+    Welcome,
+    decode_local,
+    decode_peer,
+)
+from transport.poller import Poller
+from transport.sockets import Listener, Sockets, StreamGapError
+from transport.wiring import ipc_endpoint
+from transport.zxid import MemberId
+
+MESSAGES_PER_TURN = 2000  # of one socket: the others get their turn
+
+
+class Broadcast:
+    """The process. *step* is the only way into the core, *perform* the only way out."""
+
+    def __init__(self, config: MemberConfig) -> None:
+        """Locks, recovers, binds. Raises RefusedError, StorageError, KeysError, EndpointError, CannotServeError."""
+        self.config = config
+        self.log = get_logger(process="broadcast", member=config.id)
+        self.limit = RateLimit()
+        keyring = Keyring(config, "broadcast")
+        self.keyring = keyring
+        # The lock comes before any bind: binding takes an ipc path away from whoever has it.
+        self.disk = Disk(config, keyring.ensemble)
+        self.signals = StopSignals()
+        self.sockets = Sockets()
+        self.peers = Peers(config, "quorum")
+        self.poller = Poller()
+        self.peer, self.local_listener = self._listen(keyring)
+        self.leader = LeaderStream(self.sockets, self.poller, keyring, self.peers)
+        self.records = Records(self.disk.log)
+        self.streams = Streams(self.peer, self.records, self.disk)
+        self.local = Local(self.local_listener)
+        self.submissions = Submissions(me=config.id, ensemble=keyring.ensemble)
+        self.timing = Timing.of(
+            tick_ms=config.tick_ms, init_limit=config.init_limit, sync_limit=config.sync_limit)
+        self.member = Member(self.disk.recovered, ZabConfig(
+            me=MemberId(config.id), voters=tuple(MemberId(v) for v in config.voters),
+            ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
+            settings=replicated_settings(config)))
+        self.status = Status(self, self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry")))
+        self._learners: set[StreamId] = set()
+        self._events: deque[Event] = deque()  # made by effects and by what was sent
+        self._lease = Lease(0, 0, 0, "", "", "looking")
+        self._performers = self._table()
+
+    def _listen(self, keyring: Keyring) -> tuple[Listener, Listener]:
+        config = self.config
+        private_directory(config.run_dir)
+        local = self.sockets.listener([ipc_endpoint(str(config.run_dir), "local")])
+        endpoints: list[str] = []
+        if len(config.members) > 1:
+            keyring.guard(self.sockets)
+            endpoints = bind_endpoints(
+                config.me.host, config.me.quorum_port, all_addresses=config.quorum_listen_on_all_ips)
+        peer = self.sockets.listener(endpoints, keys=keyring.own)
+        for source in (peer, local, self.signals.fileno(), self.disk.fileno()):
+            self.poller.add(source)
+        return peer, local
+
+    # The loop ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until SIGTERM. Raises StorageError, CannotServeError."""
+        self._report_recovery()
+        self.step(events.Started(wall_ms()))
+        self._end_turn()
+        while not self.signals.is_stopping:
+            self._turn(self.poller.poll(self._timeout_ms()))
+
+    def close(self) -> None:
+        self.sockets.close()
+        self.disk.close()
+        self.signals.close()
+
+    def _turn(self, ready: list[Any]) -> None:
+        for source in ready:
+            if source is self.peer:
+                self._receive_from_peers()
+            elif source is self.local_listener:
+                self._receive_from_own()
+            elif source is self.leader.stream:
+                self._receive_from_leader()
+            elif source == self.disk.fileno():
+                durable = self.disk.finish_sync()
+                if durable is not None:
+                    self.step(events.Flushed(durable))
+        now = now_ms()
+        if now >= self.member.deadline_ms:
+            self.step(events.Tick(wall_ms()))
+        self._end_turn()
+        self.status.on_turn(now)
+        self.local.publish()
+
+    def _end_turn(self) -> None:
+        self._propose()
+        answers = self.streams.answers
+        while True:
+            while answers:
+                self.step(answers.popleft())
+            self.step(events.TurnEnd())
+            if not answers and not self._sync():
+                break
+        self.local.publish()
+        self.streams.pump()
+        self._end_failed()
+
+    def _propose(self) -> None:
+        submissions = self.submissions
+        while submissions.is_accepting and self.member.may_propose:
+            joined = submissions.intake.take()
+            if joined is None:
+                return
+            self.step(events.Propose(joined[0], joined[1], wall_ms()))
+
+    def _sync(self) -> bool:
+        """If the core wants a flush: in line (True: done), or begun in the thread."""
+        disk = self.disk
+        if not disk.flush_wanted or disk.is_syncing:
+            return False
+        if not disk.is_fast and self.poller.poll(0):
+            disk.begin_sync()
+            return False
+        self.step(events.Flushed(disk.sync()))
+        return True
+
+    def _timeout_ms(self) -> int:
+        if self.submissions.is_accepting and self.submissions.intake.queued_bytes and self.member.may_propose:
+            return 0
+        timeout = max(self.member.deadline_ms - now_ms(), 0)
+        timeout = min(timeout, self.status.timeout_ms())
+        return self.streams.timeout_ms(self.local.timeout_ms(timeout))
+
+    def step(self, event: Event) -> None:
+        """One event, and those that its effects make at once: before anything else can happen."""
+        self.perform(self.member.step(now_ms(), event))
+        while self._events:
+            self.perform(self.member.step(now_ms(), self._events.popleft()))
+
+    # From the sockets --------------------------------------------------------------------------
+
+    def _receive_from_peers(self) -> None:
+        for _ in range(MESSAGES_PER_TURN):
+            try:
+                received = self.peer.receive()
+                if received is None:
+                    break
+                stream, member, payload = received
+                message = decode_peer(payload)
+            except StreamGapError as error:
+                self._drop_peer(error.stream, str(error))
+                continue
+            except msgspec.MsgspecError as error:
+                self._drop_peer(stream, f"unreadable message: {error}")
+                continue
+            self._on_peer_message(stream, member, message)
+        for stream in self.peer.take_lost():
+            self._on_peer_lost(stream)
+
+    def _on_peer_message(self, stream: StreamId, member: int, message: Message) -> None:
+        match message:
+            case Submit():
+                self.submissions.submit(
+                    stream, member, message, self.streams.send, self._lease.leader)
+            case SubmitHello():
+                self.submissions.hello(stream, member, message, self.streams.send, self._lease.leader)
+            case Touches():
+                self._on_touches(member, message)
+            case _:
+                if isinstance(message, Hello):
+                    self._learners.add(stream)
+                elif isinstance(message, Pong):
+                    self.streams.on_pong(stream, message.sent_ms)
+                self.step(events.FromLearner(stream, MemberId(member), message))
+
+    def _on_touches(self, member: int, touches: Touches) -> None:
+        if self._lease.role == "leader" and touches.member == member:
+            self.local.pass_to_processor(touches)
+
+    def _drop_peer(self, stream: StreamId, reason: str) -> None:
+        self._warn("stream_ended", reason=reason)
+        self.streams.refuse(stream, Refused(reason, self._lease.leader))
+        self._on_peer_lost(stream)
+
+    def _on_peer_lost(self, stream: StreamId) -> None:
+        self.streams.forget(stream)
+        self.submissions.forget(stream)
+        if stream in self._learners:
+            self._learners.discard(stream)
+            self.step(events.LearnerLost(stream))
+
+    def _end_failed(self) -> None:
+        while self.streams.failed:
+            stream, reason = self.streams.failed.pop()
+            self._drop_peer(stream, reason)
+
+    def _receive_from_leader(self) -> None:
+        try:
+            for event in self.leader.receive(MESSAGES_PER_TURN):
+                if isinstance(event, events.FromLeader) and isinstance(event.message, Ping):
+                    self.status.on_ping(event.message.committed)
+                self.step(event)
+        except (StreamGapError, msgspec.MsgspecError) as error:
+            self._warn("stream_ended", reason=str(error), leader=self.leader.leader)
+            if self.leader.stream is not None:
+                self.step(self.leader.lost())
+
+    def _receive_from_own(self) -> None:
+        for _ in range(MESSAGES_PER_TURN):
+            try:
+                received = self.local_listener.receive()
+                if received is None:
+                    break
+                stream, _, payload = received
+                message = decode_local(payload)
+            except (StreamGapError, msgspec.MsgspecError) as error:
+                self._warn("local_stream_ended", reason=str(error))
+                if isinstance(error, StreamGapError):
+                    stream = error.stream
+                self.local_listener.drop(stream)
+                self._on_own_lost(stream)
+                continue
+            self._on_own_message(stream, message)
+        for stream in self.local_listener.take_lost():
+            self._on_own_lost(stream)
+
+    def _on_own_message(self, stream: StreamId, message: Message) -> None:
+        match message:
+            case Submit():
+                self.submissions.submit(
+                    stream, self.config.id, message, self.local.send, self._lease.leader)
+            case SubmitHello():
+                self.submissions.hello(
+                    stream, self.config.id, message, self.local.send, self._lease.leader)
+            case Touches():
+                self._on_touches(self.config.id, message)
+            case LocalHello():
+                self._on_own_hello(stream, message)
+            case Elected():
+                self.step(events.Elected(message.round, MemberId(message.leader)))
+            case DigestReport():
+                digest = message.digest
+                self.step(events.DigestComputed(digest.zxid, digest.process, digest.digest))  # type: ignore[arg-type]
+            case SnapshotDone():
+                self.step(events.SnapshotTaken(message.zxid, self.disk.log.start()))  # type: ignore[arg-type]
+            case Counters():
+                self.local.on_counters(stream, message)
+            case Ask():
+                self.local.ask(stream, message)
+            case Answer():
+                self.local.answer(message)
+            case _:
+                self._warn("unexpected_message", type=type(message).__name__)
+
+    def _on_own_hello(self, stream: StreamId, hello: LocalHello) -> None:
+        generation = hello.generation or self.disk.epochs.next_generation()
+        process = self.local.add(stream, hello, generation)
+        watermark = self.local.newest("watermark")
+        self.local.send(stream, Welcome(
+            generation, self.disk.boot, self.keyring.ensemble,
+            watermark.zxid if isinstance(watermark, Watermark) else 0))
+        self.log.info("process_joined", name=process.name, pid=hello.pid, generation=generation)
+        if process.name == "processor-0":
+            self.step(events.ProcessorReady(alive=True))
+
+    def _on_own_lost(self, stream: StreamId) -> None:
+        self.submissions.forget(stream)
+        process = self.local.remove(stream)
+        if process is None:
+            return
+        self.log.warning("process_lost", name=process.name, pid=process.hello.pid)
+        if process.name == "processor-0":
+            self.step(events.ProcessorReady(alive=False))
+
+    # Effects -----------------------------------------------------------------------------------
+
+    def perform(self, performed: list[effects.Effect]) -> None:
+        for effect in performed:
+            if isinstance(effect, effects.Append):
+                # Before all else, since it may be sent to learners before it is appended here.
+                self.records.remember(effect.record)
+                self.status.on_append(effect.record)
+        for effect in performed:
+            self._performers[type(effect)](effect)
+
+    def _table(self) -> dict[type, Callable[[Any], None]]:
+        disk = self.disk
+        return {
+            effects.Append: lambda e: disk.log.append(
+                e.record, committed=e.committed, durable_upto=e.durable_upto),
+            effects.Send: lambda e: self.streams.send(e.stream, e.message),
+            effects.SendRecords: self.streams.send_records,
+            effects.SendSnapshot: self.streams.send_snapshot,
+            effects.SendLeader: lambda e: self.leader.send(e.message),
+            effects.Flush: self._flush,
+            effects.Watermark: self._watermark,
+            effects.Lease: self._on_lease,
+            effects.AcceptBatches: self._accept_batches,
+            effects.Connect: lambda e: self.leader.connect(e.leader, e.life),
+            effects.Disconnect: lambda _: self.leader.disconnect(),
+            effects.Drop: self._drop,
+            effects.Look: self._look,
+            effects.Settle: self._settle,
+            effects.SaveAcceptedEpoch: lambda e: disk.epochs.save_accepted(e.epoch),
+            effects.SaveCurrentEpoch: lambda e: disk.epochs.save_current(e.epoch),
+            effects.TruncateLog: self._truncate,
+            effects.ReceiveSnapshot: self._receive_snapshot,
+            effects.Initialised: lambda _: disk.consume_mark(),
+            effects.ToProcessor: self._to_processor,
+            effects.Report: self._report,
+        }
+
+    def _flush(self, _: effects.Flush) -> None:
+        self.disk.flush_wanted = True
+
+    def _settle_disk(self) -> None:
+        """Before the log is cut or replaced: nothing may be under way on it."""
+        durable = self.disk.await_sync()
+        if durable is None and self.disk.flush_wanted:
+            durable = self.disk.sync()
+        if durable is not None:
+            self._events.append(events.Flushed(durable))
+
+    def _truncate(self, effect: effects.TruncateLog) -> None:
+        self._settle_disk()
+        self.disk.log.truncate(effect.zxid)
+        self.records.forget_all()
+
+    def _receive_snapshot(self, effect: effects.ReceiveSnapshot) -> None:
+        self._settle_disk()
+        try:
+            received = self.disk.receive(effect.message)
+        except DamagedSnapshotError as error:
+            self.log.error("snapshot_damaged", reason=str(error))
+            if self.leader.stream is not None:
+                self._events.append(self.leader.lost())
+            return
+        if received is not None:
+            self.records.forget_all()
+            self._events.append(received)
+
+    def _drop(self, effect: effects.Drop) -> None:
+        self._learners.discard(effect.stream)
+        self.submissions.forget(effect.stream)
+        self.streams.refuse(effect.stream, Refused(effect.reason, effect.leader, effect.operator))
+
+    def _watermark(self, effect: effects.Watermark) -> None:
+        segment, offset = self.disk.log.position(effect.zxid)
+        self.local.tell("watermark", Watermark(effect.zxid, segment, offset))
+
+    def _on_lease(self, effect: effects.Lease) -> None:
+        is_renewal = (
+            effect.until_ms and self._lease.until_ns
+            and (effect.epoch, effect.leader, effect.role)
+            == (self._lease.epoch, self._lease.leader, self._lease.role))
+        if is_renewal and effect.until_ms - self._lease.until_ns // 1_000_000 < self.timing.lease_ms // 3:
+            return  # soon enough with one of the next
+        is_elsewhere = effect.leader not in (0, self.config.id)
+        self._lease = Lease(
+            effect.until_ms * 1_000_000, effect.epoch, effect.leader,
+            self.peers.endpoint(effect.leader) if is_elsewhere else "",
+            self.keyring.key_of(effect.leader) if is_elsewhere else "", effect.role)
+        self.local.tell("lease", self._lease)
+        self.status.is_changed = True
+
+    def _accept_batches(self, effect: effects.AcceptBatches) -> None:
+        if effect.accept:
+            self.submissions.open(effect.epoch)
+        else:
+            self.submissions.close(self._lease.leader)
+
+    def _look(self, effect: effects.Look) -> None:
+        self.disk.discard_received()
+        self.status.elections += 1
+        self.local.tell("election", Look(
+            effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
+            effect.lost, effect.lost_epoch))
+        self.status.is_changed = True
+
+    def _settle(self, effect: effects.Settle) -> None:
+        self.local.tell("election", Settled(effect.round, effect.leader, effect.epoch))
+        self.status.is_changed = True
+
+    def _to_processor(self, effect: effects.ToProcessor) -> None:
+        if isinstance(effect.message, Differs):
+            self.status.on_differs(effect.message.process)
+        self.local.pass_to_processor(effect.message)
+
+    def _report(self, effect: effects.Report) -> None:
+        self.status.is_changed = True
+        if effect.alarm:
+            self.log.error(effect.event, **effect.fields)
+        else:
+            self.log.info(effect.event, **effect.fields)
+
+    # Log lines ---------------------------------------------------------------------------------
+
+    def _warn(self, event: str, **fields: object) -> None:
+        suppressed = self.limit.admit((event, fields.get("reason")))
+        if suppressed is not None:
+            self.log.warning(event, suppressed=suppressed, **fields)
+
+    def _report_recovery(self) -> None:
+        if self.disk.torn_bytes:
+            self.log.warning("torn_tail_cut", bytes=self.disk.torn_bytes, last_zxid=self.disk.recovered.last_zxid)
+        for path in self.disk.damaged:
+            self.log.error("snapshot_damaged", file=str(path), action="an older one is used")
+
+
+def replicated_settings(config: MemberConfig) -> dict[str, str]:
+    """What changes the results of execution, and so must be the same on every member."""
+    return {"corral.testHooks": str(config.test_hooks).lower()}
+
+
+def run(config: MemberConfig, index: int) -> None:
+    configure_logging()
+    log = get_logger(process="broadcast", member=config.id)
+    try:
+        broadcast = Broadcast(config)
+        try:
+            broadcast.run()
+        finally:
+            broadcast.close()
+    except (EndpointError, CannotServeError) as error:
+        log.error("refused", reason=str(error))
+        sys.exit(EXIT_REFUSED)
+    except StorageError as error:
+        log.error(
+            "storage_failed", reason=str(error),
+            cure="this process ends and recovers from the log; if it happens again, look at the disk")
+        sys.exit(1)

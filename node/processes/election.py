@@ -1,0 +1,164 @@
+"""Election's shell: votes between members, and this member's broadcast, which asks and is told.
+
+It holds nothing on disk and decides nothing that ZAB would not check again: it may die at any time.
+"""
+
+import os
+import sys
+
+import msgspec
+
+from node.config.member import MemberConfig
+from node.processes.election_links import PeerOpened, VoteLinks
+from node.processes.keyring import Keyring
+from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms
+from node.zab import election
+from node.zab.election import Decided, Election, ElectionEvent, SendVote
+from observability.logging import configure_logging, get_logger
+from transport.endpoints import EndpointError
+from transport.messages import (
+    Elected,
+    LocalHello,
+    Look,
+    Message,
+    Sample,
+    Settled,
+    Welcome,
+    decode_local,
+    encode,
+)
+from transport.poller import Poller
+from transport.sockets import Sockets, Stream, StreamGapError
+from transport.wiring import ipc_endpoint
+from transport.zxid import Epoch, MemberId, Zxid
+
+SAMPLE_MS = 1000
+RETRY_MS = 50  # until broadcast is called again
+
+
+class ElectionShell:
+    def __init__(self, config: MemberConfig) -> None:
+        """Raises KeysError, EndpointError."""
+        self.config = config
+        self.log = get_logger(process="election", member=config.id)
+        keyring = Keyring(config, "election")
+        self.signals = StopSignals()
+        self.sockets = Sockets()
+        self.poller = Poller()
+        self.poller.add(self.signals.fileno())
+        self.links = VoteLinks(config, self.sockets, self.poller, keyring)
+        self.telemetry = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.core = Election(
+            me=MemberId(config.id), peers=tuple(MemberId(i) for i in config.members if i != config.id),
+            ensemble=keyring.ensemble)
+        self.local: Stream | None = None
+        self._local_due_ms = 0
+        self._sample_due_ms = 0
+        self._rounds = 0
+
+    def run(self) -> None:
+        """Until SIGTERM."""
+        while not self.signals.is_stopping:
+            self._open_local()
+            self.poller.poll(self._timeout_ms())
+            self._receive_local()
+            for received in self.links.receive():
+                if isinstance(received, PeerOpened):
+                    self._step(election.PeerConnected(MemberId(received.member)) if received.is_open
+                               else election.PeerLost(MemberId(received.member)))
+                else:
+                    self._step(election.VoteReceived(MemberId(received[0]), received[1]))
+            due_ms = self.core.deadline_ms
+            if due_ms is not None and now_ms() >= due_ms:
+                self._step(election.Tick())
+            self._send_sample()
+        self.sockets.close()
+        self.signals.close()
+
+    def _timeout_ms(self) -> int:
+        now = now_ms()
+        due = [self._sample_due_ms]
+        if self.core.deadline_ms is not None:
+            due.append(self.core.deadline_ms)
+        if self.local is None:
+            due.append(self._local_due_ms)
+        return self.links.timeout_ms(max(min(due) - now, 0))
+
+    def _step(self, event: ElectionEvent) -> None:
+        for effect in self.core.step(now_ms(), event):
+            match effect:
+                case SendVote():
+                    self.links.send(effect.member, effect.vote)
+                case Decided():
+                    self.log.info("elected", leader=effect.leader, round=effect.round)
+                    if self.local is not None:
+                        self.local.send(encode(Elected(effect.round, effect.leader)))
+
+    # Broadcast ---------------------------------------------------------------------------------
+
+    def _open_local(self) -> None:
+        if self.local is not None or now_ms() < self._local_due_ms:
+            return
+        self.local = self.sockets.stream(ipc_endpoint(str(self.config.run_dir), "local"))
+        self.poller.add(self.local)
+        self.local.send(encode(LocalHello("election", 0, os.getpid(), 0, 0)))
+
+    def _receive_local(self) -> None:
+        while self.local is not None:
+            try:
+                payload = self.local.receive()
+                if payload is None:
+                    if self.local.is_lost:
+                        self._lose_local()
+                    return
+                self._on_local(decode_local(payload))
+            except (StreamGapError, msgspec.MsgspecError) as error:
+                self.log.warning("local_stream_ended", reason=str(error))
+                self._lose_local()
+
+    def _lose_local(self) -> None:
+        assert self.local is not None
+        was_open = self._rounds > 0
+        self.poller.remove(self.local)
+        self.local.close()
+        self.local = None
+        self._local_due_ms = now_ms() + RETRY_MS
+        if was_open:
+            self._rounds = 0
+            self._step(election.BroadcastLost())
+
+    def _on_local(self, message: Message) -> None:
+        match message:
+            case Look():
+                self._rounds += 1
+                self._step(election.Look(
+                    message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
+                    tuple(MemberId(voter) for voter in message.voters),
+                    MemberId(message.lost), Epoch(message.lost_epoch)))
+            case Settled():
+                self._rounds += 1
+                self._step(election.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))
+            case Welcome():
+                pass
+            case _:
+                self.log.warning("unexpected_message", type=type(message).__name__)
+
+    # Figures -----------------------------------------------------------------------------------
+
+    def _send_sample(self) -> None:
+        now = now_ms()
+        if now < self._sample_due_ms:
+            return
+        self._sample_due_ms = now + SAMPLE_MS
+        times = os.times()
+        values = {"cpu_s": times.user + times.system, "election_clock": self.core.clock}
+        self.telemetry.send(encode(Sample("election", os.getpid(), values, self.telemetry.dropped)))
+
+
+def run(config: MemberConfig, index: int) -> None:
+    configure_logging()
+    try:
+        ElectionShell(config).run()
+    except EndpointError as error:
+        get_logger(process="election", member=config.id).error("refused", reason=str(error))
+        sys.exit(EXIT_REFUSED)

@@ -1,0 +1,152 @@
+"""Broadcast and election as real processes on loopback: they elect, commit, and survive each other."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes.small_ensemble import SmallEnsemble, make_configs
+
+Started = Callable[..., SmallEnsemble]
+
+
+def body(number: int) -> bytes:
+    return b"%08d" % number
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Started]:
+    made: list[SmallEnsemble] = []
+
+    def start(members: int = 3, *, family: int = 4) -> SmallEnsemble:
+        ensemble = SmallEnsemble(make_configs(tmp_path, members, family=family))
+        made.append(ensemble)
+        ensemble.start_all()
+        return ensemble
+
+    yield start
+    for each in made:
+        each.close()
+
+
+def test_one_member_alone_leads_and_commits(started: Started) -> None:
+    ensemble = started(1)
+    processor = ensemble.link(ensemble.leader())
+
+    for i in range(10):
+        processor.submit(body(i))
+    ensemble.wait(lambda: len(processor.read()) == 10)
+
+    assert processor.bodies == [body(i) for i in range(10)]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_three_members_elect_one_and_all_read_the_same(started: Started, family: int) -> None:
+    ensemble = started(3, family=family)
+    ensemble.leader()
+    ensemble.wait(lambda: len(ensemble.serving()) == 3)
+
+    for member in ensemble.configs:
+        processor = ensemble.link(member)
+        for i in range(20):
+            processor.submit(body(member * 100 + i))
+    processors = list(ensemble.processors.values())
+    ensemble.wait(lambda: all(len(each.read()) == 60 for each in processors))
+
+    assert processors[0].bodies == processors[1].bodies == processors[2].bodies
+    assert [b for b in processors[0].bodies if b < body(200)] == [body(100 + i) for i in range(20)]
+
+
+def test_a_killed_leader_is_followed_by_another_with_all_that_was_committed(started: Started) -> None:
+    ensemble = started(3)
+    first = ensemble.leader()
+    epoch = ensemble.processors[first].lease.epoch
+    processor = ensemble.link(first)
+    for i in range(5):
+        processor.submit(body(i))
+    ensemble.wait(lambda: all(len(each.read()) == 5 for each in ensemble.processors.values()))
+
+    ensemble.kill(first)
+    second = ensemble.leader(epoch_above=epoch)
+    survivor = ensemble.link(second)
+    survivor.submit(body(5))
+    others = [each for i, each in ensemble.processors.items() if i != first]
+    ensemble.wait(lambda: all(len(each.read()) == 6 for each in others))
+
+    assert second != first
+    assert all(each.bodies == [body(i) for i in range(6)] for each in others)
+
+    ensemble.start(first)
+    ensemble.wait(lambda: len(ensemble.processors[first].read()) == 6)
+    assert ensemble.processors[first].bodies == others[0].bodies
+
+
+def test_a_stopped_leader_loses_its_lease_before_another_leads(started: Started) -> None:
+    ensemble = started(3)
+    first = ensemble.leader()
+    epoch = ensemble.processors[first].lease.epoch
+
+    ensemble.send_signal(first, "broadcast", signal.SIGSTOP)
+    ensemble.leader(epoch_above=epoch)
+
+    assert not ensemble.processors[first].serves
+    ensemble.send_signal(first, "broadcast", signal.SIGCONT)
+    ensemble.wait(lambda: len(ensemble.serving()) == 3)
+    assert [each.lease.role for each in ensemble.serving()].count("leader") == 1
+
+
+def test_without_election_processes_a_leader_goes_on(started: Started) -> None:
+    ensemble = started(3)
+    leader = ensemble.leader()
+    epoch = ensemble.processors[leader].lease.epoch
+    for member in ensemble.configs:
+        ensemble.end(member, "election")
+
+    processor = ensemble.link(leader)
+    processor.submit(body(1))
+    ensemble.wait(lambda: all(each.read() == [body(1)] for each in ensemble.processors.values()))
+
+    assert {each.lease.epoch for each in ensemble.serving()} == {epoch}
+
+
+def test_a_batch_out_of_sequence_is_refused_and_a_repeated_one_taken_once(started: Started) -> None:
+    ensemble = started(3)
+    follower = next(i for i in ensemble.configs if i != ensemble.leader())
+    processor = ensemble.link(follower)
+    processor.submit(body(1))
+    processor.submit(body(1), sequence=1)
+    processor.submit(body(3), sequence=3)
+    ensemble.wait(lambda: processor.refused)
+
+    processor = ensemble.link(follower)
+    assert processor.accepting is not None
+    assert processor.accepting.sequence == 1
+    processor.submit(body(2), sequence=2)
+    ensemble.wait(lambda: len(processor.read()) == 2)
+
+    assert processor.bodies == [body(1), body(2)]
+
+
+def test_a_second_process_on_the_same_data_is_refused(started: Started) -> None:
+    ensemble = started(1)
+    ensemble.leader()
+    first = ensemble.processes.pop((1, "broadcast"))
+
+    ensemble.start(1, "broadcast")
+    code = ensemble.processes[1, "broadcast"].wait(20)
+    ensemble.processes[1, "broadcast"] = first
+
+    assert code == 78
+    ensemble.wait(ensemble.serving)
+
+
+def test_sigterm_ends_a_leader_cleanly(started: Started) -> None:
+    ensemble = started(3)
+    first = ensemble.leader()
+    epoch = ensemble.processors[first].lease.epoch
+
+    assert ensemble.end(first, "broadcast", signal.SIGTERM) == 0
+    assert ensemble.end(first, "election", signal.SIGTERM) == 0
+
+    assert ensemble.leader(epoch_above=epoch) != first
