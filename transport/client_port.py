@@ -7,7 +7,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 OUTPUT_BYTES_HIGH = 1 << 20  # beyond it the client's requests are not read, until it has taken half
 OUTPUT_BYTES_LOW = OUTPUT_BYTES_HIGH // 2
@@ -34,8 +34,7 @@ class ClientSocket(asyncio.Protocol):
         self.connection: object = None  # the owner's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         name = transport.get_extra_info("peername") or ("", 0)
         address = str(name[0]).partition("%")[0]
         # A v4 client of a dual-stack socket is the v4 address that ACLs and limits name.
