@@ -21,7 +21,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 class Hello(Message, frozen=True):
     """First on a learner's stream: FOLLOWERINFO.
 
-    *initial*: the directory was explicitly initialised and its log is empty. *generation*: of its broadcast process.
+    *initial*: explicitly initialised, and its log does not name it yet. *generation*: of its broadcast process.
     """
 
     member: int

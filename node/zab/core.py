@@ -33,7 +33,7 @@ class Core:
         self.accepted_epoch = recovered.accepted_epoch
         self.current_epoch = recovered.current_epoch
         self.incarnation = recovered.incarnation
-        self.was_initialised = recovered.initial
+        self.initial = recovered.initial
         self.now_ms = 0
         self.wall_offset_ms = 0
         self.round = config.generation << 16  # a decision for an earlier life's round never fits
@@ -71,10 +71,6 @@ class Core:
         return tuple(MemberId(voter) for voter in control.voters)
 
     @property
-    def initial(self) -> bool:
-        return self.was_initialised and self.history.control is None
-
-    @property
     def votes(self) -> bool:
         return has_vote(
             member=self.me, incarnation=self.incarnation, initial=self.initial,
@@ -105,10 +101,9 @@ class Core:
 
     def on_durable(self) -> None:
         """Called before anything is said about what a flush has made durable."""
-        if self.was_initialised and self.history.control is not None \
-                and self.history.durable >= self.history.controls[0][0]:
-            # Before our first ack of a record: from here on an empty log means a lost one (rule 9).
-            self.was_initialised = False
+        if self.initial and self.history.names(self.me, self.incarnation):
+            # Before our first ack that counts: from here on an empty log means a lost one (rule 9).
+            self.initial = False
             self.emit(Initialised())
 
     # --- grants: what keeps two leaders from serving at once, see config.Timing ---

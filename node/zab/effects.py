@@ -142,7 +142,7 @@ class ReceiveSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """The log holds a control entry, durably: remove the mark of the explicit first initialisation (rule 9)."""
+    """The log names this member, durably: remove the mark of the explicit first initialisation, durably (rule 9)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Recovered:
     control: bytes  # body of the last control entry in log or snapshot, b"" if none
     ensemble: str
     incarnation: str
-    initial: bool  # explicitly initialised, and neither log nor snapshot holds a control entry yet
+    initial: bool  # the mark of an explicit first initialisation is still there: see effects.Initialised
     # (zxid, body), ascending: the last control entry that is at or below *committed*, and every later one. A truncation
     # goes back to an earlier one.
     controls: tuple[tuple[Zxid, bytes], ...] = ()

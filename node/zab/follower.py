@@ -321,4 +321,4 @@ class Follower:
     # --- turn ---
 
     def on_turn_end(self) -> None:
-        self.core.emit(*self.core.history.flush(), *self.core.history.release())
+        self.core.emit(*self.core.history.release(), *self.core.history.flush())

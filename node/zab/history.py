@@ -11,7 +11,7 @@ from node.zab.events import Recovered
 from node.zab.synchronisation import cut_epochs
 from transport.entry import ControlEntry, Kind, RecordHeader, read_control
 from transport.messages import EpochTable
-from transport.zxid import ZERO, Epoch, Zxid, epoch_of
+from transport.zxid import ZERO, Epoch, MemberId, Zxid, epoch_of
 
 
 class History:
@@ -38,6 +38,12 @@ class History:
     @property
     def control_zxid(self) -> Zxid:
         return self.controls[-1][0] if self.controls else ZERO
+
+    def names(self, member: MemberId, incarnation: str) -> bool:
+        """Whether a durable control entry names this incarnation of the member."""
+        return any(
+            zxid <= self.durable and entry.incarnations.get(member) == incarnation
+            for zxid, entry in self.controls)
 
     def append(self, record: bytes, header: RecordHeader, entry: ControlEntry | None = None) -> Append:
         """The caller has checked that it follows. *entry*: of a control record."""

@@ -86,7 +86,7 @@ class Leader:
     def start(self) -> None:
         """Raises RoleEnded: elected, but without a vote."""
         if not self.core.votes:
-            raise RoleEnded("elected without a vote", alarm=True)
+            raise RoleEnded("elected without a vote")
         self._discover()
 
     def leave(self) -> None:
@@ -503,7 +503,7 @@ class Leader:
             if learner.told_committed < committed and learner.phase is LearnerPhase.SERVING:
                 learner.told_committed = committed
                 core.emit(Send(learner.stream, Commit(committed)))
-        core.emit(*history.flush(), *history.release())
+        core.emit(*history.release(), *history.flush())
 
     def on_tick(self) -> None:
         now_ms = self.core.now_ms

@@ -113,7 +113,7 @@ class Looking:
 
     def on_turn_end(self) -> None:
         # Flushing goes on: what is in the log may be needed by the next leader, and durable is better.
-        self.core.emit(*self.core.history.flush(), *self.core.history.release())
+        self.core.emit(*self.core.history.release(), *self.core.history.flush())
 
 
 def on_refused(core: Core, by: MemberId, message: Refused) -> None:

@@ -19,7 +19,7 @@ def has_vote(
     *, member: int, incarnation: str, initial: bool, last_zxid: int,
     control: ControlEntry | None, voters: tuple[MemberId, ...], only_named: bool = False,
 ) -> bool:
-    """*initial*: explicitly initialised and without any control entry yet. *control*: the last one in the log to go by.
+    """*initial*: explicitly initialised, and not named yet by any control entry that it has. *control*: to go by.
 
     *only_named*: a member that the entry does not name has no vote yet, whatever its past.
     """
@@ -27,7 +27,7 @@ def has_vote(
         return False
     recorded = control.incarnations.get(member) if control else None
     if recorded is None:
-        # Nothing it acknowledged has ever counted, so there is nothing that it could have lost.
+        # No ack of a record by it has ever counted, and its directory is still the one it was initialised with.
         return initial and not only_named
     # The right name on an empty log: its log was lost, but not its identity.
     return recorded == incarnation and (last_zxid > 0 or initial)

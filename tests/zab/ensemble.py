@@ -122,7 +122,7 @@ class Disk:
             committed=min(known, last), epochs=self.epochs(),
             snapshot_zxid=self.snapshot.zxid if self.snapshot else ZERO, log_after=self.log_after,
             control=controls[-1][1] if controls else b"", ensemble=ensemble,
-            incarnation=self.incarnation, initial=self.initial and not controls, controls=controls)
+            incarnation=self.incarnation, initial=self.initial, controls=controls)
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,8 @@ class Ensemble:
         self.trace = trace or (lambda line: None)
         self.cut: set[tuple[int, int]] = set()  # (from, to): messages wait
         self.wire: dict[tuple[MemberId, MemberId, int], deque[tuple[str, Message | None]]] = {}
+        self._queue: deque[tuple[Host, Event]] = deque()
+        self._is_stepping = False
         self.hosts = {
             member: Host(member, Disk(incarnation=f"{member}-first")) for member in self.voters}
         for member in self.voters:
@@ -282,14 +284,25 @@ class Ensemble:
     # --- the shell ---
 
     def step(self, member: int, *events: Event) -> list[Effect]:
+        """Returns the effects of *events*; what they cause in turn is done too, after them."""
         host = self.hosts[MemberId(member)]
-        done = []
-        for event in events:
-            assert host.member is not None
-            effects = host.member.step(self.now_ms, event)
-            for effect in effects:
-                self._perform(host, effect)
-            done += effects
+        self._queue.extend((host, event) for event in events)
+        done: list[Effect] = []
+        if self._is_stepping:
+            return done
+        self._is_stepping = True
+        try:
+            while self._queue:
+                whose, event = self._queue.popleft()
+                if whose.member is None:
+                    continue
+                effects = whose.member.step(self.now_ms, event)
+                for effect in effects:
+                    self._perform(whose, effect)
+                if event in events and whose is host:
+                    done += effects
+        finally:
+            self._is_stepping = False
         return done
 
     def _hand_over(self, link: tuple[MemberId, MemberId, int], way: str, message: Message) -> None:
