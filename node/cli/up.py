@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from node.cli.asking import MemberStatus
 from node.cli.drawing import Row, draw_members
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, EXIT_REFUSED, Failure, refusals_shown
 from node.cli.local import (
@@ -28,6 +29,7 @@ from node.cli.local import (
 from node.cli.status import local_rows, row_json, serves, with_lag
 
 QUORUM_S: Final = 60.0
+STRAGGLERS_S: Final = 2.0  # a quorum serves; the others mostly do so a moment later
 _ENDINGS: Final = frozenset([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 
 Started = dict[int, "subprocess.Popen[bytes]"]
@@ -180,20 +182,25 @@ def _await_quorum(ensemble: LocalEnsemble, started: Started) -> None:
     """Raises Failure: members ended, or it takes too long; with the last lines of their logs."""
 
     def is_settled() -> bool:
-        if _ended(ensemble, started):
-            return True
-        rows = local_rows(ensemble)
-        return serves([row.status for row in rows])
+        return bool(_ended(ensemble, started)) or serves(_statuses(ensemble))
+
+    def all_serve() -> bool:
+        return all(status.is_serving for status in _statuses(ensemble))
 
     settled = wait_for(is_settled, QUORUM_S)
     ended = _ended(ensemble, started)
     if settled and not ended:
+        wait_for(all_serve, STRAGGLERS_S)
         return
     reason = "ended at once" if ended else f"no quorum within {QUORUM_S:.0f} s"
     tails = [f"member {m.id} ({ensemble.home(m)}/log):\n{ensemble.log_tail(m)}" for m in ended or ensemble.members]
     refused = any(started[m.id].returncode == EXIT_REFUSED for m in ended)
     code = EXIT_REFUSED if refused else EXIT_FAILED
     raise Failure(f"{reason}\n" + "\n".join(tails), exit_code=code)
+
+
+def _statuses(ensemble: LocalEnsemble) -> list[MemberStatus]:
+    return [row.status for row in local_rows(ensemble)]
 
 
 def _ended(ensemble: LocalEnsemble, started: Started) -> list[LocalMember]:
