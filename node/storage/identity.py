@@ -1,7 +1,7 @@
 """Whose data this is: the lock, the identity file, and the mark of an explicit first initialisation (rules 8 and 9).
 
 The directories are `<dataDir>/corral` and `<dataLogDir>/corral`. Whoever initialises an ensemble (`corral keys init`,
-`corral up`) puts an empty file `initialize` into the first; it goes when the first epoch is accepted. A directory
+`corral up`) puts an empty file `initialize` into the first; it goes when the log names the member. A directory
 without it gets an incarnation all the same, but may only join an ensemble that lives, without a vote until readmitted.
 """
 
@@ -35,7 +35,7 @@ class _IdentityFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """initial: the directory was explicitly initialised and no epoch has been accepted in it yet."""
+    """initial: the directory was explicitly initialised, and its log does not name the member yet."""
 
     ensemble: str
     member: int
@@ -101,7 +101,7 @@ def open_identity(
 
 
 def consume_mark(files: Files, data_dir: Path) -> None:
-    """When the first epoch is accepted: from now on this directory is not new. Durable on return."""
+    """When the log names the member: from now on an empty log is a lost one. Durable on return."""
     path = data_dir / _MARK
     with storage_errors("removing", path):
         if files.exists(path):

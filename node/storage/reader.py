@@ -49,13 +49,18 @@ class LogReader:
         A record counts as read when it is yielded. An older watermark yields nothing. Raises LogGapError; with verify,
         CorruptionError.
         """
+        if zxid <= self._after:
+            return
+        # A snapshot of the leader's may have taken the place of the log. The segment that we hold open would still show
+        # what it held behind the last watermark, and that was never committed.
+        if segment == 0 or (self.segment and self.segment < segment and not self._is_there()):
+            raise self._gap("a snapshot has taken its place")
         if not self.segment:
-            if segment == 0 or zxid <= self._after:
-                return
             self._seek()
         while self.segment < segment or (self.segment == segment and self.offset < offset):
             limit = offset if self.segment == segment else None
             yield from self._read_chunk(limit)
+        self._after = zxid
 
     def close(self) -> None:
         if self._handle is not None:
@@ -105,6 +110,9 @@ class LogReader:
         yield from self._read_chunk(limit, size)
 
     # The place ---------------------------------------------------------------------------------
+
+    def _is_there(self) -> bool:
+        return self.files.exists(segment_path(self.directory, self.segment))
 
     def _seek(self) -> None:
         """Go to where the record that ends with *after* ends."""

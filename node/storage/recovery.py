@@ -79,10 +79,10 @@ def recover(
         epochs=history.epochs,
         snapshot_zxid=snapshot.header.zxid if snapshot else Zxid(0),
         log_after=history.log_after,
-        control=history.control,
+        controls=history.controls(),
         ensemble=identity.ensemble,
         incarnation=identity.incarnation,
-        initial=identity.initial and history.last_zxid == 0,
+        initial=identity.initial,
     )
     return Recovery(recovered, log, torn_bytes, damaged)
 
@@ -104,7 +104,8 @@ class _History:
         self.directory = directory
         self.snapshot_zxid = snapshot.header.zxid if snapshot else Zxid(0)
         self.last_zxid = self.log_after = self.committed = self.snapshot_zxid
-        self.control = snapshot.header.control if snapshot else b""
+        self._controls = (
+            [(self.snapshot_zxid, snapshot.header.control)] if snapshot and snapshot.header.control else [])
         self._epochs: dict[int, int] = dict(snapshot.header.epochs) if snapshot else {}
         self._firsts = list_segments(files, directory)
         self._tail: OpenSegment | None = None  # the segment where the sound records end, and where they do
@@ -115,6 +116,11 @@ class _History:
     @property
     def epochs(self) -> EpochTable:
         return sorted(self._epochs.items())
+
+    def controls(self) -> tuple[tuple[Zxid, bytes], ...]:
+        """As Recovered wants them: the last one known to be committed, and every later one."""
+        known = [each for each in self._controls if each[0] <= self.committed]
+        return tuple(known[-1:] + self._controls[len(known):])
 
     def read(self) -> None:
         """Raises CorruptionError: a segment is missing, or the log does not reach the snapshot."""
@@ -215,7 +221,7 @@ class _History:
             self._epochs[epoch_of(self.last_zxid)] = self.last_zxid
             if kind != Kind.BATCHES:
                 body = scanned.offset + RECORD.size
-                self.control = scanned.buffer[body:body + length]
+                self._controls.append((Zxid(first_zxid), scanned.buffer[body:body + length]))
 
     def _load(self, first_zxid: int) -> tuple[Handle, SegmentHeader] | None:
         """None: the file is missing, or its header is not one."""

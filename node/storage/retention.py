@@ -10,7 +10,7 @@ from pathlib import Path
 
 from node.storage.files import Files
 from node.storage.place import log_start
-from node.storage.segments import list_segments, segment_path, storage_errors
+from node.storage.segments import list_segments, segment_bytes, segment_path, storage_errors
 from node.storage.snapshots import list_snapshots, snapshot_path
 from transport.zxid import Zxid
 
@@ -19,20 +19,21 @@ PINNED_BYTES_MAX = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """oldest_snapshot: the oldest one kept, 0 if none is there. log_after: what the log now begins after."""
+    """oldest_needed: the log from this zxid on is kept. log_after: what it now begins after."""
 
     snapshots: int
     segments: int
-    oldest_snapshot: Zxid
+    oldest_needed: Zxid
     log_after: Zxid
 
 
 def purge(
     files: Files, *, data_dir: Path, log_dir: Path, keep: int, pinned_bytes_max: int = PINNED_BYTES_MAX
 ) -> Purged:
-    """Keep the *keep* newest snapshots and the log from the oldest of them on.
+    """Keep the *keep* newest snapshots and the log from the oldest of them on; all of the log while they are fewer.
 
-    Only to be called when the newest snapshot has been verified. Raises StorageError.
+    So a snapshot that turns out to be damaged can be made again. Only to be called when the newest snapshot has been
+    verified. Raises StorageError.
     """
     with storage_errors("purging", data_dir):
         zxids = list_snapshots(files, data_dir)
@@ -41,7 +42,7 @@ def purge(
             files.unlink(snapshot_path(data_dir, zxid))
         if gone:
             files.fsync_dir(data_dir)
-        oldest = Zxid(zxids[len(gone)]) if zxids else Zxid(0)
+        oldest = Zxid(zxids[-keep]) if len(zxids) >= keep else Zxid(0)
         segments = _purge_log(files, log_dir, oldest, pinned_bytes_max)
         return Purged(len(gone), segments, oldest, log_start(files, log_dir) or oldest)
 
@@ -54,7 +55,8 @@ def _purge_log(files: Files, log_dir: Path, oldest: Zxid, pinned_bytes_max: int)
     removed = 0
     for first in purgeable:
         path = segment_path(log_dir, first)
-        if not _is_free(files, path) and _bytes_from(files, log_dir, purgeable[removed:]) <= pinned_bytes_max:
+        held_bytes = sum(segment_bytes(files, log_dir, each) for each in purgeable[removed:])
+        if held_bytes <= pinned_bytes_max and not _is_free(files, path):
             break
         files.unlink(path)
         # Each before the next, or the power could take a later one and leave this.
@@ -69,12 +71,3 @@ def _is_free(files: Files, path: Path) -> bool:
         return files.lock_exclusive(handle)
     finally:
         files.close(handle)
-
-
-def _bytes_from(files: Files, log_dir: Path, firsts: list[int]) -> int:
-    total = 0
-    for first in firsts:
-        handle = files.open(segment_path(log_dir, first))
-        total += files.size(handle)
-        files.close(handle)
-    return total

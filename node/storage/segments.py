@@ -119,6 +119,23 @@ def _from_spare(files: Files, directory: Path, path: Path, least_bytes: int) -> 
     return None
 
 
+def segment_bytes(files: Files, directory: Path, first_zxid: int) -> int:
+    """0: there is none."""
+    try:
+        handle = files.open(segment_path(directory, first_zxid))
+    except FileNotFoundError:
+        return 0
+    try:
+        return files.size(handle)
+    finally:
+        files.close(handle)
+
+
+def spare_bytes(current_bytes: int) -> int:
+    """How large the next segment should be: logs that grow get larger ones."""
+    return min(SEGMENT_BYTES, max(YOUNG_SEGMENT_BYTES, 4 * current_bytes))
+
+
 # Cutting ---------------------------------------------------------------------------------------
 
 

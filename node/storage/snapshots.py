@@ -128,7 +128,10 @@ def _sections_then_close(reader: "SnapshotReader") -> Iterator[bytes]:
 
 
 def discard_unfinished(files: Files, data_dir: Path, *, received: bool) -> None:
-    """Rule 4: what an interrupted writer left; *received*: broadcast's, else the snapshotter's. Either may run still."""
+    """Rule 4: what an interrupted writer left.
+
+    received: broadcast's files, else the snapshotter's: the other one may be at work.
+    """
     for name in files.listdir(data_dir):
         if name.startswith(_PREFIX) and name.endswith(_ASIDE) and name.endswith(RECEIVED + _ASIDE) == received:
             files.unlink(data_dir / name)

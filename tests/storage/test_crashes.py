@@ -1,17 +1,16 @@
 """Random lives of a log with crashes anywhere, against a naive twin.
 
-The twin: a list of records with two marks. Below `synced` everything was promised durable; above it may be lost, from the
+The twin: a list of records and a mark. Below `synced` everything was promised durable; above it may be lost, from the
 end on, never from the middle, and nothing else may turn up.
 """
 
 from pathlib import Path
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from node.storage.files import Files
 from node.storage.segments import prepare_segment
 from tests.simulation.disk import PowerCutError, SimulatedDisk
 from tests.storage.member import epoch_record, everything, open_log, record

@@ -312,7 +312,7 @@ def test_retention_keeps_the_newest_and_the_log_from_the_oldest_of_them(files: F
     assert purged.snapshots == 2
     assert purged.segments > 5
     assert list_snapshots(files, directory) == [zxid(1, 200), zxid(1, 300)]
-    assert purged.oldest_snapshot == zxid(1, 200)
+    assert purged.oldest_needed == zxid(1, 200)
     assert zxid(1, 150) < purged.log_after <= zxid(1, 200)
     assert log.start() == purged.log_after
     assert everything(log, zxid(1, 200)) == records[201:]
