@@ -22,13 +22,12 @@ class Recovered:
     epochs: EpochTable  # (epoch, last zxid) of log and snapshot, ascending
     snapshot_zxid: Zxid  # newest verified snapshot, 0: none
     log_after: Zxid  # the log holds every record after this zxid (0: from the beginning)
-    control: bytes  # body of the last control entry in log or snapshot, b"" if none
+    # (zxid, body), ascending: the last control entry that is at or below *committed*, and every later one. A truncation
+    # goes back to an earlier one.
+    controls: tuple[tuple[Zxid, bytes], ...]
     ensemble: str
     incarnation: str
     initial: bool  # the mark of an explicit first initialisation is still there: see effects.Initialised
-    # (zxid, body), ascending: the last control entry that is at or below *committed*, and every later one. A truncation
-    # goes back to an earlier one.
-    controls: tuple[tuple[Zxid, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,8 @@ class History:
         self.epochs: EpochTable = [(epoch, end) for epoch, end in recovered.epochs]
         self.log_after = recovered.log_after
         self.snapshot_zxid = recovered.snapshot_zxid
-        controls = recovered.controls
-        if not controls and recovered.control:
-            controls = ((recovered.committed, recovered.control),)
         # Ascending; the last committed one and every later one: a truncation goes no further back than that.
-        self.controls = [(zxid, read_control(body)) for zxid, body in controls]
+        self.controls = [(zxid, read_control(body)) for zxid, body in recovered.controls]
         self._is_flushing = False
         self._flush_is_stale = False  # of records that have been cut off meanwhile
 

@@ -32,7 +32,7 @@ def test_what_was_appended_and_synced_is_read_back_after_a_restart(files: Files,
     assert recovery.recovered.last_zxid == make_zxid(epoch=1, counter=20)
     assert recovery.recovered.committed == make_zxid(epoch=1, counter=19)
     assert recovery.recovered.epochs == [(1, make_zxid(epoch=1, counter=20))]
-    assert recovery.recovered.control == epoch_record(1)[28:]
+    assert recovery.recovered.controls[-1][1] == epoch_record(1)[28:]
     assert recovery.torn_bytes == 0
 
 

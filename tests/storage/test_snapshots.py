@@ -158,7 +158,7 @@ def test_a_received_snapshot_takes_the_place_of_log_and_snapshots(
     assert everything(again.log, zxid(4, 50)) == [record(4, 51), record(4, 52)]
     assert again.recovered.snapshot_zxid == again.recovered.log_after == zxid(4, 50)
     assert again.recovered.epochs == [(1, zxid(1, 9)), (4, zxid(4, 52))]
-    assert again.recovered.control == found.control
+    assert again.recovered.controls[-1][1] == found.control
 
 
 def test_an_incomplete_snapshot_changes_nothing(files: Files, directory: Path, leaders: bytes) -> None:
@@ -259,7 +259,7 @@ def test_a_snapshot_is_built_from_the_one_before_and_the_log(files: Files, direc
     recovered = open_log(files, directory).recovered
     assert recovered.snapshot_zxid == recovered.last_zxid == recovered.committed == zxid(2, 3)
     assert recovered.log_after == 0
-    assert recovered.control == epoch_record(2)[28:]
+    assert recovered.controls[-1][1] == epoch_record(2)[28:]
 
 
 def test_a_snapshot_is_not_built_over_a_gap(files: Files, directory: Path, leaders: bytes) -> None:

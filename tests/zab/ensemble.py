@@ -116,13 +116,12 @@ class Disk:
     def recovered(self, ensemble: str) -> Recovered:
         last = self.last_zxid()
         known = max([*self.committed_at, self.snapshot.zxid if self.snapshot else ZERO, ZERO])
-        controls = self.controls()
         return Recovered(
             accepted_epoch=self.accepted_epoch, current_epoch=self.current_epoch, last_zxid=last,
             committed=min(known, last), epochs=self.epochs(),
             snapshot_zxid=self.snapshot.zxid if self.snapshot else ZERO, log_after=self.log_after,
-            control=controls[-1][1] if controls else b"", ensemble=ensemble,
-            incarnation=self.incarnation, initial=self.initial, controls=controls)
+            controls=self.controls(), ensemble=ensemble,
+            incarnation=self.incarnation, initial=self.initial)
 
 
 @dataclass(frozen=True)
