@@ -66,8 +66,7 @@ class SimulatedDisk:
 
     def power_cut(self, rng: Random) -> None:
         """Everything not synced is at the mercy of *rng*; all processes are gone."""
-        for files in list(self._processes):
-            files.crash()
+        self.crash_processes()
         for directory in sorted(self._changes):
             changes = self._changes[directory]
             for change in changes[:rng.randint(0, len(changes))]:
@@ -79,6 +78,10 @@ class SimulatedDisk:
             for inode in {id(i): i for i in inodes if i is not None}.values():
                 self._settle(inode, rng)
         self._names = dict(self._durable_names)
+
+    def crash_processes(self) -> None:
+        for files in list(self._processes):
+            files.crash()
 
     def cut_power_after(self, operations: int) -> None:
         """PowerCutError at the next changing operation after this many; then call power_cut."""
