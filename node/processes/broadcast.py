@@ -5,6 +5,7 @@ the log if the core wants it, and tells the member's processes what is new. Reco
 appended and synced here, so that the disks of all work at once: the leader's own ack counts only after its own sync.
 """
 
+import gc
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -62,6 +63,7 @@ from transport.sockets import Listener, Sockets, StreamGapError
 from transport.wiring import ipc_endpoint
 from transport.zxid import MemberId
 
+GC_THRESHOLD = 20_000
 MESSAGES_PER_TURN = 2000  # of one socket: the others get their turn
 
 
@@ -118,6 +120,10 @@ class Broadcast:
     def run(self) -> None:
         """Until SIGTERM. Raises StorageError, CannotServeError."""
         self._report_recovery()
+        # What is here now lives as long as the process: the collector need not look at it.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         self.step(events.Started(wall_ms()))
         self._end_turn()
         while not self.signals.is_stopping:

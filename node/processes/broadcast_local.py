@@ -49,7 +49,7 @@ class LocalProcess:
 # Which conflated kinds each role wants, in the order in which they are sent.
 _WANTED = {
     "processor": ("watermark", "lease", "state"),
-    "snapshotter": ("watermark", "state"),
+    "snapshotter": ("mark",),  # the watermark once a second: not woken for every record
     "election": ("election",),
 }
 
@@ -98,6 +98,13 @@ class Local:
         """The newest of a conflated *kind*; sent at `publish`."""
         self._newest[kind] = (message, encode(message))
         self._is_changed = True
+
+    def tell_again(self, kind: str, original: str) -> None:
+        """The newest of *original* as the newest of *kind* too: for who need not hear of every one."""
+        found = self._newest.get(original)
+        if found is not None and self._newest.get(kind) is not found:
+            self._newest[kind] = found
+            self._is_changed = True
 
     def newest(self, kind: str) -> Message | None:
         found = self._newest.get(kind)

@@ -56,6 +56,7 @@ class Status:
         self._tell(now)
         if is_due:
             self._due_ms = now + PERIOD_MS
+            self._shell.local.tell_again("mark", "watermark")
             self._push.send(encode(Sample("broadcast", os.getpid(), self._sample(now), self._push.dropped)))
 
     def timeout_ms(self) -> int:

@@ -1,6 +1,7 @@
 """Members of broadcast and election processes only; the test plays their processors."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from node.keys import init_ensemble
 from node.processes.keyring import Keyring
 from node.storage.files import RealFiles
 from node.storage.reader import LogReader
+from node.storage.retention import purge
+from node.storage.snapshots import SnapshotHeader, SnapshotWriter, list_snapshots
 from transport.batch import REQUEST, pack_batch, read_header
 from transport.entry import RECORD, Kind, read_record_header
 from transport.messages import (
@@ -25,6 +28,7 @@ from transport.messages import (
     MemberState,
     Message,
     Refused,
+    SnapshotDone,
     Submit,
     SubmitHello,
     Watermark,
@@ -36,6 +40,7 @@ from transport.messages import (
 from transport.poller import Poller
 from transport.sockets import Sockets, Stream
 from transport.wiring import ipc_endpoint
+from transport.zxid import Zxid, epoch_of
 
 DEADLINE_S = 20.0
 ADDRESSES = {4: "127.0.0.1", 6: "[::1]"}
@@ -86,6 +91,7 @@ class FakeProcessor:
     bodies: list[bytes] = field(default_factory=list)
     reader: LogReader | None = None
     sequence: int = 0
+    control: bytes = b""
 
     def hello(self) -> None:
         self.local = self.sockets.stream(ipc_endpoint(str(self.config.run_dir), "local"))
@@ -168,7 +174,14 @@ class FakeProcessor:
                 batch = read_header(buffer, at)
                 self.bodies.append(bytes(buffer[at + batch.length - 8:at + batch.length]))
                 at += batch.length
+            if header.kind != Kind.BATCHES:
+                self.control = bytes(buffer[at:end])
         return self.bodies
+
+    def read_from(self, zxid: int) -> None:
+        self.reader = LogReader(RealFiles(), self.config.log_dir / "corral", zxid)
+        self.bodies = []
+        self.read()
 
 
 class SmallEnsemble:
@@ -246,6 +259,34 @@ class SmallEnsemble:
         processor.link()
         self.wait(lambda: processor.accepting is not None, "not accepted")
         return processor
+
+    def log_bytes(self, member: int) -> int:
+        """Bytes of the newest segment up to the last that is not zero."""
+        newest = max((self.configs[member].log_dir / "corral").glob("log.*"))
+        return len(newest.read_bytes().rstrip(b"\0"))
+
+    def forget_data(self, member: int) -> None:
+        """As if its disk had been replaced; keys are not on it."""
+        shutil.rmtree(self.configs[member].data_dir / "corral")
+
+    def take_snapshot(self, processor: FakeProcessor, section: bytes) -> None:
+        """As its snapshotter would, at its watermark; the log before it is purged."""
+        files = RealFiles()
+        directory = processor.config.data_dir / "corral"
+        zxid = Zxid(processor.watermark.zxid)
+        writer = SnapshotWriter(files, directory, SnapshotHeader(
+            zxid=zxid, epochs=[(epoch_of(zxid), zxid)], control=processor.control, feature_level=1, count=1))
+        writer.write(section)
+        writer.finish(digest=1)
+        assert processor.reader is not None
+        processor.reader.close()
+        purged = purge(files, data_dir=directory, log_dir=directory, keep=1)
+        assert purged.segments
+        assert processor.local is not None
+        processor.local.send(encode(SnapshotDone(zxid, purged.oldest_needed)))
+
+    def snapshot_zxid(self, member: int) -> int:
+        return list_snapshots(RealFiles(), self.configs[member].data_dir / "corral")[-1]
 
     def log_text(self, member: int, role: str = "broadcast") -> str:
         return (self.configs[member].data_dir / f"{role}.log").read_text()

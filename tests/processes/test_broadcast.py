@@ -96,6 +96,60 @@ def test_a_stopped_leader_loses_its_lease_before_another_leads(started: Started)
     assert [each.lease.role for each in ensemble.serving()].count("leader") == 1
 
 
+def test_an_uncommitted_tail_is_cut_off_where_the_others_went_on_without_it(started: Started) -> None:
+    ensemble = started(3)
+    first = ensemble.leader()
+    epoch = ensemble.processors[first].lease.epoch
+    others = [i for i in ensemble.configs if i != first]
+    processor = ensemble.link(first)
+    processor.submit(body(1))
+    ensemble.wait(lambda: all(each.read() == [body(1)] for each in ensemble.processors.values()))
+
+    for each in others:
+        ensemble.send_signal(each, "broadcast", signal.SIGSTOP)
+    processor.submit(body(666))
+    before = processor.watermark
+    ensemble.wait(lambda: ensemble.log_bytes(first) > before.offset)
+    ensemble.kill(first)
+    for each in others:
+        ensemble.send_signal(each, "broadcast", signal.SIGCONT)
+    survivor = ensemble.link(ensemble.leader(epoch_above=epoch))
+    survivor.submit(body(2))
+    ensemble.start(first)
+    ensemble.wait(lambda: all(len(each.read()) == 2 for each in ensemble.processors.values()))
+
+    assert all(each.bodies == [body(1), body(2)] for each in ensemble.processors.values())
+    assert '"truncated"' in ensemble.log_text(first)
+
+
+def test_a_member_without_data_takes_a_snapshot_and_the_records_behind_it(started: Started) -> None:
+    ensemble = started(3)
+    leader = ensemble.leader()
+    empty = next(i for i in ensemble.configs if i != leader)
+    processor = ensemble.link(leader)
+    for i in range(6):
+        processor.submit(bytes(1 << 20) + body(i))
+    others = [each for i, each in ensemble.processors.items() if i != empty]
+    ensemble.wait(lambda: all(len(each.read()) == 6 for each in others))
+    joined = ensemble.processors[empty]
+    ensemble.kill(empty)
+    ensemble.wait(lambda: not joined.serves)
+    ensemble.forget_data(empty)
+    for each in others:
+        ensemble.take_snapshot(each, b"a section" * 100_000)
+
+    ensemble.start(empty)
+    ensemble.wait(lambda: joined.serves)
+    processor.submit(body(7))
+    joined.read_from(ensemble.snapshot_zxid(empty))
+    ensemble.wait(joined.read)
+
+    assert joined.bodies == [body(7)]
+    assert '"snapshot_received"' in ensemble.log_text(empty)
+    followers = {str(i): 0 for i in ensemble.configs if i != leader}
+    ensemble.wait(lambda: processor.state["learners"] == followers)
+
+
 def test_without_election_processes_a_leader_goes_on(started: Started) -> None:
     ensemble = started(3)
     leader = ensemble.leader()
