@@ -29,6 +29,7 @@ from node.config.problems import ConfigError
 from node.config.read import load_config
 from node.keys import KeysError, load_keys
 from node.ports import PortError, claim_ports
+from node.processes.loop import EXIT_REFUSED
 from node.roles import ROLES, Role
 from node.running import (
     STATE_FILE,
@@ -42,7 +43,6 @@ from node.storage.layout import NewerFormatError
 from observability.logging import configure_logging, get_logger
 from transport.endpoints import EndpointError
 
-EXIT_REFUSED: Final = 78  # EX_CONFIG of sysexits.h: restarting does not help
 RESTART_DELAY_MAX_S: Final = 5.0
 RESTART_WINDOW_S: Final = 60.0
 STOP_ROLE_S: Final = 3.0  # from SIGTERM to SIGKILL, per start_order

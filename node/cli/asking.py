@@ -44,7 +44,9 @@ def ask_all(servers: Sequence[Address], deadline_s: float = DEADLINE_S) -> list[
     until_s = time.monotonic() + deadline_s
     answers: queue.SimpleQueue[tuple[int, MemberStatus]] = queue.SimpleQueue()
     for index, server in enumerate(servers):
-        threading.Thread(target=lambda i=index, s=server: answers.put((i, ask(s, until_s))), daemon=True).start()
+        threading.Thread(
+            target=lambda i=index, s=server: answers.put((i, ask(s, until_s))), daemon=True
+        ).start()
     # A thread may hang in the resolver, past every timeout: then nobody waits for it.
     found = {i: MemberStatus(str(s), "down", why="no answer") for i, s in enumerate(servers)}
     for _ in servers:

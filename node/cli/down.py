@@ -122,7 +122,9 @@ def delete_ensemble(ensemble: LocalEnsemble) -> None:
         ensemble.directory.rmdir()
 
 
-def _end_member(ensemble: LocalEnsemble, member_id: int, end: Callable[[RunningMember], Any]) -> None:
+def _end_member(
+    ensemble: LocalEnsemble, member_id: int, end: Callable[[RunningMember], Any]
+) -> None:
     running = ensemble.running(ensemble.member(member_id))
     if running is None:
         raise Failure(f"member {member_id} does not run — `corral start {member_id}` starts it")

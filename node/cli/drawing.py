@@ -19,36 +19,49 @@ class Row:
     running: RunningMember | None = None
 
 
-def draw_members(rows: Sequence[Row]) -> None:
+def draw_health(rows: Sequence[Row]) -> None:
+    """How each member does: what `status` shows."""
+    _draw(
+        ("ID", "ROLE", "EPOCH", "ZXID", "LAG", "CONNECTIONS", "UPTIME", "CLIENTS"),
+        [_health(row.status) for row in rows],
+    )
+
+
+def draw_places(rows: Sequence[Row]) -> None:
+    """Where each member is: what `up` shows."""
+    _draw(("ID", "ROLE", "CLIENTS", "METRICS", "PROCESSES (PID)"), [_places(row) for row in rows])
+
+
+def _draw(names: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    is_local = any(row.running for row in rows)
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("ID", "ROLE", "EPOCH", "ZXID", "LAG", "CONNECTIONS", "UPTIME", "CLIENTS"):
-        table.add_column(name, justify="left" if name in {"ROLE", "CLIENTS"} else "right")
-    if is_local:
-        table.add_column("METRICS")
-        table.add_column("PROCESSES (PID)")
-    for row in rows:
-        table.add_row(*_cells(row, is_local=is_local))
+    for name in names:
+        table.add_column(name, no_wrap=name in {"ID", "CLIENTS", "METRICS"})
+    for line in lines:
+        table.add_row(*line)
     console.print(table)
 
 
-def _cells(row: Row, *, is_local: bool) -> list[str]:
-    status = row.status
-    colour = _COLOURS.get(status.role, "red")
-    role = f"[{colour}]{status.role}[/{colour}]" + (f" ({status.why})" if status.why else "")
+def _health(status: MemberStatus) -> list[str]:
     zxid = "-" if status.counter is None else f"{status.epoch}:{status.counter}"
-    cells = [_text(status.id), role, _text(status.epoch), zxid, _text(status.lag)]
-    cells += [_text(status.connections), _duration(status.uptime_s), _escaped(status.address)]
-    if is_local:
-        running = row.running
-        cells.append(_escaped(running.metrics) if running else "-")
-        names = [f"{p.name} {p.pid or 'restarting'}" for p in running.processes] if running else []
-        cells.append(", ".join(names) or "-")
-    return cells
+    cells = [_text(status.id), _role(status), _text(status.epoch), zxid, _text(status.lag)]
+    return [*cells, _text(status.connections), _duration(status.uptime_s), _escaped(status.address)]
+
+
+def _places(row: Row) -> list[str]:
+    cells = [_text(row.status.id), _role(row.status), _escaped(row.status.address)]
+    if row.running is None:
+        return [*cells, "-", "-"]
+    names = [f"{p.name}={p.pid or 'restarting'}" for p in row.running.processes]
+    return [*cells, _escaped(row.running.metrics), ", ".join(names)]
+
+
+def _role(status: MemberStatus) -> str:
+    colour = _COLOURS.get(status.role, "red")
+    return f"[{colour}]{status.role}[/{colour}]" + (f" ({status.why})" if status.why else "")
 
 
 def _escaped(address: str) -> str:

@@ -1,4 +1,4 @@
-"""How a command fails: what, where and the cure in a few lines on stderr, and an exit code that says which kind."""
+"""How a command fails: what, where and the cure on stderr, and an exit code of its kind."""
 
 import functools
 from collections.abc import Callable
@@ -8,10 +8,9 @@ import click
 
 from node.config.problems import ConfigError
 from node.keys import KeysError
+from node.processes.loop import EXIT_REFUSED
 
 EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2  # click's own
-EXIT_REFUSED: Final = 78  # as the supervisor's: configuration, keys or data; trying again does not help
 
 EXIT_CODES: Final = """\b
 Exit codes: 0 done; 1 failed, or no quorum serves; 2 wrong usage;

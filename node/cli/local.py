@@ -20,11 +20,12 @@ from typing import Final
 
 import msgspec
 
-from node.cli.errors import EXIT_REFUSED, Failure
+from node.cli.errors import Failure
 from node.config.address import Address, format_address
 from node.config.member import MemberConfig
 from node.config.read import load_config
 from node.keys import init_ensemble
+from node.processes.loop import EXIT_REFUSED
 from node.running import RunningMember, read_running, start_ticks_of
 
 ENSEMBLE_FORMAT: Final = 1
@@ -263,7 +264,9 @@ def _free_ports(host: str, count: int, *, apart_from: range) -> list[int]:
     raise Failure(f"fewer than {count} free ports on {host} — stop something")
 
 
-def _write_member(ensemble: LocalEnsemble, member: LocalMember, settings: Mapping[str, str]) -> None:
+def _write_member(
+    ensemble: LocalEnsemble, member: LocalMember, settings: Mapping[str, str]
+) -> None:
     home = ensemble.home(member)
     (home / "data").mkdir(parents=True, mode=0o700)
     (home / "data" / "myid").write_text(f"{member.id}\n")
@@ -281,7 +284,8 @@ def _write_member(ensemble: LocalEnsemble, member: LocalMember, settings: Mappin
         **settings,
     }
     lines |= {
-        f"server.{m.id}": f"{host}:{m.quorum_port}:{m.election_port};{host}:{m.client_port}" for m in ensemble.members
+        f"server.{m.id}": f"{host}:{m.quorum_port}:{m.election_port};{host}:{m.client_port}"
+        for m in ensemble.members
     }
     head = f"# Member {member.id} of a local ensemble, written once by `corral up`.\n"
     text = head + "".join(f"{key}={value}\n" for key, value in lines.items())

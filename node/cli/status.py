@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from node.cli.asking import MemberStatus, ask_all
-from node.cli.drawing import Row, draw_members
+from node.cli.drawing import Row, draw_health
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, refusals_shown
 from node.cli.local import LocalEnsemble, has_ensemble, last_directory, load_ensemble
 from node.config.address import Address, parse_address
@@ -41,7 +41,7 @@ def status(servers: tuple[str, ...], data: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"quorum": is_serving, "members": [row_json(r) for r in rows]}))
     else:
-        draw_members(rows)
+        draw_health(rows)
         if not is_serving:
             click.echo("no quorum serves", err=True)
     sys.exit(0 if is_serving else EXIT_FAILED)

@@ -11,8 +11,8 @@ from typing import Any, Final
 import click
 
 from node.cli.asking import MemberStatus
-from node.cli.drawing import Row, draw_members
-from node.cli.errors import EXIT_CODES, EXIT_FAILED, EXIT_REFUSED, Failure, refusals_shown
+from node.cli.drawing import Row, draw_places
+from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
 from node.cli.local import (
     MEMBERS_MAX,
     LocalEnsemble,
@@ -27,6 +27,7 @@ from node.cli.local import (
     write_up_file,
 )
 from node.cli.status import local_rows, row_json, serves, with_lag
+from node.processes.loop import EXIT_REFUSED
 
 QUORUM_S: Final = 60.0
 STRAGGLERS_S: Final = 2.0  # a quorum serves; the others mostly do so a moment later
@@ -193,7 +194,10 @@ def _await_quorum(ensemble: LocalEnsemble, started: Started) -> None:
         wait_for(all_serve, STRAGGLERS_S)
         return
     reason = "ended at once" if ended else f"no quorum within {QUORUM_S:.0f} s"
-    tails = [f"member {m.id} ({ensemble.home(m)}/log):\n{ensemble.log_tail(m)}" for m in ended or ensemble.members]
+    tails = [
+        f"member {m.id} ({ensemble.home(m)}/log):\n{ensemble.log_tail(m)}"
+        for m in ended or ensemble.members
+    ]
     refused = any(started[m.id].returncode == EXIT_REFUSED for m in ended)
     code = EXIT_REFUSED if refused else EXIT_FAILED
     raise Failure(f"{reason}\n" + "\n".join(tails), exit_code=code)
@@ -220,7 +224,7 @@ def _show(ensemble: LocalEnsemble, *, as_json: bool, detach: bool) -> None:
         click.echo(json.dumps(shown))
         sys.stdout.flush()
         return
-    draw_members(rows)
+    draw_places(rows)
     click.echo(f"\nconnect: {ensemble.connect}")
     click.echo(f"data:    {ensemble.directory}")
     option = f"--data {ensemble.directory}"

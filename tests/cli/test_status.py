@@ -169,7 +169,10 @@ def member(role: str, *, serving: bool = True, voters: int = 3) -> MemberStatus:
     ("statuses", "is_serving"),
     [
         ([member("leader"), member("follower"), member("down", serving=False)], True),
-        ([member("leader"), member("looking", serving=False), member("down", serving=False)], False),
+        (
+            [member("leader"), member("looking", serving=False), member("down", serving=False)],
+            False,
+        ),
         ([member("follower")], True),  # one was asked: it has a lease, so a quorum stands behind it
         ([member("looking", serving=False)], False),
         ([member("leader"), member("observer"), member("observer")], False),
@@ -177,7 +180,9 @@ def member(role: str, *, serving: bool = True, voters: int = 3) -> MemberStatus:
         ([], False),
     ],
 )
-def test_a_quorum_serves_if_most_voters_do(statuses: list[MemberStatus], *, is_serving: bool) -> None:
+def test_a_quorum_serves_if_most_voters_do(
+    statuses: list[MemberStatus], *, is_serving: bool
+) -> None:
     assert serves(statuses) is is_serving
 
 
