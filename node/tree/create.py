@@ -181,9 +181,9 @@ def make_node(
     if undo is not None:
         undo.created(node)
     if path in replica.data_watches or replica.recursive_watches:
-        replica.changes.append((_CREATED, path))
+        replica.changes.append((_CREATED, path, acl))
     if replica.child_watches and parent.path in replica.child_watches:
-        replica.changes.append((_CHILDREN_CHANGED, parent.path))
+        replica.changes.append((_CHILDREN_CHANGED, parent.path, parent.acl))
     return node
 
 

@@ -81,6 +81,6 @@ def remove_node(
     if node.owner:
         replica.tree.reapable.pop(path, None)
     if path in replica.data_watches or path in replica.child_watches or replica.recursive_watches:
-        replica.changes.append((_DELETED, path))
+        replica.changes.append((_DELETED, path, node.acl))
     if parent.path in replica.child_watches:
-        replica.changes.append((_CHILDREN_CHANGED, parent.path))
+        replica.changes.append((_CHILDREN_CHANGED, parent.path, parent.acl))

@@ -13,14 +13,15 @@ from node.tree.znode import Znode
 
 MASK = 0xFFFFFFFFFFFFFFFF
 SCRUB_NODES = 500
+DIRTY_MAX = 8192  # then the nodes are settled before the next digest point: some 10 ms of work at a time
 
-_STAT = struct.Struct(">qqqqqiiiq")
+_STAT_PACK = struct.Struct(">qqqqqiiiq").pack
 _OPEN_CRC = crc32(encode_acl(OPEN))
 _NULL_DATA = 0x6E756C6C  # null is not empty
 
 
 def mixed(number: int) -> int:
-    """64 bits spread over 64 bits. CRCs are linear: a plain sum of them would let changes cancel out."""
+    """64 bits spread over 64 bits, for what is not counted often. Sums of bare CRCs let changes cancel out."""
     number ^= number >> 33
     number = number * 0xFF51AFD7ED558CCD & MASK
     number ^= number >> 29
@@ -29,15 +30,18 @@ def mixed(number: int) -> int:
 
 
 def contribution(node: Znode) -> int:
-    """Of everything that the node is, its children's names excepted: those contribute themselves."""
+    """Of everything that the node is, its children's names excepted: those contribute themselves.
+
+    The product of two odd numbers, one for the data and one for the rest: a change of either always changes it, and
+    unlike in a sum of CRCs, data that two nodes have exchanged do not cancel out.
+    """
     data = node.data
     acl = node.acl
     content = _NULL_DATA if data is None else crc32(data)
-    stat = _STAT.pack(
+    rest = crc32(_STAT_PACK(
         node.czxid, node.mzxid, node.pzxid, node.ctime, node.mtime, node.version, node.cversion,
-        node.aversion, node.owner)
-    rest = crc32(stat, crc32(node.path, _OPEN_CRC if acl is OPEN else crc32(encode_acl(acl))))
-    return mixed(content << 32 | rest)
+        node.aversion, node.owner), crc32(node.path, _OPEN_CRC if acl is OPEN else crc32(encode_acl(acl))))
+    return (content << 1 | 1) * (rest << 1 | 1) & MASK
 
 
 class TreeDigest:
@@ -60,26 +64,24 @@ class TreeDigest:
 
     def settle(self) -> int:
         """Bring the total up to date and return it."""
-        nodes = self._nodes
+        get = self._nodes.get
+        total, data_bytes = self.total, self.data_bytes
         for node in self.dirty:
             node.is_dirty = False
-            if nodes.get(node.path) is node:
-                self._recount(node)
+            path = node.path
+            if get(path) is not node:
+                continue  # removed, and subtracted then
+            data = node.data
+            size = len(path) + (len(data) if data else 0)
+            data_bytes += size - node.size
+            node.size = size
+            new = contribution(node)
+            total += new - node.contribution
+            node.contribution = new
         self.dirty.clear()
+        self.data_bytes = data_bytes
+        self.total = total & MASK
         return self.total
-
-    def _recount(self, node: Znode) -> bool:
-        """Whether the node contributes something else than before."""
-        data = node.data
-        size = len(node.path) + (len(data) if data else 0)
-        self.data_bytes += size - node.size
-        node.size = size
-        new = contribution(node)
-        if new == node.contribution:
-            return False
-        self.total = self.total - node.contribution + new & MASK
-        node.contribution = new
-        return True
 
     def added_back(self, node: Znode) -> None:
         self.total = self.total + node.contribution & MASK
@@ -90,13 +92,15 @@ class TreeDigest:
         self.data_bytes -= node.size
 
     def scrub(self, count: int = SCRUB_NODES) -> list[Znode]:
-        """Recount the next *count* settled nodes, round robin. Returns those whose memory changed by itself."""
+        """Recount the next *count* settled nodes, round robin. Returns those whose memory changed by itself; they
+        count as they now are once they are settled."""
         nodes = self._nodes
         changed = []
         for _ in range(min(count, len(nodes))):
             if not self._scrub:
                 self._scrub = list(nodes)
             node = nodes.get(self._scrub.pop())
-            if node is not None and not node.is_dirty and self._recount(node):
+            if node is not None and not node.is_dirty and contribution(node) != node.contribution:
+                self.touched(node)
                 changed.append(node)
         return changed

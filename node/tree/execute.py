@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from node.sessions.table import Session
+from node.tree.acl import OPEN, READ, Acl, is_permitted
 from node.tree.create import create, create2, create_container, create_ttl
 from node.tree.delete import delete
+from node.tree.digest import DIRTY_MAX
 from node.tree.multi import multi
 from node.tree.session_ops import (
     close_session,
@@ -146,7 +148,7 @@ class Replica:
         self.wanted = False
         self.now_ms = 0
         self.undo: Undo | None = None
-        self.changes: list[tuple[EventType, bytes]] = []
+        self.changes: list[tuple[EventType, bytes, Acl]] = []
         self.moved: list[tuple[int, int, int]] = []
         self.ended: list[tuple[int, int, int]] = []
         self.has_extended_types = False
@@ -186,6 +188,8 @@ class Replica:
         self.state.zxid = header.last_zxid
         if header.flags & DIGEST_POINT:
             self._digest_point(header.last_zxid)
+        elif len(self.dirty) >= DIRTY_MAX:
+            self.tree.digest.settle()
         return after
 
     def _apply_control(self, body: bytes, header: RecordHeader) -> None:
@@ -200,10 +204,10 @@ class Replica:
 
     def _digest_point(self, zxid: int) -> None:
         digest = self.state.digest()
-        for node in self.tree.digest.scrub():
+        changed = self.tree.digest.scrub()
+        for node in changed:
             self.sink.alarm("memory_changed_by_itself", zxid=zxid, path=node.path)
-            digest = self.state.digest()
-        self.sink.digest(zxid, digest)
+        self.sink.digest(zxid, self.state.digest() if changed else digest)
 
     def _apply_batches(self, record: bytes, header: RecordHeader) -> None:
         self.now_ms = header.time_ms
@@ -313,14 +317,17 @@ class Replica:
         return Err.SYSTEM_ERROR
 
     def _tell_watchers(self, zxid: int) -> None:
+        """Who may not read the node is not told, but its watch is used up (CVE-2024-23944)."""
         watches, event = self.watches, self.sink.event
-        for kind, path in self.changes:
+        for kind, path, acl in self.changes:
             if kind is EventType.NODE_CHILDREN_CHANGED:
                 told = watches.told_of_children(path)
             else:
                 told = watches.told_of_data(path, kind)
                 if kind is EventType.NODE_DELETED:
                     told += watches.told_of_children(path, already=told)
+            if acl is not OPEN:
+                told = [each for each in told if is_permitted(acl, READ, watches.identities[each])]
             if told:
                 event(told, kind, path, zxid)
         self.changes.clear()

@@ -121,8 +121,10 @@ def _decode_create(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
     """The flags say what it is, not the type: ZooKeeper's Op.create makes a plain create of a create2."""
     arguments, at = read_create(record, at, end, with_ttl=False)
     path, flags = arguments[0], arguments[3]
-    if path is None or flags in _TTL_FLAGS:
-        raise LengthError(0)  # ZooKeeper takes the flags' word and then misses the ttl
+    if path is None:
+        raise LengthError(0)
+    if flags in _TTL_FLAGS:
+        return (_STUMBLE, path, None), at  # takes the flags' word, and misses the ttl when its turn comes
     kind = OpCode.CREATE_CONTAINER if flags == FLAG_CONTAINER else OpCode.CREATE
     return (kind, path, arguments), at
 
@@ -139,6 +141,7 @@ def _decode_create_ttl(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
 
 
 _TTL_FLAGS = (FLAG_TTL, FLAG_TTL + 1)
+_STUMBLE = 0  # an operation in which ZooKeeper's own code fails
 _DECODERS: dict[int, Callable[[bytes, int, int], tuple[SubOp, int]]] = {
     OpCode.SET_DATA: _decode_set_data,
     OpCode.DELETE: _decode_versioned(OpCode.DELETE),
@@ -169,6 +172,8 @@ def _execute(
     if kind == OpCode.CHECK:
         node = check_version(replica, path, rest, identities)
         return _CHECK_RESULT if isinstance(node, Znode) else node
+    if kind == _STUMBLE:
+        return Err.MARSHALLING_ERROR
     node = make_node(replica, kind, rest, session, identities, zxid)
     if not isinstance(node, Znode):
         return node

@@ -41,7 +41,7 @@ def get_data(replica: Replica, body: bytes, identities: bytes, connection: int) 
     if node.acl is not OPEN and not is_permitted(node.acl, READ, identities):
         return Err.NO_AUTH
     if body[end]:
-        replica.watches.watch_data(path, connection)
+        replica.watches.watch_data(path, connection, identities)
     data = node.data
     if data is None:
         return _NULL + pack_stat(node)
@@ -54,7 +54,7 @@ def exists(replica: Replica, body: bytes, identities: bytes, connection: int) ->
     if b"\0" in path:
         return Err.BAD_ARGUMENTS
     if watch:
-        replica.watches.watch_data(path, connection)
+        replica.watches.watch_data(path, connection, identities)
     node = replica.nodes.get(path)
     return _NO_NODE if node is None else pack_stat(node)
 
@@ -66,7 +66,7 @@ def get_children(replica: Replica, body: bytes, identities: bytes, connection: i
     if not isinstance(node, Znode):
         return node
     if watch:
-        replica.watches.watch_children(path, connection)
+        replica.watches.watch_children(path, connection, identities)
     return pack_strings(list(node.children or ()))
 
 

@@ -78,7 +78,7 @@ def write_data(
         node.is_dirty = True
         replica.dirty.append(node)
     if path in replica.data_watches or replica.recursive_watches:
-        replica.changes.append((_DATA_CHANGED, path))
+        replica.changes.append((_DATA_CHANGED, path, node.acl))
     return node
 
 

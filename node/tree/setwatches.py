@@ -27,7 +27,7 @@ def set_watches(
 ) -> bytes | Err:
     """SetWatches -> nothing; events for what changed since the zxid that the client last saw, before the reply."""
     request = decode(SetWatches, body)
-    _restore(replica, request, connection)
+    _restore(replica, request, connection, identities)
     return b""
 
 
@@ -38,15 +38,17 @@ def set_watches2(
     request = decode(SetWatches2, body)
     persistent = _paths(request.persistent_watches)
     recursive = _paths(request.persistent_recursive_watches)
-    _restore(replica, request, connection)
+    _restore(replica, request, connection, identities)
     for path in persistent:
-        replica.watches.watch_persistently(path, connection)
+        replica.watches.watch_persistently(path, connection, identities)
     for path in recursive:
-        replica.watches.watch_recursively(path, connection)
+        replica.watches.watch_recursively(path, connection, identities)
     return b""
 
 
-def _restore(replica: Replica, request: SetWatches | SetWatches2, connection: int) -> None:
+def _restore(
+    replica: Replica, request: SetWatches | SetWatches2, connection: int, identities: bytes
+) -> None:
     data = _paths(request.data_watches)
     exist = _paths(request.exist_watches)
     child = _paths(request.child_watches)
@@ -62,12 +64,12 @@ def _restore(replica: Replica, request: SetWatches | SetWatches2, connection: in
         elif node.mzxid > since:
             tell(EventType.NODE_DATA_CHANGED, path)
         else:
-            watches.watch_data(path, connection)
+            watches.watch_data(path, connection, identities)
     for path in exist:
         if path in nodes:
             tell(EventType.NODE_CREATED, path)
         else:
-            watches.watch_data(path, connection)
+            watches.watch_data(path, connection, identities)
     for path in child:
         node = nodes.get(path)
         if node is None:
@@ -75,7 +77,7 @@ def _restore(replica: Replica, request: SetWatches | SetWatches2, connection: in
         elif node.pzxid > since:
             tell(EventType.NODE_CHILDREN_CHANGED, path)
         else:
-            watches.watch_children(path, connection)
+            watches.watch_children(path, connection, identities)
 
 
 def add_watch(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
@@ -84,9 +86,9 @@ def add_watch(replica: Replica, body: bytes, identities: bytes, connection: int)
     if request.path is None:
         return Err.MARSHALLING_ERROR
     if request.mode == MODE_PERSISTENT:
-        replica.watches.watch_persistently(request.path, connection)
+        replica.watches.watch_persistently(request.path, connection, identities)
     elif request.mode == MODE_PERSISTENT_RECURSIVE:
-        replica.watches.watch_recursively(request.path, connection)
+        replica.watches.watch_recursively(request.path, connection, identities)
     else:
         return Err.MARSHALLING_ERROR
     return PACK_INT(0)

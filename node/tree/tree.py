@@ -3,12 +3,7 @@
 from node.tree.acl import OPEN, READ_ONLY
 from node.tree.digest import TreeDigest
 from node.tree.paths import CONFIG, QUOTA, ROOT, ZOOKEEPER
-from node.tree.znode import CONTAINER_OWNER, Znode, is_session
-
-
-def parent_of(path: bytes) -> bytes:
-    """The parent's key in Tree.nodes; the root's is b""."""
-    return path[:path.rfind(b"/")]
+from node.tree.znode import Znode, is_session
 
 
 class Tree:
@@ -85,10 +80,6 @@ class Tree:
             return len(self.nodes) - 2
         prefix = path + b"/"
         return sum(1 for each in self.nodes if each.startswith(prefix))
-
-    def is_container(self, path: bytes) -> bool:
-        node = self.nodes.get(path)
-        return node is not None and node.owner == CONTAINER_OWNER
 
     def flip_byte(self, path: bytes) -> None:
         """Test hook: what a bad memory cell does. Raises KeyError, and ValueError where there are no bytes."""

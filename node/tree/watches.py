@@ -30,29 +30,35 @@ class WatcherType(IntEnum):
 
 
 class Watches:
-    """*data* serves getData and exists alike; *child* getChildren; the hot path looks up paths in them itself."""
+    """*data* serves getData and exists alike; *child* getChildren; the hot path looks up paths in them itself.
+
+    *identities*: who a connection with watches is, encoded: who may not read a node is not told of it. Whoever sets
+    a watch says so; whoever lets a connection authenticate itself later on updates it.
+    """
 
     def __init__(self) -> None:
+        self.identities: dict[int, bytes] = {}
         self.data: Table = {}
         self.child: Table = {}
         self.recursive: dict[bytes, dict[int, int]] = {}
         self._tables = (self.data, self.child, self.recursive)
         self._paths: dict[int, tuple[dict[bytes, None], dict[bytes, None], dict[bytes, None]]] = {}
 
-    def watch_data(self, path: bytes, connection: int, mode: int = STANDARD) -> None:
-        self._add(0, path, connection, mode)
+    def watch_data(self, path: bytes, connection: int, identities: bytes) -> None:
+        self._add(0, path, connection, STANDARD, identities)
 
-    def watch_children(self, path: bytes, connection: int, mode: int = STANDARD) -> None:
-        self._add(1, path, connection, mode)
+    def watch_children(self, path: bytes, connection: int, identities: bytes) -> None:
+        self._add(1, path, connection, STANDARD, identities)
 
-    def watch_persistently(self, path: bytes, connection: int) -> None:
-        self._add(0, path, connection, PERSISTENT)
-        self._add(1, path, connection, PERSISTENT)
+    def watch_persistently(self, path: bytes, connection: int, identities: bytes) -> None:
+        self._add(0, path, connection, PERSISTENT, identities)
+        self._add(1, path, connection, PERSISTENT, identities)
 
-    def watch_recursively(self, path: bytes, connection: int) -> None:
-        self._add(2, path, connection, PERSISTENT)
+    def watch_recursively(self, path: bytes, connection: int, identities: bytes) -> None:
+        self._add(2, path, connection, PERSISTENT, identities)
 
-    def _add(self, which: int, path: bytes, connection: int, mode: int) -> None:
+    def _add(self, which: int, path: bytes, connection: int, mode: int, identities: bytes) -> None:
+        self.identities[connection] = identities
         watchers = self._tables[which].setdefault(path, {})
         watchers[connection] = watchers.get(connection, 0) | mode
         paths = self._paths.get(connection)
@@ -62,6 +68,7 @@ class Watches:
 
     def drop(self, connection: int) -> None:
         """The connection is gone, and all its watches with it."""
+        self.identities.pop(connection, None)
         for which, paths in enumerate(self._paths.pop(connection, ())):
             for path in paths:
                 self._forget(self._tables[which], path, connection)

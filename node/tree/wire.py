@@ -12,7 +12,6 @@ from transport.jute import LengthError
 INT = struct.Struct(">i").unpack_from
 LONG = struct.Struct(">q").unpack_from
 PACK_INT = struct.Struct(">i").pack
-PACK_LONG = struct.Struct(">q").pack
 
 # A string of n bytes followed by an int, in one call: what path + length, and data + version, are.
 SHORT = 512

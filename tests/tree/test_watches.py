@@ -2,13 +2,16 @@
 
 import pytest
 
+from node.tree.acl import encode_identities
 from node.tree.watches import EventType, WatcherType, Watches
-from tests.tree.ensemble import OPEN, Client, Ensemble, creating, deleting, setting
+from tests.tree.ensemble import IDENTITIES, IP, OPEN, Client, Ensemble, creating, deleting, setting
 from transport.errors import Err
 from transport.opcodes import OpCode
 from transport.records import (
+    ACL,
     AddWatchRequest,
     CheckWatchesRequest,
+    Id,
     SetWatches,
     SetWatches2,
 )
@@ -139,6 +142,22 @@ def test_used_up_watches_leave_nothing_behind(client: Client) -> None:
     assert (watches.total, watches.paths, watches.connections, watches.by_connection()) == (0, 0, 0, {})
 
 
+def test_who_may_not_read_a_node_is_not_told_but_has_used_the_watch_up(client: Client) -> None:
+    insider = client.ensemble.client(2, identities=encode_identities((IP, (b"digest", b"u:h"))))
+    secret = [ACL(31, Id(b"auth", b""))]
+    for each in (client, insider):
+        each.exists(b"/secret", watch=True)
+    client.read(OpCode.ADD_WATCH, AddWatchRequest(b"/", 1))
+
+    insider.create(b"/secret", acl=secret)
+    for each in (client, insider):
+        each.exists(b"/secret", watch=True)
+    insider.delete(b"/secret")
+
+    assert events(client) == [([2], CREATED, b"/secret"), ([2], DELETED, b"/secret")]
+    assert client.ensemble.replica.watches.by_connection() == {1: [b"/"]}
+
+
 # --- after a reconnect ------------------------------------------------------------------------------------------
 
 
@@ -243,6 +262,6 @@ def test_watches_are_removed_by_kind_and_of_one_connection(client: Client) -> No
 def test_watchers_are_told_in_the_order_in_which_they_came() -> None:
     watches = Watches()
     for connection in (5, 3, 9, 1):
-        watches.watch_data(b"/a", connection)
+        watches.watch_data(b"/a", connection, IDENTITIES)
 
     assert watches.told_of_data(b"/a", EventType.NODE_CREATED) == [5, 3, 9, 1]
