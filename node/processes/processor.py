@@ -23,9 +23,10 @@ from node.processes.processor_words import Words
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
 from node.sessions.expiry import Expiry
+from node.storage.errors import LogGapError
 from node.storage.files import RealFiles
 from node.storage.reader import LogReader
-from node.tree.execute import poison_hook
+from node.tree.execute import RecordGapError, poison_hook
 from observability.logging import configure_logging, get_logger
 from transport.client_port import ClientSocket, PortInUseError, bind_client_port
 from transport.messages import (
@@ -36,6 +37,7 @@ from transport.messages import (
     Differs,
     Digest,
     DigestReport,
+    DigestWanted,
     Lease,
     LocalHello,
     MemberState,
@@ -103,6 +105,8 @@ class ProcessorShell:
         self._stop = stop
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._end, 0)
+        if self.config.test_hooks:
+            self.loop.add_signal_handler(signal.SIGUSR1, self._flip_byte)
         self._hello()
         self._watch(self.local, self._on_local_readable)
         if self.config.processors == 1:
@@ -271,6 +275,8 @@ class ProcessorShell:
         self.loop.remove_reader(stream.fileno())
 
     def _on_local_readable(self) -> None:
+        if self.local.is_closed:
+            return  # between two lives of broadcast
         while True:
             payload = self.local.receive()
             if payload is None:
@@ -324,6 +330,9 @@ class ProcessorShell:
             case Differs():
                 self.log.error("digest_differs", zxid=message.zxid, action="reload from snapshot and log")
                 self._end(EXIT_RESYNC)
+            case DigestWanted():
+                self.core.replica.report_digest(self.core.replica.zxid)
+                self._report_digests()
             case Ask():
                 self._send_local(Answer(message.id, self.index, self.words.report(message.word)))
             case Answer():
@@ -365,16 +374,19 @@ class ProcessorShell:
         self.core.statistics.now_ms = now_ms()
         done = 0
         if mark.zxid > replica.zxid:
-            for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
-                replica.apply_record(buffer, offset)
-                done += size
-                if done >= EXECUTE_BYTES:
-                    break
+            try:
+                for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
+                    replica.apply_record(buffer, offset)
+                    done += size
+                    if done >= EXECUTE_BYTES:
+                        break
+            except (LogGapError, RecordGapError) as error:
+                # The log was replaced by a snapshot (SNAP): docs/decisions/0003.
+                self.log.warning("log_gap", reason=str(error), action="reload from snapshot and log")
+                self._end(EXIT_RESYNC)
+                return
         self._executing = False
-        if self.core.digests:
-            for zxid, value in self.core.digests:
-                self._send_local(DigestReport(Digest(zxid, f"processor-{self.index}", value)))
-            self.core.digests.clear()
+        self._report_digests()
         if replica.zxid < mark.zxid:
             self.loop.call_soon(self._execute)
         elif not self.is_caught_up:
@@ -386,6 +398,17 @@ class ProcessorShell:
         if done:
             self.link.follow(self.lease, now_ms())
             self._flush()
+
+    def _report_digests(self) -> None:
+        for zxid, value in self.core.digests:
+            self._send_local(DigestReport(Digest(zxid, f"processor-{self.index}", value)))
+        self.core.digests.clear()
+
+    def _flip_byte(self) -> None:
+        """Test hook: corrupt the node named in <run_dir>/flip-byte, as a bad memory cell would."""
+        path = (self.config.run_dir / "flip-byte").read_bytes().strip()
+        self.core.replica.flip_byte(path)
+        self.log.warning("test_hook_flipped_a_byte", path=path.decode())
 
     # --- time -------------------------------------------------------------------------------------------------
 
