@@ -1,0 +1,53 @@
+"""Every replica's records are a prefix of one sequence (Zab, section 3: total order, agreement)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.simulation.checkers.checker import Checker, ReplicaView
+from transport.entry import RecordHeader, follows
+from transport.zxid import show
+
+if TYPE_CHECKING:
+    from tests.simulation.ensemble import Ensemble
+
+
+class OneOrder(Checker):
+    name = "one order"
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self.last_zxid = 0
+        self.index_after: dict[int, int] = {0: 0}  # last zxid of a record -> how many records up to it
+        self.on_ordered: Callable[[RecordHeader, bytes], None] = lambda _header, _record: None
+
+    def restored(self, replica: ReplicaView) -> None:
+        if replica.zxid not in self.index_after:
+            self.violated(f"{replica.name} starts from {show(replica.zxid)}, where no executed record ends")
+        replica.index = self.index_after[replica.zxid]
+
+    def executed(self, replica: ReplicaView, header: RecordHeader, record: bytes) -> None:
+        index = replica.index
+        replica.index += 1
+        replica.zxid = header.last_zxid
+        if index == len(self.records):
+            self.add(replica, header, record)
+        elif self.records[index] != record:
+            self.violated(
+                f"{replica.name} executed another record at {show(header.first_zxid)} than was executed before "
+                f"in its place")
+
+    def add(self, replica: ReplicaView, header: RecordHeader, record: bytes) -> None:
+        if not follows(header.first_zxid, self.last_zxid):
+            self.violated(
+                f"{replica.name} executed {show(header.first_zxid)} after {show(self.last_zxid)}")
+        self.records.append(record)
+        self.last_zxid = header.last_zxid
+        self.index_after[self.last_zxid] = len(self.records)
+        self.on_ordered(header, record)
+
+    def finish(self, ensemble: "Ensemble") -> None:
+        for replica in ensemble.replicas():
+            if replica.index != len(self.records):
+                self.violated(
+                    f"{replica.name} ends at {show(replica.zxid)}, others at {show(self.last_zxid)}: "
+                    "a committed record is lost, or never came")

@@ -1,0 +1,125 @@
+"""An ensemble under simulation: hosts with their processes, clients, checkers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.zab.config import Timing, ZabConfig
+from tests.simulation.checkers.acknowledged import Acknowledged
+from tests.simulation.checkers.at_most_once import AtMostOnce
+from tests.simulation.checkers.checker import Checker, Hub, ReplicaView
+from tests.simulation.checkers.digests import Digests
+from tests.simulation.checkers.durable_acks import DurableAcks
+from tests.simulation.checkers.ephemerals import Ephemerals
+from tests.simulation.checkers.leases import Leases
+from tests.simulation.checkers.one_leader import OneLeader
+from tests.simulation.checkers.one_order import OneOrder
+from tests.simulation.checkers.own_reads import OwnReads
+from tests.simulation.checkers.session_zxids import SessionZxids
+from tests.simulation.checkers.synced_reads import SyncedReads
+from tests.simulation.checkers.watches import WatchOrder
+from tests.simulation.client import Client, ClientOptions
+from tests.simulation.history import History
+from tests.simulation.host import ROLES, Host, HostOptions
+from tests.simulation.process import Process
+from tests.simulation.shells.broadcast import Broadcast
+from tests.simulation.shells.election import Election
+from tests.simulation.shells.processor import Processor
+from tests.simulation.shells.snapshotter import Snapshotter
+from tests.simulation.world import World
+from transport.zxid import MemberId
+
+MAKE: dict[str, Callable[[Host], Process]] = {
+    "broadcast": Broadcast, "election": Election, "processor": Processor, "snapshotter": Snapshotter}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes and times, so small that a run of some seconds meets every limit."""
+
+    members: int = 3
+    clients: int = 4
+    tick_ms: int = 500
+    init_limit: int = 10
+    sync_limit: int = 5
+    ensemble: str = "simulated"
+    segment_bytes: int = 8 << 10
+    snapshot_watermarks: int = 12
+    snapshot_chunk_bytes: int = 512
+    retained_snapshots: int = 1
+    digest_records: int = 5
+
+
+def all_checkers() -> tuple[list[Checker], OneOrder]:
+    order = OneOrder()
+    once = AtMostOnce()
+    # OneOrder first: it says which records there are, and the others judge by them.
+    return [
+        order, once, OneLeader(), Leases(), DurableAcks(), Digests(), Acknowledged(once), OwnReads(), SyncedReads(),
+        SessionZxids(), WatchOrder(), Ephemerals(),
+    ], order
+
+
+class Ensemble:
+    def __init__(self, world: World, *, scale: Scale, host_options: HostOptions, client_options: ClientOptions) -> None:
+        self.world = world
+        self.scale = scale
+        checkers, self.order = all_checkers()
+        self.hub = Hub(checkers)
+        self.order.on_ordered = self.hub.ordered
+        self.history = History(self.hub)
+        self.members = list(range(1, scale.members + 1))
+        self.timing = Timing.of(tick_ms=scale.tick_ms, init_limit=scale.init_limit, sync_limit=scale.sync_limit)
+        self.hosts = {
+            member: Host(self, member=member, options=host_options, make=MAKE) for member in self.members}
+        self.clients = {
+            number: Client(
+                world, number=number, addresses=[(member, "client") for member in self.members],
+                history=self.history, options=client_options)
+            for number in range(1, scale.clients + 1)}
+
+    def start(self) -> None:
+        for host in self.hosts.values():
+            host.initialise()
+            host.start()
+
+    def zab_config(self, member: int, *, generation: int) -> ZabConfig:
+        return ZabConfig(
+            me=MemberId(member), voters=tuple(MemberId(each) for each in self.members), ensemble=self.scale.ensemble,
+            timing=self.timing, generation=generation, chunk_bytes=4 << 10, window_bytes=64 << 10)
+
+    # --- looking, for nemesis, checkers and the end of a run ---
+
+    def alive(self, role: str) -> list[Process]:
+        return [process for host in self.hosts.values() if (process := host.process(role)) is not None]
+
+    def leader(self) -> int | None:
+        for process in self.alive("broadcast"):
+            assert isinstance(process, Broadcast)
+            if process.leads:
+                return process.member
+        return None
+
+    def processors(self) -> list[Processor]:
+        return [each for each in self.alive("processor") if isinstance(each, Processor) and each.has_started]
+
+    def replicas(self) -> list[ReplicaView]:
+        return [processor.view for processor in self.processors()]
+
+    def digests(self) -> list[tuple[ReplicaView, int]]:
+        return [(processor.view, processor.core.replica.digest()) for processor in self.processors()]
+
+    def sessions(self) -> set[int]:
+        return set(self.processors()[0].core.replica.state.sessions)
+
+    def ephemerals(self) -> dict[bytes, int]:
+        nodes = self.processors()[0].core.replica.state.tree.nodes
+        return {path: node.owner for path, node in nodes.items() if node.owner}
+
+    def agrees(self) -> bool:
+        """All processes of all members live, and every replica has executed everything that any has."""
+        records = len(self.order.records)
+        replicas = self.replicas()
+        return (
+            len(replicas) == len(self.members) and all(replica.index == records for replica in replicas)
+            and all(host.process(role) is not None for host in self.hosts.values() for role in ROLES)
+            and self.leader() is not None)

@@ -1,0 +1,163 @@
+"""Inflicts the faults of a plan upon an ensemble, and takes them back."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.simulation.faults import LEADER, Fault
+from tests.simulation.host import Host
+from tests.simulation.scheduler import MS
+
+if TYPE_CHECKING:
+    from tests.simulation.ensemble import Ensemble
+
+
+IN_A_SYNC_PROBABILITY = 0.6
+
+
+class Nemesis:
+    def __init__(self, ensemble: "Ensemble", faults: list[Fault]) -> None:
+        self.ensemble = ensemble
+        self.world = ensemble.world
+        self.faults = faults
+        self.lasting = 0
+        self.struck = 0
+        self.actions: dict[str, Callable[[Fault, int], None]] = {
+            "kill": self.kill, "stop": self.stop, "power": self.power_cut, "isolate": self.isolate,
+            "one-way": self.one_way, "stuck": self.stuck, "reset": self.reset, "slow": self.slow_disk,
+            "sync": self.sync_error, "lost": self.lost_disk, "wall": self.clock_jump,
+            "silent": self.silent_client, "client": self.client_reset,
+        }
+
+    @property
+    def is_over(self) -> bool:
+        return self.struck == len(self.faults) and not self.lasting
+
+    def begin(self) -> None:
+        for fault in self.faults:
+            self.world.scheduler.after(fault.at_us, self.strike, fault)
+
+    def strike(self, fault: Fault) -> None:
+        self.struck += 1
+        target = fault.target
+        if target == LEADER:
+            target = self.ensemble.leader() or fault.other
+        self.world.trace("nemesis", "%s: %d", fault.kind, target)
+        self.world.occurred[fault.kind] += 1
+        self.actions[fault.kind.split()[0]](fault, target)
+
+    def until(self, fault: Fault, undo: Callable[[], None]) -> None:
+        self.lasting += 1
+
+        def end() -> None:
+            self.lasting -= 1
+            self.world.trace("nemesis", "%s is over", fault.kind)
+            undo()
+
+        self.world.scheduler.after(fault.duration_us, end)
+
+    # --- processes ---
+
+    def roles(self, fault: Fault) -> list[str] | None:
+        """None: all of a member's."""
+        role = fault.kind.split()[1]
+        return None if role == "member" else [role]
+
+    def kill(self, fault: Fault, target: int) -> None:
+        host = self.ensemble.hosts[target]
+        host.kill(self.roles(fault))
+        self.until(fault, host.start)
+
+    def stop(self, fault: Fault, target: int) -> None:
+        host = self.ensemble.hosts[target]
+        stopped = host.pause(self.roles(fault))
+
+        def resume() -> None:
+            for process in stopped:
+                process.resume()
+
+        self.until(fault, resume)
+
+    def power_cut(self, fault: Fault, target: int) -> None:
+        """At once, in a sync (where tails are torn), or at a disk operation of whatever process."""
+        rng = self.world.randomness.of("nemesis")
+        hosts = list(self.ensemble.hosts.values()) if "all" in fault.kind else [self.ensemble.hosts[target]]
+        for host in hosts:
+            if "amid" in fault.kind:
+                host.cut_power_amid(rng.randrange(30), back_us=fault.duration_us)
+            elif rng.random() < IN_A_SYNC_PROBABILITY:
+                host.cut_power_in_a_sync(back_us=fault.duration_us)
+            else:
+                host.power_cut()
+                self.until(fault, self.powering_on(host, rng.randrange(500) * MS))
+
+    def powering_on(self, host: Host, delay_us: int) -> Callable[[], None]:
+        return lambda: self.world.scheduler.after(delay_us, host.power_on)
+
+    # --- links ---
+
+    def others(self, member: int) -> list[int]:
+        return [other for other in self.ensemble.hosts if other != member]
+
+    def cut(self, fault: Fault, pairs: list[tuple[int, int]]) -> None:
+        network = self.world.network
+        for sender, receiver in pairs:
+            network.cut(sender, receiver)
+
+        def heal() -> None:
+            for sender, receiver in pairs:
+                network.heal(sender, receiver)
+
+        self.until(fault, heal)
+
+    def isolate(self, fault: Fault, target: int) -> None:
+        self.cut(fault, [pair for o in self.others(target) for pair in ((target, o), (o, target))])
+
+    def one_way(self, fault: Fault, target: int) -> None:
+        """Deaf or mute towards one or all others, as the length of the fault decides."""
+        others = self.others(target)
+        if fault.duration_us // MS % 2 and others:
+            others = [self.other_than(target, fault)]
+        pairs = [(target, other) for other in others]
+        self.cut(fault, pairs if fault.duration_us // MS % 4 < 2 else [(b, a) for a, b in pairs])
+
+    def other_than(self, target: int, fault: Fault) -> int:
+        return fault.other if fault.other != target else self.others(target)[0]
+
+    def stuck(self, fault: Fault, target: int) -> None:
+        if len(self.ensemble.members) > 1:
+            other = self.other_than(target, fault)
+            self.cut(fault, [(target, other), (other, target)])
+
+    def reset(self, fault: Fault, target: int) -> None:
+        if len(self.ensemble.members) > 1:
+            self.world.network.reset(target, self.other_than(target, fault))
+
+    # --- disks and clocks ---
+
+    def slow_disk(self, fault: Fault, target: int) -> None:
+        host = self.ensemble.hosts[target]
+        host.sync_us = 60 * MS
+        self.until(fault, host.normal_disk)
+
+    def sync_error(self, fault: Fault, target: int) -> None:
+        self.ensemble.hosts[target].fail_next_sync()
+
+    def lost_disk(self, fault: Fault, target: int) -> None:
+        host = self.ensemble.hosts[target]
+        host.power_cut(loses_disk=True)
+        self.until(fault, host.power_on)
+
+    def clock_jump(self, fault: Fault, target: int) -> None:
+        rng = self.world.randomness.of("nemesis")
+        self.ensemble.hosts[target].wall_offset_ms += rng.choice((-3_600_000, -500, 500, 86_400_000))
+
+    # --- clients ---
+
+    def silent_client(self, fault: Fault, target: int) -> None:
+        client = self.ensemble.clients[target]
+        client.pause()
+        self.until(fault, client.resume)
+
+    def client_reset(self, fault: Fault, target: int) -> None:
+        for member in self.ensemble.hosts:
+            self.world.network.reset(-target, member)

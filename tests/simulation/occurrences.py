@@ -1,0 +1,17 @@
+"""What a range of seeds must have met, or it has proven nothing."""
+
+from collections import Counter
+
+from tests.simulation.faults import WEIGHTS
+from tests.simulation.host import ROLES
+
+MUST_OCCUR = (
+    *WEIGHTS,
+    *(f"crash of {role}" for role in ROLES),
+    "DIFF", "TRUNC", "SNAP", "torn tail", "snapshot taken", "session expired", "watch event", "writes resent",
+    "readmitted",
+)
+
+
+def missing(occurred: Counter[str]) -> list[str]:
+    return [kind for kind in MUST_OCCUR if not occurred[kind]]

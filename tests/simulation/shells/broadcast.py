@@ -1,0 +1,415 @@
+"""Broadcast's shell in virtual time: the ZAB core's effects over real storage code, a simulated disk and network.
+
+As in the real shell what comes is collected and handed in together, then TurnEnd; effects are performed in order.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from node.processes.broadcast_records import Records
+from node.storage.epochs import Epochs
+from node.storage.errors import LogGapError, RefusedError
+from node.storage.identity import DataLock, consume_mark, open_identity
+from node.storage.log import Sync
+from node.storage.received import ReceivedSnapshot
+from node.storage.recovery import recover
+from node.storage.snapshots import SnapshotReader, snapshot_path
+from node.zab import effects as fx
+from node.zab import events as ev
+from node.zab.intake import Intake
+from node.zab.member import Member
+from tests.simulation.host import DATA_DIR, LOG_DIR, Host
+from tests.simulation.network import Stream
+from tests.simulation.process import Process
+from tests.simulation.scheduler import MS
+from tests.simulation.shells.outbox import Outbox
+from tests.simulation.world import InvariantViolation
+from transport import messages as msg
+from transport.zxid import Zxid, show
+
+TURN_US = 100
+IN_LINE_PROBABILITY = 0.1  # of a sync
+SYNC_RUNS_EARLY_PROBABILITY = 0.4  # the bytes are on the platter long before anybody is told
+
+
+class Broadcast(Process):
+    role = "broadcast"
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.world, member=host.member, name=f"{host.member}/broadcast")
+        self.host = host
+        self.hub = host.ensemble.hub
+        self.scale = host.ensemble.scale
+        self.life = host.lives
+        self.files = host.disk.process()
+        self.waiting: list[Any] = []
+        self.turn_due = False
+        self.outbox = Outbox(self, self.stream_lost)
+        self.local: dict[bytes, str] = {}  # stream -> role
+        self.linked: dict[bytes, int] = {}  # streams that may submit -> their member
+        self.leader: Stream | None = None
+        self.leader_life = 0
+        self.sync: Sync | None = None
+        self.sync_is_run = False
+        self.received: ReceivedSnapshot | None = None
+        self.look: msg.Message | None = None  # the last word to election
+        self.lease = msg.Lease(0, 0, 0, "", "", "looking")
+        self.mark = msg.Watermark(0, 0, 0)
+        self.deadline_asked_ms = -1
+        self.perform_by: dict[type, Callable[[Any], None]] = {
+            fx.Look: self.on_look, fx.Settle: self.on_settle, fx.Connect: self.on_connect,
+            fx.Disconnect: self.on_disconnect, fx.Send: self.on_send, fx.SendLeader: self.on_send_leader,
+            fx.Drop: self.on_drop, fx.SendRecords: self.on_send_records, fx.SendSnapshot: self.on_send_snapshot,
+            fx.SaveAcceptedEpoch: self.on_save_accepted, fx.SaveCurrentEpoch: self.on_save_current,
+            fx.Append: self.on_append, fx.Flush: self.on_flush, fx.TruncateLog: self.on_truncate,
+            fx.ReceiveSnapshot: self.on_receive_snapshot, fx.Initialised: self.on_initialised,
+            fx.Watermark: self.on_watermark, fx.Lease: self.on_lease, fx.AcceptBatches: self.on_accept_batches,
+            fx.ToProcessor: self.on_to_processor, fx.Report: self.on_report,
+        }
+
+    # --- life ---
+
+    def start(self) -> None:
+        host = self.host
+        try:
+            self.lock = DataLock(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, pid=self.life)
+            identity = open_identity(
+                self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, ensemble=self.scale.ensemble, member=self.member,
+                alone=len(host.ensemble.members) == 1, new_incarnation=lambda: f"{host.rng.getrandbits(64):016x}")
+            self.epochs = Epochs(self.files, DATA_DIR, first_generation=host.wall_ms())
+            recovery = recover(
+                self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, identity=identity, epochs=self.epochs,
+                new_id=lambda: host.rng.getrandbits(64), young_bytes=self.scale.segment_bytes)
+            self.boot = self.epochs.next_generation()
+        except RefusedError as error:
+            raise InvariantViolation("recovery", f"member {self.member} does not start: {error}") from error
+        host.durable.forget()
+        if recovery.torn_bytes:
+            self.world.occurred["torn tail"] += 1
+        self.log = recovery.log
+        self.trace("recovered to %s, committed %s, torn %d", show(self.log.last_zxid),
+                   show(recovery.recovered.committed), recovery.torn_bytes)
+        self.core = Member(recovery.recovered, host.ensemble.zab_config(self.member, generation=self.boot))
+        self.records = Records(self.log)
+        self.intake = Intake(me=self.member, ensemble=self.scale.ensemble)
+        self.world.network.bind(self, "peer")
+        self.world.network.bind(self, "local")
+        self.hand_in(ev.Started(host.wall_ms()))
+
+    def on_death(self, error: Exception | None) -> None:
+        self.hub.lease(self.member, is_leader=False, now_us=0, until_us=0)
+        self.files.crash()
+        self.host.ended(self, error)
+
+    def now_ms(self) -> int:
+        return self.host.monotonic_us() // MS
+
+    # --- the turn ---
+
+    def hand_in(self, event: ev.Event) -> None:
+        self.waiting.append(event)
+        self.wake()
+
+    def wake(self) -> None:
+        if not self.turn_due:
+            self.turn_due = True
+            self.after(self.host.rng.randrange(TURN_US), self.turn)
+
+    def turn(self) -> None:
+        self.turn_due = False
+        waiting, self.waiting = self.waiting, []
+        for event in waiting:
+            self.step(event)
+        while self.core.may_propose and (taken := self.intake.take()) is not None:
+            self.world.occurred["records"] += 1
+            self.step(ev.Propose(*taken, self.host.wall_ms()))
+        self.step(ev.TurnEnd())
+        self.ask_deadline()
+
+    def step(self, event: ev.Event) -> None:
+        for effect in self.core.step(self.now_ms(), event):
+            self.perform_by[type(effect)](effect)
+
+    def ask_deadline(self) -> None:
+        deadline_ms = self.core.deadline_ms
+        if deadline_ms != self.deadline_asked_ms:
+            self.deadline_asked_ms = deadline_ms
+            delay_us = max(0, deadline_ms - self.now_ms()) * MS + self.host.rng.randrange(MS)
+            self.after(delay_us, self.deadline_come, deadline_ms)
+
+    def deadline_come(self, deadline_ms: int) -> None:
+        if deadline_ms == self.deadline_asked_ms:
+            self.deadline_asked_ms = -1
+            self.hand_in(ev.Tick(self.host.wall_ms()))
+
+    # --- what comes ---
+
+    def on_router_message(self, link: str, stream: bytes, peer: int, data: bytes) -> None:
+        if link == "local":
+            self.on_local(stream, msg.decode_local(data))
+            return
+        message = msg.decode_peer(data)
+        if isinstance(message, msg.SubmitHello | msg.Submit):
+            self.on_submit(stream, peer, message)
+        else:
+            self.hand_in(ev.FromLearner(stream, peer, message))  # type: ignore[arg-type]
+
+    def on_router_lost(self, link: str, stream: bytes) -> None:
+        self.linked.pop(stream, None)
+        if link == "local":
+            if self.local.pop(stream, "") == "processor":
+                self.hand_in(ev.ProcessorReady(alive=False))
+        else:
+            self.stream_lost(stream)
+
+    def stream_lost(self, stream: bytes) -> None:
+        self.outbox.forget(stream)
+        self.hand_in(ev.LearnerLost(stream))
+
+    def on_submit(self, stream: bytes, member: int, message: msg.SubmitHello | msg.Submit) -> None:
+        if isinstance(message, msg.SubmitHello):
+            answer = self.intake.hello(message)
+            if isinstance(answer, msg.Accepting):
+                self.linked[stream] = member
+            self.outbox.send(stream, answer)
+        elif stream in self.linked and self.intake.submit(message.batch, member=member):
+            self.wake()
+        else:
+            self.linked.pop(stream, None)
+            self.outbox.send(stream, msg.Refused("not the next batch", self.core.leader))
+
+    def on_local(self, stream: bytes, message: object) -> None:
+        match message:
+            case msg.LocalHello():
+                self.local[stream] = message.role
+                self.welcome(stream, message)
+            case msg.SubmitHello() | msg.Submit():
+                self.on_submit(stream, self.member, message)
+            case msg.Touches():
+                self.hand_in(ev.FromLearner(stream, self.member, message))  # type: ignore[arg-type]
+            case msg.Elected():
+                self.hand_in(ev.Elected(message.round, message.leader))  # type: ignore[arg-type]
+            case msg.DigestReport():
+                digest = message.digest
+                self.hand_in(ev.DigestComputed(Zxid(digest.zxid), digest.process, digest.digest))
+            case msg.SnapshotDone():
+                self.world.occurred["snapshot taken"] += 1
+                self.hand_in(ev.SnapshotTaken(Zxid(message.zxid), self.log.start()))
+            case _:
+                pass
+
+    def welcome(self, stream: bytes, hello: msg.LocalHello) -> None:
+        generation = hello.generation or self.epochs.next_generation()
+        self.outbox.send(stream, msg.Welcome(generation, self.boot, self.scale.ensemble, self.mark.zxid))
+        if hello.role == "election":
+            if self.look is not None:
+                self.outbox.send(stream, self.look)
+            return
+        if self.mark.zxid:
+            self.outbox.send(stream, self.mark)
+        if hello.role == "processor":
+            self.outbox.send(stream, self.lease)
+            self.hand_in(ev.ProcessorReady(alive=True))
+
+    def tell(self, role: str, message: msg.Message) -> None:
+        for stream, each in self.local.items():
+            if each == role:
+                self.outbox.send(stream, message)
+
+    # --- election and links ---
+
+    def on_look(self, effect: fx.Look) -> None:
+        if self.received is not None:
+            self.received.discard()
+            self.received = None
+        self.trace("looks, round %d, at %d %s", effect.round, effect.current_epoch, show(effect.last_zxid))
+        self.look = msg.Look(
+            effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
+            effect.lost, effect.lost_epoch)
+        self.tell("election", self.look)
+
+    def on_settle(self, effect: fx.Settle) -> None:
+        self.look = msg.Settled(effect.round, effect.leader, effect.epoch)
+        self.tell("election", self.look)
+
+    def on_connect(self, effect: fx.Connect) -> None:
+        life = self.leader_life = effect.life
+        self.trace("connects to leader %d, life %d", effect.leader, life)
+        stream = self.world.network.connect(
+            self, (effect.leader, "peer"),
+            on_message=lambda data: self.hand_in(ev.FromLeader(life, msg.decode_peer(data))),
+            on_lost=lambda: self.hand_in(ev.LeaderLost(life, gone=stream.was_refused)))
+        self.leader = stream
+
+    def on_disconnect(self, effect: fx.Disconnect) -> None:
+        if self.leader is not None:
+            self.leader.close()
+            self.leader = None
+
+    def on_send(self, effect: fx.Send) -> None:
+        self.trace("-> %s %s", effect.stream.hex(), effect.message)
+        self.outbox.send(effect.stream, effect.message)
+
+    def on_send_leader(self, effect: fx.SendLeader) -> None:
+        message = effect.message
+        if isinstance(message, msg.Ack | msg.AckNewLeader):
+            self.hub.acked(self.member, message.zxid, self.host.durable.zxid)
+        self.trace("-> leader %s", message)
+        if self.leader is not None:
+            self.leader.send(msg.encode(message))
+
+    def on_drop(self, effect: fx.Drop) -> None:
+        self.trace("drops %s: %s", effect.stream.hex(), effect.reason)
+        self.outbox.forget(effect.stream)
+        refused = msg.Refused(effect.reason, effect.leader, effect.operator)
+        self.world.network.router_send(effect.stream, msg.encode(refused))
+        self.world.network.router_close(effect.stream)
+
+    # --- streaming ---
+
+    def on_send_records(self, effect: fx.SendRecords) -> None:
+        stream = effect.stream
+        try:
+            data, end = self.records.read(
+                stream, after=effect.after, upto=effect.upto, bytes_max=effect.bytes_max)
+        except LogGapError as error:
+            self.on_drop(fx.Drop(stream, str(error), self.core.leader))
+            self.hand_in(ev.LearnerLost(stream))
+            return
+        self.world.occurred["DIFF"] += 1
+        self.outbox.send(stream, msg.Records(data, effect.committed))
+        self.hand_in(ev.RecordsSent(stream, end, len(data)))
+
+    def on_send_snapshot(self, effect: fx.SendSnapshot) -> None:
+        self.world.occurred["SNAP"] += 1
+        self.outbox.stream(effect.stream, self.snapshot(effect))
+
+    def snapshot(self, effect: fx.SendSnapshot) -> Iterator[msg.Message]:
+        path = snapshot_path(DATA_DIR, effect.zxid)
+        reader = SnapshotReader(self.files, path)
+        epochs = reader.header.epochs
+        reader.close()
+        handle = self.files.open(path)
+        size = self.files.size(handle)
+        yield msg.SnapshotBegin(effect.zxid, size, epochs)
+        for offset in range(0, size, self.scale.snapshot_chunk_bytes):
+            yield msg.SnapshotChunk(offset, self.files.pread(handle, self.scale.snapshot_chunk_bytes, offset))
+        self.files.close(handle)
+        yield msg.SnapshotEnd(effect.zxid)
+        self.hand_in(ev.SnapshotSent(effect.stream, effect.zxid))
+
+    # --- disk ---
+
+    def on_save_accepted(self, effect: fx.SaveAcceptedEpoch) -> None:
+        self.trace("accepts epoch %d", effect.epoch)
+        self.epochs.save_accepted(effect.epoch)
+
+    def on_save_current(self, effect: fx.SaveCurrentEpoch) -> None:
+        self.trace("enters epoch %d", effect.epoch)
+        self.epochs.save_current(effect.epoch)
+
+    def on_append(self, effect: fx.Append) -> None:
+        self.records.remember(effect.record)
+        self.log.append(effect.record, committed=effect.committed, durable_upto=effect.durable_upto)
+
+    def on_flush(self, effect: fx.Flush) -> None:
+        """In line at times, as the real shell does while the disk is fast; else the platter changes early or late."""
+        assert self.sync is None, "one outstanding at most"
+        takes_us = 50 + int(self.host.rng.expovariate(1 / self.host.sync_us))
+        self.host.sync_began(takes_us)
+        if self.host.rng.random() < IN_LINE_PROBABILITY:
+            self.hand_in(ev.Flushed(self.log.sync()))
+            return
+        self.sync = self.log.begin_sync()
+        self.sync_is_run = self.host.rng.random() < SYNC_RUNS_EARLY_PROBABILITY
+        if self.sync_is_run:
+            self.sync.run()
+        self.after(takes_us, self.flushed, self.sync)
+
+    def flushed(self, sync: Sync) -> None:
+        """The disk is done; a sync that is over already was waited for by a truncation."""
+        if self.sync is not sync:
+            return
+        self.sync = None
+        if not self.sync_is_run:
+            sync.run()
+        self.log.end_sync(sync)
+        self.hand_in(ev.Flushed(sync.zxid))
+
+    def wait_for_sync(self) -> None:
+        if self.sync is not None:
+            self.flushed(self.sync)
+
+    def on_truncate(self, effect: fx.TruncateLog) -> None:
+        self.world.occurred["TRUNC"] += 1
+        self.trace("truncates to %s", show(effect.zxid))
+        self.wait_for_sync()
+        self.log.truncate(effect.zxid)
+        self.records.forget_all()
+        self.host.durable.forget()
+
+    def on_receive_snapshot(self, effect: fx.ReceiveSnapshot) -> None:
+        message = effect.message
+        match message:
+            case msg.SnapshotBegin():
+                if self.received is not None:
+                    self.received.discard()
+                self.received = ReceivedSnapshot(self.files, DATA_DIR, zxid=message.zxid, size=message.size)
+            case msg.SnapshotChunk():
+                assert self.received is not None
+                self.received.write(message.offset, message.data)
+            case msg.SnapshotEnd():
+                assert self.received is not None
+                self.wait_for_sync()
+                received, self.received = self.received, None
+                header = received.install(log_dir=LOG_DIR)
+                self.log.restart_after(header.zxid)
+                self.records.forget_all()
+                self.host.durable.forget()
+                self.trace("installed the snapshot of %s", show(header.zxid))
+                self.hand_in(ev.SnapshotReceived(header.zxid, header.epochs, header.control))
+            case _:
+                raise AssertionError(message)
+
+    def on_initialised(self, effect: fx.Initialised) -> None:
+        consume_mark(self.files, DATA_DIR)
+
+    # --- this member's processes ---
+
+    def on_watermark(self, effect: fx.Watermark) -> None:
+        self.mark = msg.Watermark(effect.zxid, *self.log.position(effect.zxid))
+        self.trace("watermark %s", show(effect.zxid))
+        self.tell("processor", self.mark)
+        self.tell("snapshotter", self.mark)
+
+    def on_lease(self, effect: fx.Lease) -> None:
+        now_us = self.world.scheduler.now_us
+        until_us = self.host.true_us(effect.until_ms * MS) if effect.until_ms else 0
+        self.hub.lease(self.member, is_leader=effect.role == "leader", now_us=now_us, until_us=until_us)
+        self.lease = msg.Lease(
+            effect.until_ms * 1_000_000, effect.epoch, effect.leader, str(effect.leader), "", effect.role)
+        self.tell("processor", self.lease)
+
+    def on_accept_batches(self, effect: fx.AcceptBatches) -> None:
+        if effect.accept:
+            self.trace("leads epoch %d", effect.epoch)
+            self.hub.leads(self.member, self.life, effect.epoch)
+            self.intake.open(effect.epoch)
+            return
+        # What was taken and not proposed is gone: the next epoch's start tells its processor.
+        self.intake.close()
+        linked, self.linked = self.linked, {}
+        for stream in linked:
+            self.outbox.send(stream, msg.Refused("not leading", self.core.leader))
+
+    @property
+    def leads(self) -> bool:
+        return self.intake.epoch != 0
+
+    def on_to_processor(self, effect: fx.ToProcessor) -> None:
+        self.tell("processor", effect.message)
+
+    def on_report(self, effect: fx.Report) -> None:
+        self.trace("%s %s", effect.event, str(effect.fields))
+        if effect.alarm:
+            self.world.occurred[f"alarm {effect.event}"] += 1

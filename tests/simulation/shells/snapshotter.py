@@ -1,0 +1,60 @@
+"""The snapshotter's shell in virtual time: node/storage/snapshot_builder.py whenever the log has grown enough."""
+
+from node.storage.errors import LogGapError
+from node.storage.retention import purge
+from node.storage.snapshot_builder import build_snapshot
+from tests.simulation.host import DATA_DIR, LOG_DIR, Host
+from tests.simulation.network import Stream
+from tests.simulation.process import Process
+from tests.simulation.scheduler import MS
+from transport.messages import LocalHello, SnapshotDone, Watermark, decode_local, encode
+from transport.zxid import show
+
+
+class Snapshotter(Process):
+    role = "snapshotter"
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.world, member=host.member, name=f"{host.member}/snapshotter")
+        self.host = host
+        self.scale = host.ensemble.scale
+        self.files = host.disk.process()
+        self.local: Stream | None = None
+        self.seen = 0
+
+    def start(self) -> None:
+        self.open_local()
+
+    def on_death(self, error: Exception | None) -> None:
+        self.files.crash()
+        self.host.ended(self, error)
+
+    def open_local(self) -> None:
+        self.local = self.world.network.connect(
+            self, (self.member, "local"), on_message=self.on_local, on_lost=self.on_local_lost)
+        self.local.send(encode(LocalHello(role="snapshotter", index=0, pid=0, generation=0, executed=0)))
+
+    def on_local_lost(self) -> None:
+        self.local = None
+        self.after(50 * MS, self.open_local)
+
+    def on_local(self, data: bytes) -> None:
+        message = decode_local(data)
+        if isinstance(message, Watermark):
+            self.seen += 1
+            if self.seen % self.scale.snapshot_watermarks == 0:
+                # Other processes run while it builds: a file that it read may be cut or gone by the time it writes.
+                self.after(self.host.rng.randrange(5 * MS), self.take, message)
+
+    def take(self, mark: Watermark) -> None:
+        try:
+            built = build_snapshot(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, mark=mark)
+        except LogGapError as error:
+            self.trace("no snapshot: %s", str(error))
+            return
+        if built is None:
+            return
+        self.trace("took a snapshot at %s", show(built.snapshot.header.zxid))
+        purged = purge(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, keep=self.scale.retained_snapshots)
+        if self.local is not None:
+            self.local.send(encode(SnapshotDone(built.snapshot.header.zxid, purged.log_after)))
