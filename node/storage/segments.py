@@ -164,9 +164,16 @@ def first_nonzero(files: Files, handle: Handle, offset: int) -> int | None:
 
 
 def remove_segments(files: Files, directory: Path, firsts: list[int]) -> None:
-    """Newest first, each durably gone before the next: whatever the power leaves is a log without its end."""
+    """Newest first, each durably gone before the next: whatever the power leaves is a log without its end.
+
+    Emptied before they go, so that a reader that has one open finds an end, not records that are no longer true.
+    """
     for first_zxid in sorted(firsts, reverse=True):
-        files.unlink(segment_path(directory, first_zxid))
+        path = segment_path(directory, first_zxid)
+        handle = files.open(path, write=True)
+        files.truncate(handle, 0)
+        files.close(handle)
+        files.unlink(path)
         files.fsync_dir(directory)
 
 

@@ -9,7 +9,7 @@ from node.storage.files import Files
 from node.storage.identity import Identity
 from node.storage.log import Log
 from node.storage.recovery import Recovery, recover
-from transport.entry import ControlEntry, Kind, pack_control, pack_record
+from transport.entry import ControlEntry, Kind, pack_control, pack_record, read_record_header
 from transport.zxid import make_zxid
 
 YOUNG_BYTES = 16 << 10
@@ -63,8 +63,6 @@ def everything(log: Log, after: int = 0) -> list[bytes]:
 
 
 def split(data: bytes) -> Iterator[bytes]:
-    from transport.entry import read_record_header
-
     at = 0
     while at < len(data):
         size = read_record_header(data, at).size

@@ -4,6 +4,7 @@ The twin: a list of records and a mark. Below `synced` everything was promised d
 end on, never from the middle, and nothing else may turn up.
 """
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,7 @@ from transport.entry import read_record_header
 from transport.zxid import counter_of, epoch_of
 
 DIRECTORY = Path("/data/corral")
+LIVES = 3000 if os.environ.get("CORRAL_TEST_ALL") else 150
 
 
 def last_zxid_of(records: list[bytes]) -> int:
@@ -140,4 +142,4 @@ class LogLife(RuleBasedStateMachine):
 
 
 TestLogLife = LogLife.TestCase
-TestLogLife.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestLogLife.settings = settings(max_examples=LIVES, stateful_step_count=50, deadline=None)

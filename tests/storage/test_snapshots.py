@@ -7,6 +7,7 @@ import pytest
 
 from node.storage.errors import CorruptionError, LogGapError, RefusedError, StorageError
 from node.storage.files import Files, RealFiles
+from node.storage.log import Log
 from node.storage.reader import LogReader
 from node.storage.received import ReceivedSnapshot
 from node.storage.retention import purge
@@ -109,9 +110,58 @@ def test_a_damaged_snapshot_is_passed_over_for_an_older_one(files: Files, direct
     assert list(load_newest(files, directory) or ()) == SECTIONS
 
 
-def test_a_snapshot_of_a_newer_format_names_the_version(
-    files: Files, directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recovery_goes_on_from_the_older_snapshot_when_the_newest_is_damaged(files: Files, directory: Path) -> None:
+    log = open_log(files, directory).log
+    append_all(log, history(1, 60, size=2000))
+    log.close()
+    write_snapshot(files, directory, zxid(1, 20))
+    newest = write_snapshot(files, directory, zxid(1, 40))
+    change_byte(files, newest, 100)
+
+    recovery = open_log(files, directory)
+
+    assert recovery.damaged == (newest,)
+    assert recovery.recovered.snapshot_zxid == zxid(1, 20)
+    assert recovery.recovered.last_zxid == zxid(1, 60)
+
+
+def test_recovery_refuses_when_no_snapshot_reaches_the_log(files: Files, directory: Path) -> None:
+    log = open_log(files, directory).log
+    append_all(log, history(1, 300, size=800))
+    log.close()
+    only = write_snapshot(files, directory, zxid(1, 200))
+    purge(files, data_dir=directory, log_dir=directory, keep=1)
+    change_byte(files, only, 100)
+
+    with pytest.raises(CorruptionError, match="no valid snapshot reaches that far"):
+        open_log(files, directory)
+
+
+def test_recovery_refuses_a_log_that_ends_before_the_snapshot(files: Files, directory: Path) -> None:
+    log = open_log(files, directory).log
+    append_all(log, history(1, 10))
+    log.close()
+    write_snapshot(files, directory, zxid(1, 20))
+
+    with pytest.raises(CorruptionError, match="ends before the snapshot"):
+        open_log(files, directory)
+
+
+def test_a_reader_of_a_log_that_is_replaced_is_told(files: Files, directory: Path, leaders: bytes) -> None:
+    recovery = open_log(files, directory)
+    append_all(recovery.log, history(1, 30, size=2000))
+    reader = LogReader(files, directory, 0)
+    list(reader.read(zxid(1, 25), *recovery.log.position(zxid(1, 25))))
+
+    receive(files, directory, leaders, zxid(4, 50)).install(log_dir=directory)
+    recovery.log.restart_after(zxid(4, 50))
+    append_all(recovery.log, [record(4, 51)])
+
+    with pytest.raises(LogGapError):
+        list(reader.read(zxid(4, 51), *recovery.log.position(zxid(4, 51))))
+
+
+def test_a_snapshot_of_a_newer_format_names_the_version(files: Files, directory: Path) -> None:
     writer = SnapshotWriter(files, directory, SnapshotHeader(
         format=9, needs="4.5.6", zxid=zxid(1, 1), epochs=[], control=b"", feature_level=1, count=0))
     writer.complete(digest=0)
@@ -227,10 +277,7 @@ def test_a_power_cut_during_installation_leaves_all_of_the_old_or_all_of_the_new
 # Building --------------------------------------------------------------------------------------
 
 
-def mark_at(log: object, at: Zxid) -> Watermark:
-    from node.storage.log import Log
-
-    assert isinstance(log, Log)
+def mark_at(log: Log, at: Zxid) -> Watermark:
     return Watermark(at, *log.position(at))
 
 
@@ -253,6 +300,7 @@ def test_a_snapshot_is_built_from_the_one_before_and_the_log(files: Files, direc
         assert sections is not None
         state = decode_state(sections)
         assert (state.zxid, state.digest()) == (at, built.snapshot.digest)
+    assert built is not None
     assert built.snapshot.header.epochs == [(1, zxid(1, 40)), (2, zxid(2, 3))]
     assert build_snapshot(files, data_dir=directory, log_dir=directory, mark=mark_at(log, zxid(2, 3))) is None
     log.close()
