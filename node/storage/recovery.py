@@ -30,6 +30,7 @@ from node.storage.segments import (
     list_segments,
     load_header,
     remove_segments,
+    segment_bytes,
     segment_path,
     storage_errors,
     unfinished_truncation,
@@ -91,7 +92,10 @@ def _finish_truncation(files: Files, log_dir: Path) -> None:
     zxid = unfinished_truncation(files, log_dir)
     if zxid is None:
         return
-    segment, offset = end_of_record(files, log_dir, zxid) if list_segments(files, log_dir) else (0, 0)
+    firsts = list_segments(files, log_dir)
+    emptied = [first for first in firsts if not segment_bytes(files, log_dir, first)]
+    remove_segments(files, log_dir, emptied)
+    segment, offset = end_of_record(files, log_dir, zxid) if len(emptied) < len(firsts) else (0, 0)
     cut(files, log_dir, segment=segment, offset=offset)
     end_truncation(files, log_dir)
 
