@@ -325,6 +325,7 @@ class Vote(Message, frozen=True):
 
     *state*: looking, leading, following. *logical_clock*: the sender's round of election, raised to the highest seen.
     *votes*: the sender may vote and be elected. *epoch*: of the leader that the sender follows or is, 0 while looking.
+    *is_answer*: to a vote; it is not answered in turn.
     """
 
     sender: int
@@ -336,6 +337,7 @@ class Vote(Message, frozen=True):
     leader_zxid: int
     votes: bool
     epoch: int
+    is_answer: bool
 
 
 # --- to telemetry (PUSH, lossy) ---------------------------------------------------------------------------------

@@ -5,10 +5,10 @@ Zab, section V.A.
 
 from collections.abc import Iterable
 
-from node.zab.core import UNKNOWN_LEADER, Core
+from node.zab.core import Core
 from node.zab.errors import RoleEnded
 from node.zab.learner_stream import LearnerStream
-from node.zab.quorum import is_quorum
+from node.zab.quorum import is_quorum, quorum_size
 from transport.messages import AckEpoch
 from transport.zxid import EPOCH_MAX, Epoch, MemberId
 
@@ -17,8 +17,8 @@ class Discovery:
     def __init__(self, core: Core) -> None:
         self.core = core
         self._position = core.position
-        # leader -> until when (by our clock) it may hold a lease that some member of our quorum granted
-        self._leases = {leader: core.now_ms + ms for leader, ms in core.remaining_grants()}
+        # member -> leader -> until when, by our clock, the leader may hold a lease that the member granted
+        self._grants = {core.me: self._until(core.remaining_grants())}
 
     def proposed(self, learners: Iterable[LearnerStream]) -> Epoch | None:
         """The epoch to propose, once a quorum has said hello."""
@@ -48,19 +48,25 @@ class Discovery:
             return
         if ack.counts and not decided and (ack.current_epoch, ack.last_zxid) > self._position:
             raise RoleEnded(f"member {learner.member} is ahead of us")
-        for leader, ms in ack.grants:
-            until_ms = self.core.now_ms + ms
-            self._leases[MemberId(leader)] = max(self._leases.get(MemberId(leader), 0), until_ms)
+        self._grants[learner.member] = self._until(ack.grants)
+
+    def _until(self, grants: list[tuple[int, int]]) -> dict[int, int]:
+        return {leader: self.core.now_ms + ms for leader, ms in grants}
 
     def is_accepted(self, learners: Iterable[LearnerStream]) -> bool:
         acked = {each.member for each in learners if each.has_vote and each.ack_epoch and each.ack_epoch.counts}
         return is_quorum({self.core.me, *acked}, self.core.voters)
 
-    def others_lease_until_ms(self, learners: Iterable[LearnerStream]) -> int:
-        """Until when an earlier leader may still serve: see config.Timing. Not one that follows us by now."""
-        ours = {self.core.me, *(learner.member for learner in learners if learner.ack_epoch)}
-        if ours >= set(self.core.voters):
+    def others_lease_until_ms(self, synchronised: Iterable[MemberId], following: Iterable[MemberId]) -> int:
+        """Until when an earlier leader may still serve: see config.Timing. Not one that follows us by now.
+
+        That is, until a quorum of *synchronised* and us has no grant left: any lease stands on one of its members.
+        """
+        ours = {self.core.me, *following}
+        voters = self.core.voters
+        if ours >= set(voters):
             return 0  # nobody is left who could lead
-        return max(
-            (until for leader, until in self._leases.items() if leader == UNKNOWN_LEADER or leader not in ours),
-            default=0)
+        free_ms = sorted(
+            max((until for leader, until in self._grants[member].items() if leader not in ours), default=0)
+            for member in {self.core.me, *synchronised})
+        return free_ms[min(quorum_size(len(voters)), len(free_ms)) - 1]

@@ -201,22 +201,19 @@ class Election:
             return
         self._settled.pop(member, None)
         if self.state != LOOKING:
-            self._send(member)
+            self._answer(member, vote)
             return
         self._on_looking_vote(member, vote)
 
     def _on_looking_vote(self, member: MemberId, vote: Vote) -> None:
         assert self._look is not None
-        if not vote.votes:
-            self._send(member)
-            return
-        if vote.logical_clock < self.clock:
-            self._send(member)
+        if not vote.votes or vote.logical_clock < self.clock:
+            self._answer(member, vote)
             return
         if self._decided != NOBODY:
             # A decision stands until broadcast looks again; under the same clock the other may come to it too.
             self.clock = vote.logical_clock
-            self._send(member)
+            self._answer(member, vote)
             return
         if vote.logical_clock > self.clock:
             self._begin(vote.logical_clock)
@@ -307,14 +304,20 @@ class Election:
             self._send(peer)
 
     def _send(self, member: MemberId) -> None:
-        self._effects.append(SendVote(member, self._vote()))
+        self._effects.append(SendVote(member, self._vote(is_answer=False)))
 
-    def _vote(self) -> Vote:
+    def _answer(self, member: MemberId, vote: Vote) -> None:
+        # Two that have both decided would answer each other for ever.
+        if not vote.is_answer:
+            self._effects.append(SendVote(member, self._vote(is_answer=True)))
+
+    def _vote(self, *, is_answer: bool) -> Vote:
         votes = self._look is not None and self._look.votes
         epoch, zxid, leader = self._candidate if self.state == LOOKING else (0, 0, self.leader)
         return Vote(
             sender=self.me, ensemble=self.ensemble, state=self.state, logical_clock=self.clock,
-            leader=leader, leader_epoch=epoch, leader_zxid=zxid, votes=votes, epoch=self.epoch)
+            leader=leader, leader_epoch=epoch, leader_zxid=zxid, votes=votes, epoch=self.epoch,
+            is_answer=is_answer)
 
 
 def _candidate_of(vote: Vote) -> Candidate:

@@ -114,10 +114,8 @@ class Leader:
         if self.phase is Phase.BROADCAST:
             return min(self._ping_ms, self.lease_until_ms)
         if self.phase is Phase.SYNCHRONISATION:
-            waits_ms = self.discovery.others_lease_until_ms(self.learners.values())
-            if waits_ms > self.core.now_ms:
-                return min(self._ping_ms, waits_ms)
-            return self._ping_ms
+            others_ms = self._others_lease_ms()
+            return min(self._ping_ms, others_ms) if others_ms > self.core.now_ms else self._ping_ms
         return self._phase_until_ms
 
     # --- discovery ---
@@ -272,7 +270,7 @@ class Leader:
             if each.has_vote and each.phase >= LearnerPhase.SYNCHRONISED}
         if not is_quorum({core.me, *synchronised}, core.voters):
             return
-        if core.now_ms < self.discovery.others_lease_until_ms(self.learners.values()):
+        if core.now_ms < self._others_lease_ms():
             return  # asked again at that time
         if self._granted_until_ms() <= core.now_ms:
             return  # asked again at the next Pong
@@ -287,6 +285,13 @@ class Leader:
         self._begin_epoch()
         self._renew_lease()
         core.emit(AcceptBatches(self.epoch, accept=True))
+
+    def _others_lease_ms(self) -> int:
+        """Until when an earlier leader may serve, by the grants of those that are synchronised."""
+        learners = self.learners.values()
+        return self.discovery.others_lease_until_ms(
+            [each.member for each in learners if each.has_vote and each.phase >= LearnerPhase.SYNCHRONISED],
+            [each.member for each in learners if each.ack_epoch is not None])
 
     def _welcome(self, learner: LearnerStream) -> None:
         learner.phase = LearnerPhase.SERVING
