@@ -95,7 +95,7 @@ class ProcessorShell:
         self.servers: list[asyncio.Server] = []
         self.client_port = config.client_port
         self.exit_code: int | None = None
-        self._flush_due = False
+        self._flush_due = self._drain_due = False
         self._executing = False
 
     # --- life -----------------------------------------------------------------------------------------------
@@ -232,9 +232,7 @@ class ProcessorShell:
             batches = submissions.seal(now)
             if batches:
                 self.link.submit(batches, now)
-                if self.link.is_local:
-                    self._on_local_readable()
-                else:
+                if not self.link.is_local:
                     self._on_leader_readable()
         if core.dirty:
             self._send_outputs()
@@ -266,13 +264,27 @@ class ProcessorShell:
     # --- broadcast --------------------------------------------------------------------------------------------
 
     def _send_local(self, message: Message) -> bool:
+        """Sending may swallow the wake-up of what has come meanwhile: look again before the loop sleeps."""
+        if not self._drain_due:
+            self._drain_due = True
+            self.loop.call_soon(self._drain_local)
         return self.local.send(encode(message))
 
+    def _drain_local(self) -> None:
+        self._drain_due = False
+        self._on_local_readable()
+
     def _watch(self, stream: Stream, readable: Callable[[], None]) -> None:
+        def changed() -> None:
+            stream.maintain()
+            readable()
+
         self.loop.add_reader(stream.fileno(), readable)
+        self.loop.add_reader(stream.monitor_fileno(), changed)
 
     def _unwatch(self, stream: Stream) -> None:
         self.loop.remove_reader(stream.fileno())
+        self.loop.remove_reader(stream.monitor_fileno())
 
     def _on_local_readable(self) -> None:
         if self.local.is_closed:
@@ -428,7 +440,7 @@ class ProcessorShell:
         values = self.words.counters()
         self._send_local(Counters(values))
         self.telemetry.send(encode(Sample(f"processor-{self.index}", os.getpid(), values, self.telemetry.dropped)))
-        self._on_local_readable()
+        self._on_leader_readable()
 
     def _close_idle(self, now: int) -> None:
         if self.has_lease():
