@@ -1,5 +1,11 @@
-"""Waits for listeners, streams and descriptors at once; sees to monitors and probes by itself."""
+"""Waits for listeners, streams and descriptors at once; sees to monitors and probes by itself.
 
+zmq_poll asks every socket for its events at every call, some system calls for each. Here only those are asked whose
+descriptor woke us, or that were used since they were last found empty (their descriptor may have been reset by that:
+it is edge-triggered).
+"""
+
+import select
 import time
 
 import zmq
@@ -8,55 +14,61 @@ from transport.sockets import Listener, Pull, Stream
 
 Source = Listener | Stream | Pull
 _POLLIN = int(zmq.POLLIN)
-_POLLIN_OUT = int(zmq.POLLIN | zmq.POLLOUT)
-_Waited = zmq.Socket[bytes] | int
+_POLLOUT = int(zmq.POLLOUT)
+_EVENTS = int(zmq.EVENTS)
 
 
 class Poller:
     """The one place where a process of ours sleeps."""
 
     def __init__(self) -> None:
+        self._epoll = select.epoll()
         self._sources: list[Source] = []
-        self._fds: list[int] = []
         self._listeners: list[Listener] = []
-        self._streams: list[Stream] = []
-        self._items: list[tuple[_Waited, int]] = []
-        self._owners: dict[_Waited, tuple[Source | int, bool]] = {}  # True: its monitor
-        self._with_output: list[Stream] = []  # those whose output the items wait for
+        self._owners: dict[int, tuple[Source | int, bool]] = {}  # by descriptor; True: its monitor's
 
     def add(self, source: Source | int) -> None:
         if isinstance(source, int):
-            self._fds.append(source)
-        else:
-            self._sources.append(source)
-        self._list_items()
+            self._register(source, source, is_monitor=False)
+            return
+        self._sources.append(source)
+        self._register(int(source.socket.fd), source, is_monitor=False)
+        if not isinstance(source, Pull):
+            self._register(int(source.monitor.socket.fd), source, is_monitor=True)
+        if isinstance(source, Listener):
+            self._listeners.append(source)
 
     def remove(self, source: Source | int) -> None:
-        if isinstance(source, int):
-            self._fds.remove(source)
-        else:
+        """Before it is closed."""
+        for descriptor in [each for each, (owner, _) in self._owners.items() if owner is source]:
+            del self._owners[descriptor]
+            self._epoll.unregister(descriptor)
+        if not isinstance(source, int):
             self._sources.remove(source)
-        self._list_items()
+        if isinstance(source, Listener):
+            self._listeners.remove(source)
 
     def poll(self, timeout_ms: int) -> list[Source | int]:
-        """What is ready, within *timeout_ms* (0: only look; -1: no limit).
+        """What may be ready, within *timeout_ms* (0: only look; -1: no limit): receive from it until None.
 
         A Listener is also ready when a stream of it was found lost.
         """
-        if [stream for stream in self._streams if stream.wants_out] != self._with_output:
-            self._list_items()
-        now_ns = time.monotonic_ns()
-        for listener in self._listeners:
-            if listener.deadline_ns:
-                left_ms = max(0, (listener.deadline_ns - now_ns) // 1_000_000 + 1)
-                timeout_ms = min(timeout_ms, left_ms) if timeout_ms >= 0 else left_ms
         ready: dict[Source | int, None] = {}
-        for waited, _ in zmq.zmq_poll(self._items, timeout_ms):
-            source, needs_maintenance = self._owners[waited]
-            ready[source] = None
-            if needs_maintenance or source in self._with_output:
-                assert isinstance(source, (Listener, Stream))
-                source.maintain()
+        for source in self._sources:
+            if source.is_touched:
+                events = int(source.socket.getsockopt(_EVENTS))
+                if events & _POLLIN:
+                    ready[source] = None
+                else:
+                    source.is_touched = False
+                if isinstance(source, Stream) and source.wants_out and events & _POLLOUT:
+                    source.flush()
+        for descriptor, _ in self._epoll.poll(0 if ready else self._timeout_s(timeout_ms)):
+            owner, is_monitor = self._owners[descriptor]
+            ready[owner] = None
+            if is_monitor or (isinstance(owner, Stream) and owner.wants_out):
+                assert isinstance(owner, (Listener, Stream))
+                owner.maintain()
         for listener in self._listeners:
             if listener.deadline_ns:
                 listener.maintain()
@@ -64,16 +76,13 @@ class Poller:
                 ready[listener] = None
         return list(ready)
 
-    def _list_items(self) -> None:
-        self._listeners = [each for each in self._sources if isinstance(each, Listener)]
-        self._streams = [each for each in self._sources if isinstance(each, Stream)]
-        self._with_output = [stream for stream in self._streams if stream.wants_out]
-        self._items = [(fd, _POLLIN) for fd in self._fds]
-        self._owners = {fd: (fd, False) for fd in self._fds}
-        for source in self._sources:
-            flags = _POLLIN_OUT if source in self._with_output else _POLLIN
-            self._items.append((source.socket, flags))
-            self._owners[source.socket] = (source, False)
-            if not isinstance(source, Pull):
-                self._items.append((source.monitor.socket, _POLLIN))
-                self._owners[source.monitor.socket] = (source, True)
+    def _timeout_s(self, timeout_ms: int) -> float:
+        for listener in self._listeners:
+            if listener.deadline_ns:
+                left_ms = max(0, (listener.deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
+                timeout_ms = min(timeout_ms, left_ms) if timeout_ms >= 0 else left_ms
+        return timeout_ms / 1000 if timeout_ms >= 0 else -1
+
+    def _register(self, descriptor: int, owner: Source | int, *, is_monitor: bool) -> None:
+        self._owners[descriptor] = (owner, is_monitor)
+        self._epoll.register(descriptor, select.EPOLLIN)

@@ -23,7 +23,6 @@ What they promise, and why:
 
 import errno
 import os
-import select
 import struct
 import time
 from collections import deque
@@ -131,6 +130,8 @@ class Monitor:
     def __init__(self, watched: _Socket, events: int) -> None:
         self._watched = watched
         self.socket = watched.get_monitor_socket(events)
+        # Its descriptor tells of what comes after the socket has been seen empty, and of nothing before.
+        self.drain()
 
     def drain(self) -> int:
         """All events that wait, or-ed."""
@@ -163,6 +164,7 @@ class Listener:
         self.monitor = Monitor(self.socket, zmq.Event.DISCONNECTED)
         self.endpoints: list[str] = []  # as bound: with the real port where 0 was asked for
         self.is_closed = False
+        self.is_touched = True  # used since it was last found empty: see Poller
         self._peers: dict[StreamId, _Peer] = {}
         self._lost: list[StreamId] = []
         self._probes_ns: list[int] = []  # when to probe, latest first
@@ -197,7 +199,9 @@ class Listener:
             try:
                 stream = self.socket.recv(_NOBLOCK)
             except zmq.Again:
+                self.is_touched = False
                 return None
+            self.is_touched = True
             peer = self._peers.get(stream)
             if peer is None:
                 peer, message = self._meet(stream)
@@ -227,6 +231,7 @@ class Listener:
         peer = self._peers.get(stream)
         if peer is None or peer.is_dropped:
             return False
+        self.is_touched = True
         try:
             self.socket.send(stream, _NOBLOCK_MORE)
         except zmq.Again:
@@ -262,6 +267,7 @@ class Listener:
     def probe(self) -> None:
         """Find out which streams are gone; the others get an empty message, which nobody sees."""
         # Takes in what the I/O thread has to tell; sending alone may skip that.
+        self.is_touched = True
         self.socket.getsockopt(_EVENTS)
         for stream, peer in list(self._peers.items()):
             if not peer.is_dropped:
@@ -312,6 +318,7 @@ class Stream:
     ) -> None:
         self.endpoint = endpoint
         self.is_open = self.is_lost = self.is_closed = False
+        self.is_touched = True  # used since it was last found empty: see Poller
         self.socket = context.socket(zmq.DEALER)
         _set_common_options(self.socket)
         self.socket.setsockopt(zmq.RECONNECT_IVL, -1)
@@ -327,18 +334,14 @@ class Stream:
         self.socket.connect(endpoint)
         self._unsent: deque[bytes] = deque()  # numbered; waits for the connection
         self._peer = _Peer(0)
-        self._epoll: select.epoll | None = None
 
     def fileno(self) -> int:
-        """Readable after messages, and when the stream opens or is lost.
+        """Readable after messages. Edge-triggered: see the head of this file."""
+        return int(self.socket.fd)
 
-        Edge-triggered: see the head of this file. `receive` tends to all of it.
-        """
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            for descriptor in (self.socket.fd, self.monitor.socket.fd):
-                self._epoll.register(int(descriptor), select.EPOLLIN)
-        return self._epoll.fileno()
+    def monitor_fileno(self) -> int:
+        """Readable when the stream opens or is lost: call `maintain`, then `receive`."""
+        return int(self.monitor.socket.fd)
 
     @property
     def wants_out(self) -> bool:
@@ -360,6 +363,7 @@ class Stream:
             self._unsent.popleft()
 
     def _put(self, message: bytes) -> bool:
+        self.is_touched = True
         try:
             self.socket.send(message, _NOBLOCK)
         except zmq.Again:
@@ -372,9 +376,11 @@ class Stream:
             try:
                 message = self.socket.recv(_NOBLOCK)
             except zmq.Again:
-                if self._epoll is not None:  # no Poller does it
-                    self.maintain()
+                self.is_touched = False
+                if self._unsent:  # this look may have swallowed the news that it is open now
+                    self.flush()
                 return None
+            self.is_touched = True
             if self.socket.getsockopt(_RCVMORE):
                 _skip_frames(self.socket)
                 message = b""
@@ -383,7 +389,7 @@ class Stream:
                 return payload
 
     def maintain(self) -> None:
-        """Learn whether it is open or lost, and send what waited. The Poller calls it, or `receive`."""
+        """After its monitor woke us: learn whether it is open or lost, and send what waited."""
         if self.is_closed:
             return
         events = self.monitor.drain()
@@ -397,8 +403,6 @@ class Stream:
     def close(self) -> None:
         if not self.is_closed:
             self.is_closed = self.is_lost = True
-            if self._epoll is not None:
-                self._epoll.close()
             self.monitor.close()
             self.socket.close(0)
 
@@ -440,6 +444,7 @@ class Pull:
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.RCVHWM, TELEMETRY_MESSAGES)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        self.is_touched = True
         self._lock = lock_ipc_path(endpoint)
         _bind(self.socket, endpoint)
 
@@ -449,9 +454,12 @@ class Pull:
 
     def receive(self) -> bytes | None:
         try:
-            return self.socket.recv(_NOBLOCK)
+            payload = self.socket.recv(_NOBLOCK)
         except zmq.Again:
+            self.is_touched = False
             return None
+        self.is_touched = True
+        return payload
 
     def close(self) -> None:
         if not self.is_closed:

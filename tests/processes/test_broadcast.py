@@ -19,8 +19,8 @@ def body(number: int) -> bytes:
 def started(tmp_path: Path) -> Iterator[Started]:
     made: list[SmallEnsemble] = []
 
-    def start(members: int = 3, *, family: int = 4) -> SmallEnsemble:
-        ensemble = SmallEnsemble(make_configs(tmp_path, members, family=family))
+    def start(members: int = 3, *, family: int = 4, tick_ms: int = 500) -> SmallEnsemble:
+        ensemble = SmallEnsemble(make_configs(tmp_path, members, family=family, tick_ms=tick_ms))
         made.append(ensemble)
         ensemble.start_all()
         return ensemble
@@ -97,7 +97,7 @@ def test_a_stopped_leader_loses_its_lease_before_another_leads(started: Started)
 
 
 def test_an_uncommitted_tail_is_cut_off_where_the_others_went_on_without_it(started: Started) -> None:
-    ensemble = started(3)
+    ensemble = started(3, tick_ms=2000)  # time to submit while the leader's lease lasts
     first = ensemble.leader()
     epoch = ensemble.processors[first].lease.epoch
     others = [i for i in ensemble.configs if i != first]

@@ -192,15 +192,17 @@ def test_a_listener_that_closes_is_noticed_by_its_streams(guarded: Sockets) -> N
     poll_until(polling(stream), lambda: stream.is_lost)
 
 
-def test_one_descriptor_tells_of_messages_and_of_losses(sockets: Sockets, tmp_path: Path) -> None:
+def test_descriptors_tell_of_messages_and_of_losses(sockets: Sockets, tmp_path: Path) -> None:
     listener = sockets.listener([f"ipc://{tmp_path}/b"])
     stream = sockets.stream(listener.endpoints[0])
     woken = select.epoll()
-    woken.register(stream.fileno(), select.EPOLLIN)
+    for descriptor in (stream.fileno(), stream.monitor_fileno()):
+        woken.register(descriptor, select.EPOLLIN)
     received: list[bytes] = []
 
     def receive_until(condition: Callable[[], bool]) -> None:
         while True:
+            stream.maintain()
             while (payload := stream.receive()) is not None:
                 received.append(bytes(payload))
             if condition():
