@@ -1,6 +1,6 @@
 """The first phase of a leader: a quorum says hello, an epoch above all that they accepted, a quorum accepts it.
 
-Zab, section V.A.
+Zab (Junqueira, Reed, Serafini, DSN 2011), phase 1; steps are cited by their names there.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """A learner's side: accept the epoch, take the leader's history, log what is proposed, ack what is durable.
 
-Zab (Junqueira, Reed, Serafini 2011), section V: CEPOCH is Hello, NEWEPOCH NewEpoch, ACK-E AckEpoch, ACK-LD
+Zab (Junqueira, Reed, Serafini, DSN 2011): CEPOCH is Hello, NEWEPOCH NewEpoch, ACK-E AckEpoch, ACK-LD
 AckNewLeader, COMMIT-LD UpToDate. Every message comes on one ordered stream, and every record goes straight to the
 log: there is no queue between the phases in which one could be forgotten.
 """
@@ -153,7 +153,7 @@ class Follower:
             raise UnexpectedMessageError(message, self.phase)
 
     def _on_new_epoch(self, message: NewEpoch) -> None:
-        """Zab, V.A, step f.1.1.
+        """Zab, step f.1.2.
 
         A promise counts once: an epoch promised to one candidate must not elect another. The same candidate asks
         again where the stream was lost, and never proposes an epoch twice in two lives, as it saves it first.
@@ -269,7 +269,7 @@ class Follower:
         self._ack()
 
     def _on_history_durable(self) -> None:
-        """Rule 1: history durable, then currentEpoch, then the ack. Zab, V.B, step f.2.1."""
+        """Rule 1: history durable, then currentEpoch, then the ack. Zab, step f.2.1."""
         zxid = self._new_leader
         if zxid is None or self.core.history.durable < zxid:
             return

@@ -1,6 +1,6 @@
 """The leader's side of discovery, synchronisation and broadcast.
 
-Zab, section V. Records go to the learners before they go to the own log: the leader's own ack waits for its own disk
+Records go to the learners before they go to the own log: the leader's own ack waits for its own disk
 like any other, and the disks work at the same time.
 """
 
@@ -152,7 +152,7 @@ class Leader:
             only_named=established)
 
     def _discover(self) -> None:
-        """Zab, V.A, step l.1.1: an epoch later than any that a quorum has accepted."""
+        """Zab, step l.1.1: an epoch later than any that a quorum has accepted."""
         core = self.core
         epoch = self.discovery.proposed(self.learners.values())
         if epoch is None:
@@ -261,7 +261,7 @@ class Leader:
             self._establish()
 
     def _establish(self) -> None:
-        """Zab, V.B, step l.2.2: a quorum is in the epoch, so the history it began with is committed."""
+        """Zab, step l.2.2: a quorum is in the epoch, so the history it began with is committed."""
         core = self.core
         if self.phase is not Phase.SYNCHRONISATION or not self._is_ready:
             return
@@ -358,7 +358,7 @@ class Leader:
     # --- broadcast ---
 
     def on_propose(self, event: Propose) -> None:
-        """Zab, V.C, step l.3.1."""
+        """Zab, step l.3.1."""
         core = self.core
         assert self.phase is Phase.BROADCAST, "batches without leading"
         flags = 0
@@ -385,7 +385,7 @@ class Leader:
         self._uncommitted.append((last, len(record)))
 
     def _on_ack(self, learner: LearnerStream, ack: Ack) -> None:
-        """Zab, V.C, step l.3.2."""
+        """Zab, step l.3.2."""
         if learner.phase < LearnerPhase.SYNCHRONISATION:
             raise UnexpectedMessageError(ack, learner.phase.name)
         learner.on_ack(Zxid(ack.zxid), self.core.now_ms)

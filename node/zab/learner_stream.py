@@ -56,7 +56,7 @@ class LearnerStream:
     def counted_ack(self) -> Zxid | None:
         """What it has durable of this epoch, as far as that counts towards a quorum.
 
-        Zab, V.B: only who has acknowledged NEWLEADER is in the epoch. An ack before that promises bytes on a disk whose
+        Zab: only who has acknowledged NEWLEADER is in the epoch. An ack before that promises bytes on a disk whose
         currentEpoch may still lose an election against a log without them.
         """
         if self.has_vote and self.phase >= Phase.SYNCHRONISED and self.durable >= self.votes_from:

@@ -188,6 +188,7 @@ class Ensemble:
         """*power*: what is not durable is lost."""
         host = self.hosts[MemberId(member)]
         host.member = None
+        host.held = False
         host.flushing = None
         host.lease_ms = 0
         host.accepts = None

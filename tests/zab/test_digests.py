@@ -8,7 +8,9 @@ ONE, TWO, THREE = MemberId(1), MemberId(2), MemberId(3)
 ALIVE_MS = 10_000
 
 
-def report(digests: Digests, member: MemberId, value: int, *, zxid: int = 7, process: str = "p", now_ms: int = 0) -> list[Differing]:
+def report(
+    digests: Digests, member: MemberId, value: int, *, zxid: int = 7, process: str = "p", now_ms: int = 0,
+) -> list[Differing]:
     return digests.on_digest(member, Digest(zxid, process, value), now_ms=now_ms, alive_ms=ALIVE_MS)
 
 

@@ -188,7 +188,7 @@ def test_a_leader_of_another_epoch_than_its_followers_is_not_joined() -> None:
 
 
 def test_the_leader_just_lost_is_not_joined_again_through_election() -> None:
-    """Its election process may outlive its broadcast, and a follower may not have noticed yet: broadcast asks it itself."""
+    """Its election process may outlive its broadcast, and a follower may not have noticed: broadcast asks it itself."""
     member = election()
     member.step(0, look(lost=3, lost_epoch=4))
     member.step(0, vote(1, leader=3, state="following", of_epoch=4))
