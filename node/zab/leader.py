@@ -538,11 +538,13 @@ class Leader:
             self._establish()
 
     def _drop_stuck(self) -> None:
-        now_ms, limit_ms = self.core.now_ms, self.core.timing.sync_ms
+        """Within syncLimit; within initLimit while it takes our history, which may be a large snapshot."""
+        timing = self.core.timing
         for learner in list(self.learners.values()):
-            if learner.phase > LearnerPhase.HELLO and learner.is_stuck(now_ms=now_ms, limit_ms=limit_ms):
+            limit_ms = timing.sync_ms if learner.phase is LearnerPhase.SERVING else timing.init_ms
+            if learner.phase > LearnerPhase.HELLO and learner.is_stuck(now_ms=self.core.now_ms, limit_ms=limit_ms):
                 self.core.report("learner_stuck", member=learner.member)
-                self._drop(learner, "no answer or ack within syncLimit")
+                self._drop(learner, f"no answer or ack within {limit_ms} ms")
 
     def _ping_all(self) -> None:
         now_ms = self.core.now_ms

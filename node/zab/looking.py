@@ -10,6 +10,7 @@ from node.zab.events import StreamId
 from transport.messages import Hello, Message, Refused
 from transport.zxid import Epoch, MemberId
 
+ANSWER_MS = 50  # for the leader just lost to answer, or its host to say that it is gone, before a decision is followed
 RETRY_MS = 25  # doubled with every attempt in a row that came to nothing
 
 
@@ -30,7 +31,9 @@ class Looking:
         self.life = 0
         self._look_ms: int | None = core.now_ms + self._pause_ms()
         self._probe_ms = core.now_ms + core.timing.tick_ms
+        self.decision: MemberId | None = None
         self._lost = lost, lost_epoch
+        self._answer_ms = core.now_ms + ANSWER_MS if probe else 0
         core.round += 1
         if probe:
             self._probe(lost)
@@ -46,7 +49,13 @@ class Looking:
 
     @property
     def deadline_ms(self) -> int:
-        return self._probe_ms if self._look_ms is None else self._look_ms
+        due_ms = self._probe_ms if self._look_ms is None else self._look_ms
+        return min(due_ms, self._answer_ms) if self.decision is not None else due_ms
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Of the leader just lost. If it is gone, the next leader need not wait for the end of its lease."""
+        return self.probed == self._lost[0] != UNKNOWN_LEADER and self.core.now_ms < self._answer_ms
 
     def leave(self, leader: MemberId) -> None:
         """For *leader*; the streams that wait are told, unless it is us."""

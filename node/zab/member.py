@@ -190,6 +190,7 @@ class Member:
                 self._on_wall(event.wall_ms)
                 if role is not None:
                     role.on_tick()
+                self._follow_decision()
             case RecordsSent():
                 if isinstance(role, Leader):
                     role.on_records_sent(event)
@@ -238,6 +239,8 @@ class Member:
         core.report(
             "recovered", last_zxid=core.history.last, committed=core.history.committed,
             accepted_epoch=core.accepted_epoch, current_epoch=core.current_epoch, votes=core.votes)
+        if set(core.voters) != set(core.config.voters):
+            core.report("voters_differ", alarm=True, log=list(core.voters), configured=list(core.config.voters))
         core.emit(*core.history.release())
         self._role = Looking(core)
 
@@ -257,10 +260,20 @@ class Member:
         core, role = self._core, self._role
         if not isinstance(role, Looking) or event.round != core.round:
             return
-        role.leave(event.leader)
-        if event.leader != core.me:
-            life = role.life if role.probed == event.leader else core.connect(event.leader)
-            self._role = Follower(core, event.leader, life)
+        role.decision = event.leader
+        self._follow_decision()
+
+    def _follow_decision(self) -> None:
+        core, role = self._core, self._role
+        if not isinstance(role, Looking) or role.decision is None:
+            return
+        leader_id = role.decision
+        if role.awaits_answer and role.probed != leader_id:
+            return
+        role.leave(leader_id)
+        if leader_id != core.me:
+            life = role.life if role.probed == leader_id else core.connect(leader_id)
+            self._role = Follower(core, leader_id, life)
             return
         leader = self._role = Leader(core)
         leader.start()
@@ -278,6 +291,7 @@ class Member:
             raise RoleEnded(f"the stream to leader {role.leader} has ended", probe=not event.gone)
         if isinstance(role, Looking) and event.life == role.life:
             role.on_probe_lost(gone=event.gone)
+            self._follow_decision()
 
     # --- messages ---
 
@@ -286,6 +300,7 @@ class Member:
         if isinstance(role, Looking) and role.probed and event.life == role.life:
             if not isinstance(event.message, NewEpoch):
                 role.on_message(event.message)
+                self._follow_decision()
                 return
             # It leads: no election is needed.
             role.leave(role.probed)

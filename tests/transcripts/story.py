@@ -29,7 +29,7 @@ class Spoken(Ensemble):
 class Story:
     """
     ensemble N           N members, explicitly initialised, looking
-    ensemble N led by L  the same, a little later: L leads, and one write is committed everywhere; only the state is told
+    ensemble N led by L  a little later: L leads, and one write is committed everywhere; only the state is told
     elect L [F...]       election tells F..., then L, that L leads (all by default); messages flow
     submit M TEXT        a batch of one request at leader M; messages flow
     hold-flush M         its disk finishes no flush;   release-flush M

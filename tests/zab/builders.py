@@ -3,6 +3,7 @@
 from node.zab.config import Timing, ZabConfig
 from node.zab.effects import Effect, Look, Report
 from node.zab.events import Elected, Event, FromLeader, FromLearner, Recovered, Started
+from node.zab.looking import ANSWER_MS
 from node.zab.member import Member
 from transport.entry import ControlEntry, Kind, pack_control, pack_record, read_record_header
 from transport.messages import (
@@ -132,6 +133,11 @@ class Driver:
 
     def elect(self, leader: int) -> list[Effect]:
         return self.step(Elected(self.round, MemberId(leader)))
+
+    def elect_later(self, leader: int) -> list[Effect]:
+        """When the leader just lost has had its time to answer."""
+        self.wait(ANSWER_MS)
+        return self.elect(leader)
 
     def hear(self, *messages: Message, life: int = 1) -> list[Effect]:
         """From the leader."""

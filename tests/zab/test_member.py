@@ -19,6 +19,7 @@ from node.zab.events import (
     Tick,
     TurnEnd,
 )
+from node.zab.looking import ANSWER_MS
 from tests.zab.builders import (
     TIMING,
     VOTERS,
@@ -117,7 +118,7 @@ def test_a_truncation_brings_back_the_configuration_before() -> None:
     assert not driver.member.votes
 
     driver.step(LeaderLost(1))
-    driver.elect(1)
+    driver.elect_later(1)
     driver.hear(NewEpoch(6), Truncate(z(4, 3)), life=3)
 
     assert driver.member.votes
@@ -182,6 +183,32 @@ def test_a_decision_for_who_is_being_asked_keeps_the_stream() -> None:
 
     assert driver.elect(1) == []
     assert driver.member.role == "follower"
+
+
+def test_a_decision_waits_a_moment_for_the_leader_just_lost_to_answer() -> None:
+    """If that one is gone, nobody has to wait for the end of its lease."""
+    driver = serving_follower()
+    driver.step(LeaderLost(1))
+    assert driver.elect(1) == []
+    assert driver.member.deadline_ms == driver.now_ms + ANSWER_MS
+
+    assert driver.step(LeaderLost(2, gone=True))[0] == Connect(MemberId(1), 3)
+
+
+def test_a_leader_just_lost_that_does_not_answer_is_not_waited_for_longer() -> None:
+    driver = serving_follower()
+    driver.step(LeaderLost(1))
+    driver.elect(1)
+    driver.wait(ANSWER_MS)
+
+    assert driver.step(Tick())[:2] == [Disconnect(), Connect(MemberId(1), 3)]
+
+
+def test_other_voters_in_the_configuration_file_than_in_the_log_are_an_alarm() -> None:
+    driver = Driver(settled(z(4, 3)), config(1, voters=(MemberId(1), MemberId(2))))
+    driver.start()
+
+    assert driver.reported("voters_differ") == [{"log": [1, 2, 3], "configured": [1, 2]}]
 
 
 def test_hellos_that_wait_are_sent_to_the_leader_once_it_is_known() -> None:

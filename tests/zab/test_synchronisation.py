@@ -16,7 +16,7 @@ def table(log: list[int]) -> EpochTable:
 
 @st.composite
 def two_logs(draw: st.DrawFn) -> tuple[list[int], list[int]]:
-    """Logs as leaders make them: each epoch's leader starts from a member's log, and others follow it part of the way."""
+    """Logs as leaders make them: an epoch's leader starts from a member's log, and others follow it part of the way."""
     logs: list[list[int]] = [[], []]
     for epoch in range(1, draw(st.integers(1, 6))):
         base = logs[draw(st.integers(0, 1))]
