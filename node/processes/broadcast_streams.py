@@ -126,7 +126,7 @@ class Streams:
 
     def timeout_ms(self, timeout_ms: int) -> int:
         """How long the loop may sleep; 0: there is something to send at once."""
-        if self.answers or any(self._may_send(s) for s in self._snapshots.values()):
+        if self.answers or (self._snapshots and any(map(self._may_send, self._snapshots.values()))):
             return 0
         return min(timeout_ms, RETRY_MS) if self._queues else timeout_ms
 

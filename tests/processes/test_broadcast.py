@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from node.keys import allow_member
+from node.processes.keyring import Keyring
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
+from transport.curve import make_keys
+from transport.endpoints import connect_endpoints
+from transport.messages import Refused, decode_peer
+from transport.sockets import Stream
 
 Started = Callable[..., SmallEnsemble]
 
@@ -204,3 +210,81 @@ def test_sigterm_ends_a_leader_cleanly(started: Started) -> None:
     assert ensemble.end(first, "election", signal.SIGTERM) == 0
 
     assert ensemble.leader(epoch_above=epoch) != first
+
+
+def test_a_broadcast_process_that_is_killed_comes_back_by_itself(started: Started) -> None:
+    ensemble = started(3)
+    leader = ensemble.leader()
+    follower = next(i for i in ensemble.configs if i != leader)
+    ensemble.wait(lambda: len(ensemble.serving()) == 3)
+
+    ensemble.end(follower, "broadcast")
+    ensemble.wait(lambda: not ensemble.processors[follower].serves)
+    ensemble.start(follower, "broadcast")
+    ensemble.wait(lambda: len(ensemble.serving()) == 3)
+
+    processor = ensemble.link(follower)
+    processor.submit(body(1))
+    ensemble.wait(lambda: all(each.read() == [body(1)] for each in ensemble.processors.values()))
+
+
+def test_election_processes_that_are_started_again_elect_again(started: Started) -> None:
+    ensemble = started(3)
+    first = ensemble.leader()
+    epoch = ensemble.processors[first].lease.epoch
+    ensemble.wait(lambda: len(ensemble.serving()) == 3)
+    for member in ensemble.configs:
+        ensemble.end(member, "election")
+        ensemble.start(member, "election")
+
+    ensemble.kill(first)
+
+    assert ensemble.leader(epoch_above=epoch) != first
+
+
+def test_a_strangers_key_is_refused_and_logged_once_until_it_is_added(started: Started) -> None:
+    ensemble = started(3)
+    leader = ensemble.leader()
+    config = ensemble.configs[leader]
+    stranger, server = make_keys(), Keyring(config, "test")
+    endpoint = connect_endpoints(config.me.host, config.me.quorum_port)[0]
+
+    def connect() -> Stream:
+        stream = ensemble.sockets.stream(endpoint, keys=stranger, server_key=server.own.public)
+        ensemble.poller.add(stream)
+        ensemble.wait(lambda: stream.is_lost or stream.is_open)
+        ensemble.poller.remove(stream)
+        return stream
+
+    for _ in range(3):
+        assert connect().is_lost
+    assert ensemble.log_text(leader).count("key_refused") == 1
+    assert stranger.public in ensemble.log_text(leader)
+
+    allow_member(config, 9, stranger.public)
+    assert connect().is_open
+
+
+def test_garbage_ends_a_stream_and_nothing_else(started: Started) -> None:
+    ensemble = started(3)
+    leader = ensemble.leader()
+    follower = next(i for i in ensemble.configs if i != leader)
+    keys = Keyring(ensemble.configs[follower], "test")
+    config = ensemble.configs[leader]
+    stream = ensemble.sockets.stream(
+        connect_endpoints(config.me.host, config.me.quorum_port)[0], keys=keys.own, server_key=keys.key_of(leader))
+    ensemble.poller.add(stream)
+    stream.send(b"garbage")
+    refused: list[object] = []
+
+    def is_refused() -> bool:
+        payload = stream.receive()
+        if payload is not None:
+            refused.append(decode_peer(payload))
+        return bool(refused)
+
+    ensemble.wait(is_refused)
+    assert isinstance(refused[0], Refused)
+    processor = ensemble.link(follower)
+    processor.submit(body(1))
+    ensemble.wait(lambda: processor.read() == [body(1)])
