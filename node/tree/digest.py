@@ -13,7 +13,7 @@ from node.tree.znode import Znode
 
 MASK = 0xFFFFFFFFFFFFFFFF
 SCRUB_NODES = 500
-DIRTY_MAX = 8192  # then the nodes are settled before the next digest point: some 10 ms of work at a time
+DIRTY_MAX = 1 << 15  # then settle before the next digest point: bounds its work, and rarely does any twice
 
 _STAT_PACK = struct.Struct(">qqqqqiiiq").pack
 _OPEN_CRC = crc32(encode_acl(OPEN))
