@@ -46,6 +46,8 @@ class Core:
         self.digests: list[Digest] = []  # of own replicas, not yet sent to the leader
         self.refusal = ""  # last reason reported, so that it is said once
         self.effects: list[Effect] = []
+        self._voters = config.voters
+        self._voters_by: ControlEntry | None = None  # the entry that says so
         self.check_control(self.history.control)
 
     # --- effects ---
@@ -66,9 +68,11 @@ class Core:
     def voters(self) -> tuple[MemberId, ...]:
         """Of the log, once it has a control entry: until reconfiguration exists, zoo.cfg can't change them."""
         control = self.history.control
-        if control is None:
-            return self.config.voters
-        return tuple(MemberId(voter) for voter in control.voters)
+        if control is not self._voters_by:
+            self._voters_by = control
+            self._voters = (
+                tuple(MemberId(voter) for voter in control.voters) if control else self.config.voters)
+        return self._voters
 
     @property
     def votes(self) -> bool:

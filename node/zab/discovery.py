@@ -6,10 +6,11 @@ Zab (Junqueira, Reed, Serafini, DSN 2011), phase 1; steps are cited by their nam
 from collections.abc import Iterable
 
 from node.zab.core import Core
-from node.zab.errors import RoleEnded
+from node.zab.errors import ProtocolError, RoleEnded
 from node.zab.learner_stream import LearnerStream
+from node.zab.membership import differing_setting
 from node.zab.quorum import is_quorum, quorum_size
-from transport.messages import AckEpoch
+from transport.messages import AckEpoch, Hello
 from transport.zxid import EPOCH_MAX, Epoch, MemberId
 
 
@@ -70,3 +71,23 @@ class Discovery:
             max((until for leader, until in self._grants[member].items() if leader not in ours), default=0)
             for member in {self.core.me, *synchronised})
         return free_ms[min(quorum_size(len(voters)), len(free_ms)) - 1]
+
+
+def refuses(core: Core, member: MemberId, hello: Hello) -> str:
+    """Why this Hello is refused, for an operator; "" if it is not.  Raises ProtocolError: it is not who it says."""
+    if hello.member != member or not 0 <= hello.accepted_epoch < EPOCH_MAX:
+        raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
+    if hello.ensemble != core.config.ensemble:
+        return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
+    if member not in core.voters:
+        return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
+    control = core.history.control
+    if control is not None and hello.feature_level < control.feature_level:
+        return (
+            f"the ensemble is at feature level {control.feature_level}, "
+            f"member {member} supports only {hello.feature_level}")
+    differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
+    if differing is not None:
+        key, ours, theirs = differing
+        return f"{key} is {theirs!r} at member {member}, but {ours!r} in the ensemble"
+    return ""

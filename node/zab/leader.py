@@ -8,14 +8,14 @@ from collections import deque
 from enum import StrEnum
 
 from node.zab.core import UNKNOWN_LEADER, Core
-from node.zab.digests import Differing, Digests
-from node.zab.discovery import Discovery
+from node.zab.discovery import Discovery, refuses
 from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
 from node.zab.errors import ProtocolError, RoleEnded, UnexpectedMessageError
 from node.zab.events import Propose, RecordsSent, SnapshotSent, StreamId
+from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
-from node.zab.membership import common_level, differing_setting, has_vote
+from node.zab.membership import changed_entry, common_level, has_vote, opening_entry
 from node.zab.quorum import is_quorum, quorum_value
 from node.zab.synchronisation import plan
 from transport.entry import (
@@ -33,23 +33,16 @@ from transport.messages import (
     AckEpoch,
     AckNewLeader,
     Commit,
-    Differs,
-    Digest,
-    DigestWanted,
     Hello,
     Message,
     NewEpoch,
     NewLeader,
-    Ping,
     Pong,
     Records,
     Touches,
     UpToDate,
 )
-from transport.zxid import EPOCH_MAX, Epoch, MemberId, Zxid, make_zxid
-
-DIGEST_MS = 1000  # between digest points while there are writes
-IDLE_DIGEST_MS = 2000  # between recomputations while there are none
+from transport.zxid import Epoch, MemberId, Zxid, make_zxid
 
 
 class Phase(StrEnum):
@@ -68,20 +61,15 @@ class Leader:
         self.epoch = Epoch(0)
         self.learners: dict[StreamId, LearnerStream] = {}
         self.discovery = Discovery(core)
+        self.heartbeat = Heartbeat(core, self.learners)
         self.initial_end = core.history.last  # the history that this epoch begins with
-        self.lease_until_ms = 0
         self.uncommitted_bytes = 0
         self._uncommitted: deque[tuple[Zxid, int]] = deque()
         self._supported = {core.me: core.config.feature_level}
         self._is_ready = False  # our own ack of NEWLEADER: history durable, currentEpoch saved
-        self._told_lease_ms = 0
-        self._ping_ms = core.now_ms
         self._phase_until_ms = core.now_ms + core.timing.discovery_ms
         self._quorum_seen_ms = core.now_ms
         self._since_ms = core.now_ms
-        self._digests = Digests()
-        self._digest_ms = core.now_ms
-        self._record_ms = core.now_ms
 
     def start(self) -> None:
         """Raises RoleEnded: elected, but without a vote."""
@@ -107,15 +95,16 @@ class Leader:
         return (
             self.phase is Phase.BROADCAST
             and self.uncommitted_bytes < self.core.config.uncommitted_bytes_max
-            and self.core.now_ms < self.lease_until_ms)
+            and self.core.now_ms < self.heartbeat.lease_until_ms)
 
     @property
     def deadline_ms(self) -> int:
         if self.phase is Phase.BROADCAST:
-            return min(self._ping_ms, self.lease_until_ms)
+            return min(self.heartbeat.ping_due_ms, self.heartbeat.lease_until_ms)
         if self.phase is Phase.SYNCHRONISATION:
             others_ms = self._others_lease_ms()
-            return min(self._ping_ms, others_ms) if others_ms > self.core.now_ms else self._ping_ms
+            ping_ms = self.heartbeat.ping_due_ms
+            return min(ping_ms, others_ms) if others_ms > self.core.now_ms else ping_ms
         return self._phase_until_ms
 
     # --- discovery ---
@@ -226,7 +215,7 @@ class Leader:
             learner.phase = LearnerPhase.NEW_LEADER_SENT
             # The ping comes first, so that its echo, which the lease needs, is here before the ack.
             core.emit(
-                Send(learner.stream, self._ping(learner)),
+                self.heartbeat.ping(learner),
                 Send(learner.stream, NewLeader(self.epoch, learner.cursor)))
         if learner.phase >= LearnerPhase.SYNCHRONISATION:
             core.emit(*learner.more(
@@ -272,7 +261,7 @@ class Leader:
             return
         if core.now_ms < self._others_lease_ms():
             return  # asked again at that time
-        if self._granted_until_ms() <= core.now_ms:
+        if self.heartbeat.granted_until_ms() <= core.now_ms:
             return  # asked again at the next Pong
         self.phase = Phase.BROADCAST
         self._since_ms = core.now_ms
@@ -283,7 +272,7 @@ class Leader:
             if learner.phase is LearnerPhase.SYNCHRONISED:
                 self._welcome(learner)
         self._begin_epoch()
-        self._renew_lease()
+        self.heartbeat.renew(self.epoch)
         core.emit(AcceptBatches(self.epoch, accept=True))
 
     def _others_lease_ms(self) -> int:
@@ -299,7 +288,7 @@ class Leader:
         learner.told_committed = committed
         # The ping comes first: with what it has heard the learner may serve at once.
         self.core.emit(
-            Send(learner.stream, self._ping(learner)),
+            self.heartbeat.ping(learner),
             Send(learner.stream, UpToDate(self.epoch, committed)))
         self.core.report("learner_synchronised", member=learner.member, mode=str(learner.mode))
 
@@ -307,18 +296,11 @@ class Leader:
 
     def _begin_epoch(self) -> None:
         core = self.core
-        before = core.history.control
-        incarnations = dict(before.incarnations) if before else {}
-        incarnations[core.me] = core.incarnation
-        for learner in self.learners.values():
-            if learner.has_vote:
-                incarnations[learner.member] = learner.hello.incarnation
-        self._log_control(Kind.EPOCH, ControlEntry(
-            leader=core.me,
-            feature_level=before.feature_level if before else common_level(self._supported, core.voters),
-            settings=before.settings if before else core.config.settings,
-            incarnations=dict(sorted(incarnations.items())),
-            voters=list(core.voters)))
+        named = {each.member: each.hello.incarnation for each in self.learners.values() if each.has_vote}
+        self._log_control(Kind.EPOCH, opening_entry(
+            core.history.control, leader=core.me, voters=core.voters, settings=core.config.settings,
+            feature_level=common_level(self._supported, core.voters),
+            incarnations=named | {core.me: core.incarnation}))
 
     def _propose_control(self) -> None:
         """One at a time, each committed before the next: the quorums of two configurations in a row intersect."""
@@ -334,15 +316,14 @@ class Leader:
             self._admit(control, admitted)
         elif level > control.feature_level:
             self.core.report("feature_level", level=level)
-            self._log_control(Kind.FEATURE_LEVEL, _changed(control, self.core.me, feature_level=level))
+            self._log_control(Kind.FEATURE_LEVEL, changed_entry(control, leader=self.core.me, feature_level=level))
 
     def _admit(self, control: ControlEntry, admitted: list[LearnerStream]) -> None:
         """Rule 9."""
-        incarnations = dict(control.incarnations)
+        incarnations = {learner.member: learner.hello.incarnation for learner in admitted}
         for learner in admitted:
-            incarnations[learner.member] = learner.hello.incarnation
             self.core.report("readmitted", member=learner.member)
-        entry = _changed(control, self.core.me, incarnations=dict(sorted(incarnations.items())))
+        entry = changed_entry(control, leader=self.core.me, incarnations=incarnations)
         self._log_control(Kind.MEMBERSHIP, entry)
         for learner in admitted:
             learner.has_vote = True
@@ -361,11 +342,7 @@ class Leader:
         """Zab, step l.3.1."""
         core = self.core
         assert self.phase is Phase.BROADCAST, "batches without leading"
-        flags = 0
-        if core.now_ms - self._digest_ms >= DIGEST_MS:
-            self._digest_ms = core.now_ms
-            flags = DIGEST_POINT
-        self._record_ms = core.now_ms
+        flags = DIGEST_POINT if self.heartbeat.is_digest_point() else 0
         first_zxid = Zxid(core.history.last + 1)
         record = pack_record(
             first_zxid=first_zxid, count=event.count, time_ms=event.time_ms, body=event.body, flags=flags)
@@ -443,7 +420,11 @@ class Leader:
             case Ack():
                 self._on_ack(learner, message)
             case Pong():
-                self._on_pong(learner, message)
+                self.heartbeat.on_pong(learner, message)
+                if self.phase is Phase.BROADCAST:
+                    self.heartbeat.renew(self.epoch)
+                else:
+                    self._establish()
             case AckEpoch():
                 self._on_ack_epoch(learner, message)
             case AckNewLeader():
@@ -468,38 +449,7 @@ class Leader:
         del self.learners[learner.stream]
         self.core.emit(Drop(learner.stream, reason, self.core.me, operator))
 
-    # --- lease and pings ---
-
-    def _ping(self, learner: LearnerStream, *, digest_wanted: bool = False) -> Ping:
-        return Ping(self.core.now_ms, learner.pong_at_ms, self.core.history.committed, digest_wanted)
-
-    def _on_pong(self, learner: LearnerStream, pong: Pong) -> None:
-        if pong.sent_ms > self.core.now_ms:
-            raise UnexpectedMessageError(pong, learner.phase.name)
-        learner.echoed_ms = max(learner.echoed_ms or 0, pong.sent_ms)
-        learner.pong_at_ms = max(learner.pong_at_ms, pong.at_ms)
-        for digest in pong.digests:
-            self._on_digest(learner.member, digest)
-        if self.phase is Phase.BROADCAST:
-            self._renew_lease()
-        else:
-            self._establish()
-
-    def _granted_until_ms(self) -> int:
-        """Rule 6: by the send time of pings that a quorum, we among it, has echoed. 0: none has."""
-        echoed = [self.core.now_ms]
-        echoed += [
-            each.echoed_ms for each in self.learners.values()
-            if each.has_vote and each.echoed_ms is not None]
-        heard_ms = quorum_value(echoed, len(self.core.voters))
-        return 0 if heard_ms is None else heard_ms + self.core.timing.lease_ms
-
-    def _renew_lease(self) -> None:
-        """The lease never shrinks: a grant once given holds, even if the stream that brought it is lost."""
-        self.lease_until_ms = max(self.lease_until_ms, self._granted_until_ms())
-        if self.lease_until_ms - self._told_lease_ms >= self.core.timing.ping_ms // 2:
-            self._told_lease_ms = self.lease_until_ms
-            self.core.emit(Lease(self.lease_until_ms, self.epoch, self.core.me, self.role))
+    # --- time ---
 
     def on_turn_end(self) -> None:
         core, history = self.core, self.core.history
@@ -513,8 +463,8 @@ class Leader:
     def on_tick(self) -> None:
         now_ms = self.core.now_ms
         if self.phase is Phase.BROADCAST:
-            self._renew_lease()
-            if now_ms >= self.lease_until_ms:
+            self.heartbeat.renew(self.epoch)
+            if now_ms >= self.heartbeat.lease_until_ms:
                 raise RoleEnded("no quorum has answered within the lease")
             gone_ms = self.core.processor_gone_ms
             if gone_ms is not None and now_ms - max(gone_ms, self._since_ms) > self.core.timing.sync_ms:
@@ -522,8 +472,8 @@ class Leader:
         else:
             self._check_progress()
         self._drop_stuck()
-        if now_ms >= self._ping_ms:
-            self._ping_all()
+        if now_ms >= self.heartbeat.ping_due_ms:
+            self.heartbeat.ping_all(serving=self.serving)
 
     def _check_progress(self) -> None:
         now_ms = self.core.now_ms
@@ -545,72 +495,3 @@ class Leader:
             if learner.phase > LearnerPhase.HELLO and learner.is_stuck(now_ms=self.core.now_ms, limit_ms=limit_ms):
                 self.core.report("learner_stuck", member=learner.member)
                 self._drop(learner, f"no answer or ack within {limit_ms} ms")
-
-    def _ping_all(self) -> None:
-        now_ms = self.core.now_ms
-        self._ping_ms = now_ms + self.core.timing.ping_ms
-        is_idle = self.phase is Phase.BROADCAST and now_ms - self._record_ms >= DIGEST_MS
-        digest_wanted = is_idle and now_ms - self._digest_ms >= IDLE_DIGEST_MS
-        if digest_wanted:
-            self._digest_ms = now_ms
-            self.core.emit(ToProcessor(DigestWanted()))
-        for learner in self.learners.values():
-            if learner.phase >= LearnerPhase.EPOCH_ACKED:
-                self.core.emit(Send(learner.stream, self._ping(learner, digest_wanted=digest_wanted)))
-
-    # --- digests ---
-
-    def on_own_digest(self, digest: Digest) -> None:
-        self._on_digest(self.core.me, digest)
-
-    def _on_digest(self, member: MemberId, digest: Digest) -> None:
-        found = self._digests.on_digest(
-            member, digest, now_ms=self.core.now_ms, alive_ms=self.core.timing.sync_ms)
-        for differing in found:
-            self._on_differing(differing)
-
-    def _on_differing(self, differing: Differing) -> None:
-        core = self.core
-        if not differing.process:
-            core.report("digests_without_majority", alarm=True, zxid=differing.zxid)
-            return
-        core.report(
-            "digest_differs", alarm=True, member=differing.member, process=differing.process, zxid=differing.zxid)
-        message = Differs(differing.process, differing.zxid)
-        if differing.member == core.me:
-            core.emit(ToProcessor(message))
-        core.emit(*(
-            Send(learner.stream, message) for learner in self.learners.values()
-            if learner.member == differing.member))
-
-
-def refuses(core: Core, member: MemberId, hello: Hello) -> str:
-    """Why this Hello is refused, for an operator; "" if it is not.  Raises ProtocolError: it is not who it says."""
-    if hello.member != member or not 0 <= hello.accepted_epoch < EPOCH_MAX:
-        raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
-    if hello.ensemble != core.config.ensemble:
-        return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
-    if member not in core.voters:
-        return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
-    control = core.history.control
-    if control is not None and hello.feature_level < control.feature_level:
-        return (
-            f"the ensemble is at feature level {control.feature_level}, "
-            f"member {member} supports only {hello.feature_level}")
-    differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
-    if differing is not None:
-        key, ours, theirs = differing
-        return f"{key} is {theirs!r} at member {member}, but {ours!r} in the ensemble"
-    return ""
-
-
-def _changed(
-    control: ControlEntry, leader: MemberId, *,
-    incarnations: dict[int, str] | None = None, feature_level: int | None = None,
-) -> ControlEntry:
-    return ControlEntry(
-        leader=leader,
-        feature_level=control.feature_level if feature_level is None else feature_level,
-        settings=control.settings,
-        incarnations=control.incarnations if incarnations is None else incarnations,
-        voters=control.voters)

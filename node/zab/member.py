@@ -328,7 +328,7 @@ class Member:
 
     def _on_digest(self, digest: Digest) -> None:
         if isinstance(self._role, Leader):
-            self._role.on_own_digest(digest)
+            self._role.heartbeat.on_digest(self._core.me, digest)
             return
         self._core.digests.append(digest)
         del self._core.digests[:-DIGESTS_MAX]

@@ -48,3 +48,28 @@ def differing_setting(
         if ensemble.get(key) != mine.get(key):
             return key, ensemble.get(key), mine.get(key)
     return None
+
+
+def opening_entry(
+    before: ControlEntry | None, *, leader: MemberId, voters: tuple[MemberId, ...], settings: dict[str, str],
+    feature_level: int, incarnations: Mapping[MemberId, str],
+) -> ControlEntry:
+    """Of an epoch: what held before, and who else votes. *settings*, *feature_level*: of the very first one."""
+    if before is not None:
+        return changed_entry(before, leader=leader, incarnations=incarnations)
+    return ControlEntry(
+        leader=leader, feature_level=feature_level, settings=settings,
+        incarnations=dict(sorted(incarnations.items())), voters=list(voters))
+
+
+def changed_entry(
+    control: ControlEntry, *, leader: MemberId,
+    incarnations: Mapping[MemberId, str] | None = None, feature_level: int | None = None,
+) -> ControlEntry:
+    """*incarnations*: those that are new."""
+    return ControlEntry(
+        leader=leader,
+        feature_level=control.feature_level if feature_level is None else feature_level,
+        settings=control.settings,
+        incarnations=dict(sorted((control.incarnations | dict(incarnations or {})).items())),
+        voters=control.voters)
