@@ -367,7 +367,8 @@ class ProcessorShell:
         if leads and self.expiry is None:
             self.expiry = Expiry(
                 self.core.replica.state.sessions, now_ms=now, tick_ms=self.config.tick_ms)
-        elif not leads:
+        elif not leads and self.expiry is not None:
+            self.expiry.stop()
             self.expiry = None
         if holds:
             if not had:

@@ -124,7 +124,7 @@ class Words:
             "latency_max": statistics.latency_max_ms, "notifications": statistics.notifications,
             "watches": core.watches.total, "zxid": core.replica.zxid, "znodes": state.tree.count,
             "ephemerals": state.sessions.ephemerals, "data_bytes": state.tree.digest.data_bytes,
-            "refused": statistics.refused_per_address,
+            "refused": statistics.refused_per_address, "auth_failed": statistics.auth_failed,
             "uptime_ms": time.monotonic_ns() // 1_000_000 - self.shell.started_ms,
             "open_fds": sum(1 for _ in Path("/proc/self/fd").iterdir()),
             "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0],

@@ -14,6 +14,10 @@ class AuthRefusedError(Exception):
     """Unknown scheme or bad credentials: -115, then the connection is closed."""
 
 
+class AuthPacketError(Exception):
+    """Not an AuthPacket: closed without an answer."""
+
+
 def _string(text: bytes) -> bytes:
     return _INT.pack(len(text)) + text
 
@@ -47,16 +51,22 @@ def _added(identities: bytes, entry: bytes) -> bytes:
     return _INT.pack(count + 1) + identities[_INT.size:] + entry
 
 
-def authenticate(packet: bytes, identities: bytes, address: str, super_digest: str) -> bytes:
-    """The identities after this AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthRefusedError."""
-    try:
-        (length,) = _INT.unpack_from(packet, 4)
-        at = 8 + max(length, 0)
-        scheme = packet[8:at]
+def _field(packet: bytes, at: int) -> tuple[bytes, int]:
+    """A ustring or buffer, null as empty, and where it ends. Raises AuthPacketError."""
+    if at + _INT.size <= len(packet):
         (length,) = _INT.unpack_from(packet, at)
-        credentials = packet[at + 4:at + 4 + max(length, 0)]
-    except struct.error as error:
-        raise AuthRefusedError("truncated auth packet") from error
+        start = at + _INT.size
+        end = start + max(length, 0)
+        if length >= -1 and end <= len(packet):
+            return packet[start:end], end
+    raise AuthPacketError("truncated auth packet")
+
+
+def authenticate(packet: bytes, identities: bytes, address: str, super_digest: str) -> bytes:
+    """The identities after this AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthRefusedError,
+    AuthPacketError."""
+    scheme, at = _field(packet, 4)
+    credentials, _ = _field(packet, at)
     if scheme == b"digest":
         entry = digest_id(credentials)
         if super_digest and entry == super_digest.encode():

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from node.requests.auth import AuthRefusedError, authenticate, ip_identity
+from node.requests.auth import AuthPacketError, AuthRefusedError, authenticate, ip_identity
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import OWN_WORD, WORDS
 from node.requests.handshake import (
@@ -30,7 +30,7 @@ from node.tree.watches import Watches
 from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
 from transport.entry import Kind, RecordHeader
 from transport.errors import Err
-from transport.opcodes import XID_AUTH, XID_NOTIFICATION, XID_PING, OpCode
+from transport.opcodes import XID_NOTIFICATION, OpCode
 from transport.zxid import SessionId, epoch_of
 
 HEAD = struct.Struct(">iii")  # frame length, xid, opcode
@@ -39,6 +39,8 @@ REPLY_HEADER_BYTES = REPLY.size - 4
 ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
 EVENT = struct.Struct(">iiqiiii")  # frame length, xid, zxid, err, type, state, length of the path
 SYNC_CONNECTED = 3
+AUTH = int(OpCode.AUTH)
+READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
 
 WRITES = frozenset(int(op) for op in (
     OpCode.CREATE, OpCode.CREATE2, OpCode.DELETE, OpCode.SET_DATA, OpCode.SET_ACL, OpCode.MULTI, OpCode.SYNC,
@@ -105,7 +107,7 @@ class Processor:
         if conn.input:
             data = conn.input + data
             conn.input = b""
-        if conn.phase is not Phase.READY:
+        if conn.phase is not READY:
             self._feed_early(conn, data)
             return
         submissions = self.submissions
@@ -134,27 +136,22 @@ class Processor:
                 writes += 1
                 written += length
                 conn.submitted += 1
-            elif conn.submitted != conn.done or conn.parked:
-                if xid == XID_AUTH:
-                    self._on_auth(conn, data[at + 12:stop])
-                    identity = submissions.identities.setdefault(
-                        conn.identity, len(submissions.identities))
-                else:
-                    conn.parked.append((conn.submitted, xid, op, data[at + 12:stop]))
-            elif xid == XID_AUTH:
-                self._on_auth(conn, data[at + 12:stop])
+            elif op != AUTH and (conn.submitted != conn.done or conn.parked):
+                conn.parked.append((conn.submitted, xid, op, data[at + 12:stop]))
+            elif op == AUTH:
+                self._on_auth(conn, xid, data[at + 12:stop])
                 identity = submissions.identities.setdefault(
                     conn.identity, len(submissions.identities))
             else:
                 self.read(conn, xid, op, data[at + 12:stop])
             at = stop
-            if conn.phase is not Phase.READY:
+            if conn.phase is not READY:
                 break
         submissions.count += writes
         submissions.bytes += written + 20 * writes
         conn.frames_in += frames
         self.statistics.received += frames
-        if conn.phase is Phase.READY and at < end:
+        if conn.phase is READY and at < end:
             if end - at >= 4 and not 8 <= int.from_bytes(data[at:at + 4], "big", signed=True) <= limit:
                 self.close(conn)
             else:
@@ -287,17 +284,22 @@ class Processor:
         conn.frames_out += 1
         self.statistics.sent += 1
 
-    def _on_auth(self, conn: Connection, body: bytes) -> None:
+    def _on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
         """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
-        conn.frames_out += 1
-        self.statistics.sent += 1
         try:
             conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
-        except AuthRefusedError:
-            conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, XID_AUTH, 0, Err.AUTH_FAILED))
+        except AuthPacketError:
             self.close(conn)
             return
-        conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, XID_AUTH, 0, 0))
+        except AuthRefusedError:
+            conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, Err.AUTH_FAILED))
+            self.statistics.auth_failed += 1
+            self.close(conn)
+            return
+        self.watches.identities[conn.number] = conn.identity
+        conn.frames_out += 1
+        self.statistics.sent += 1
+        conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, 0))
         self.dirty[conn] = None
 
     # --- the Sink of execution -------------------------------------------------------------------------------
@@ -380,6 +382,3 @@ class Processor:
     def source(self) -> int:
         submissions = self.submissions
         return submissions.generation << 16 | submissions.member << 8 | submissions.processor
-
-
-assert XID_PING == -2

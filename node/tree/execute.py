@@ -187,7 +187,7 @@ class Replica:
             self._apply_control(record[RECORD.size:], header)
         self.state.zxid = header.last_zxid
         if header.flags & DIGEST_POINT:
-            self._digest_point(header.last_zxid)
+            self.report_digest(header.last_zxid)
         elif len(self.dirty) >= DIRTY_MAX:
             self.tree.digest.settle()
         return after
@@ -202,7 +202,7 @@ class Replica:
         settings = read_control(self.state.control).settings if self.state.control else {}
         self.has_extended_types = settings.get("extendedTypesEnabled") == "true"
 
-    def _digest_point(self, zxid: int) -> None:
+    def report_digest(self, zxid: int) -> None:
         digest = self.state.digest()
         changed = self.tree.digest.scrub()
         for node in changed:

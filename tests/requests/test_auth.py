@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from node.requests.auth import AuthRefusedError, authenticate, digest_id, ip_identity
+from node.requests.auth import AuthPacketError, AuthRefusedError, authenticate, digest_id, ip_identity
 
 
 def packet(scheme: bytes, auth: bytes) -> bytes:
@@ -31,7 +31,12 @@ def test_the_super_digest_makes_super() -> None:
     assert b"\0\0\0\5super\0\0\0\0" in made
 
 
-@pytest.mark.parametrize("broken", [b"", b"\0" * 6, packet(b"kerberos", b"x"), packet(b"digest", b"u:p")[:12]])
-def test_what_is_unknown_or_truncated_is_refused(broken: bytes) -> None:
+def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(AuthRefusedError):
+        authenticate(packet(b"kerberos", b"x"), ip_identity("127.0.0.1"), "127.0.0.1", "")
+
+
+@pytest.mark.parametrize("broken", [b"", b"\0" * 6, packet(b"digest", b"u:p")[:12], packet(b"digest", b"u:p")[:-1]])
+def test_what_is_truncated_is_no_auth_packet(broken: bytes) -> None:
+    with pytest.raises(AuthPacketError):
         authenticate(broken, ip_identity("127.0.0.1"), "127.0.0.1", "")
