@@ -64,7 +64,7 @@ class RecordHeader(NamedTuple):
 
 
 def read_record_header(buffer: bytes | memoryview, offset: int = 0) -> RecordHeader:
-    return RecordHeader(*RECORD.unpack_from(buffer, offset))  # type: ignore[arg-type]
+    return RecordHeader(*RECORD.unpack_from(buffer, offset))
 
 
 def pack_record(

@@ -55,7 +55,8 @@ def merged(reports: list[Report]) -> Report:
 
 
 def latency_avg(report: Report) -> float:
-    return round(float(report.get("latency_sum", 0)) / max(report.get("received", 0), 1), 4)
+    latency_sum, received = float(report.get("latency_sum", 0)), int(report.get("received", 0))
+    return round(latency_sum / max(received, 1), 4)
 
 
 def mode(facts: Facts) -> str:
