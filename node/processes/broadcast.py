@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from node.config.member import MemberConfig
+from node.processes.broadcast_commits import Commits
 from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_leader import LeaderStream
 from node.processes.broadcast_local import Local
@@ -36,6 +37,7 @@ from transport.endpoints import EndpointError, bind_endpoints, private_directory
 from transport.messages import (
     Answer,
     Ask,
+    Commit,
     Counters,
     Differs,
     DigestReport,
@@ -58,12 +60,14 @@ from transport.messages import (
     decode_local,
     decode_peer,
 )
+from transport.messages import Records as RecordsMessage
 from transport.poller import Poller
 from transport.sockets import Listener, Sockets, StreamGapError
 from transport.wiring import ipc_endpoint
 from transport.zxid import MemberId
 
 GC_THRESHOLD = 20_000
+_OTHERS = {"member": "of_member", "process": "of_process"}  # fields of reports about others
 MESSAGES_PER_TURN = 2000  # of one socket: the others get their turn
 
 
@@ -96,7 +100,8 @@ class Broadcast:
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
             settings=replicated_settings(config)))
         self.status = Status(self, self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry")))
-        self._learners: set[StreamId] = set()
+        self.commits = Commits()
+        self._learners: dict[StreamId, int] = {}  # and whose they are
         self._events: deque[Event] = deque()  # made by effects and by what was sent
         self._lease = Lease(0, 0, 0, "", "", "looking")
         self._performers = self._table()
@@ -163,6 +168,8 @@ class Broadcast:
             if not answers and not self._sync():
                 break
         self.local.publish()
+        for stream, commit in self.commits.take_due(now_ms()):
+            self.streams.send(stream, commit)
         self.streams.pump()
         self._end_failed()
 
@@ -173,6 +180,8 @@ class Broadcast:
             if joined is None:
                 return
             self.step(events.Propose(joined[0], joined[1], wall_ms()))
+            if not submissions.intake.queued_bytes:
+                self.commits.on_proposed(self.member.last_zxid)
 
     def _sync(self) -> bool:
         """If the core wants a flush: in line (True: done), or begun in the thread."""
@@ -188,9 +197,9 @@ class Broadcast:
     def _timeout_ms(self) -> int:
         if self.submissions.is_accepting and self.submissions.intake.queued_bytes and self.member.may_propose:
             return 0
-        timeout = max(self.member.deadline_ms - now_ms(), 0)
-        timeout = min(timeout, self.status.timeout_ms())
-        return self.streams.timeout_ms(self.local.timeout_ms(timeout))
+        now = now_ms()
+        timeout = min(max(self.member.deadline_ms - now, 0), self.status.timeout_ms(now))
+        return self.streams.timeout_ms(self.local.timeout_ms(self.commits.timeout_ms(timeout, now)))
 
     def step(self, event: Event) -> None:
         """One event, and those that its effects make at once: before anything else can happen."""
@@ -221,6 +230,7 @@ class Broadcast:
     def _on_peer_message(self, stream: StreamId, member: int, message: Message) -> None:
         match message:
             case Submit():
+                self.commits.on_taken(member)
                 self.submissions.submit(
                     stream, member, message, self.streams.send, self._lease.leader)
             case SubmitHello():
@@ -229,7 +239,7 @@ class Broadcast:
                 self._on_touches(member, message)
             case _:
                 if isinstance(message, Hello):
-                    self._learners.add(stream)
+                    self._learners[stream] = member
                 elif isinstance(message, Pong):
                     self.streams.on_pong(stream, message.sent_ms)
                 self.step(events.FromLearner(stream, MemberId(member), message))
@@ -246,8 +256,8 @@ class Broadcast:
     def _on_peer_lost(self, stream: StreamId) -> None:
         self.streams.forget(stream)
         self.submissions.forget(stream)
-        if stream in self._learners:
-            self._learners.discard(stream)
+        self.commits.forget(stream)
+        if self._learners.pop(stream, None) is not None:
             self.step(events.LearnerLost(stream))
 
     def _end_failed(self) -> None:
@@ -349,8 +359,8 @@ class Broadcast:
         return {
             effects.Append: lambda e: disk.log.append(
                 e.record, committed=e.committed, durable_upto=e.durable_upto),
-            effects.Send: lambda e: self.streams.send(e.stream, e.message),
-            effects.SendRecords: self.streams.send_records,
+            effects.Send: self._send,
+            effects.SendRecords: self._send_records,
             effects.SendSnapshot: self.streams.send_snapshot,
             effects.SendLeader: lambda e: self.leader.send(e.message),
             effects.Flush: self._flush,
@@ -370,6 +380,19 @@ class Broadcast:
             effects.ToProcessor: self._to_processor,
             effects.Report: self._report,
         }
+
+    def _send(self, effect: effects.Send) -> None:
+        stream, message = effect.stream, effect.message
+        if isinstance(message, Commit):
+            if self.commits.hold(stream, self._learners.get(stream, 0), message, now_ms()):
+                return
+        elif isinstance(message, (RecordsMessage, Ping)):
+            self.commits.on_told(stream, message.committed)
+        self.streams.send(stream, message)
+
+    def _send_records(self, effect: effects.SendRecords) -> None:
+        self.commits.on_told(effect.stream, effect.committed)
+        self.streams.send_records(effect)
 
     def _flush(self, _: effects.Flush) -> None:
         self.disk.flush_wanted = True
@@ -401,7 +424,8 @@ class Broadcast:
             self._events.append(received)
 
     def _drop(self, effect: effects.Drop) -> None:
-        self._learners.discard(effect.stream)
+        self._learners.pop(effect.stream, None)
+        self.commits.forget(effect.stream)
         self.submissions.forget(effect.stream)
         self.streams.refuse(effect.stream, Refused(effect.reason, effect.leader, effect.operator))
 
@@ -449,10 +473,12 @@ class Broadcast:
 
     def _report(self, effect: effects.Report) -> None:
         self.status.is_changed = True
+        # A line's own member and process are those that wrote it.
+        fields = {_OTHERS.get(name, name): value for name, value in effect.fields.items()}
         if effect.alarm:
-            self.log.error(effect.event, **effect.fields)
+            self.log.error(effect.event, **fields)
         else:
-            self.log.info(effect.event, **effect.fields)
+            self.log.info(effect.event, **fields)
 
     # Log lines ---------------------------------------------------------------------------------
 

@@ -299,9 +299,13 @@ class ProcessorShell:
         self._execute()
 
     def _reopen_local(self) -> None:
-        """Broadcast died: it comes back under the same name, and finds us as we were."""
+        """Broadcast died: it comes back under the same name, and finds us as we were.
+
+        The lease goes at once: nobody listens on its port, so the others do not wait for the end of it (zab/config.py).
+        """
         self._unwatch(self.local)
         self.local.close()
+        self._on_lease(NO_LEASE)
         if self.link.is_local:
             self.link.drop()
         self.loop.call_later(0.05, self._open_local)
