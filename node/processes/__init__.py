@@ -6,6 +6,8 @@ broadcast.py           the one writer: ZAB between the sockets and the log. Its 
   broadcast_disk.py       log, epochs, snapshot files; when to sync, and in which thread
   broadcast_records.py    records for learners, from memory or from the log's files
   broadcast_streams.py    what goes out to learners and processors elsewhere, at each stream's pace
+  broadcast_commits.py    commits that can wait a moment
+  broadcast_leader.py     the stream to the leader
   broadcast_local.py      the processes of this member: welcome, watermark, lease, questions
   broadcast_submit.py     batches of processors, taken at most once
   broadcast_status.py     the member's figures

@@ -8,7 +8,7 @@ from node.zab.events import StreamId
 from transport.entry import read_record_header
 from transport.zxid import Zxid
 
-MEMORY_BYTES_MAX = 16 << 20
+MEMORY_BYTES_MAX = 4 << 20
 
 
 class Records:

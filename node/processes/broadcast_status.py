@@ -59,8 +59,8 @@ class Status:
             self._shell.local.tell_again("mark", "watermark")
             self._push.send(encode(Sample("broadcast", os.getpid(), self._sample(now), self._push.dropped)))
 
-    def timeout_ms(self) -> int:
-        return max(self._due_ms - now_ms(), 0)
+    def timeout_ms(self, now: int) -> int:
+        return max(self._due_ms - now, 0)
 
     # Figures -----------------------------------------------------------------------------------
 
