@@ -18,7 +18,7 @@ from node.config.member import MemberConfig
 from node.keys import load_keys
 from node.processes.loading import load_replica_state
 from node.processes.loop import EXIT_REFUSED, now_ms
-from node.processes.processor_link import LeaderLink
+from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.processes.processor_words import Words
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
@@ -80,7 +80,8 @@ class ProcessorShell:
         self.link = LeaderLink(
             member=config.id, processor=index, ensemble=self.keys.ensemble, keys=self.keys,
             sockets=self.sockets, submissions=self.core.submissions, send_local=self._send_local,
-            watch=lambda stream: self._watch(stream, self._on_leader_readable), unwatch=self._unwatch)
+            watch=lambda stream: self._watch(stream, self._on_leader_readable), unwatch=self._unwatch,
+            retry=self._retry_link)
         self.words = Words(self)
         self.lease = NO_LEASE
         self.lease_lost_ms = now_ms()
@@ -315,6 +316,9 @@ class ProcessorShell:
         self._watch(self.local, self._on_local_readable)
         self._hello()
         self._on_local_readable()
+
+    def _retry_link(self) -> None:
+        self.loop.call_later((RETRY_MS + 1) / 1000, lambda: self.link.follow(self.lease, now_ms()))
 
     def _on_leader_readable(self) -> None:
         if self.link.receive(now_ms()):

@@ -27,16 +27,16 @@ ANSWER_MS = 1000
 
 
 class LeaderLink:
-    """*send_local*: over the member's own local stream; *changed*: what to do when the fd to watch changes."""
+    """*send_local*: over the member's own local stream; *retry*: have `follow` called again in RETRY_MS."""
 
     def __init__(
         self, *, member: int, processor: int, ensemble: str, keys: MemberKeys, sockets: Sockets,
         submissions: Submissions, send_local: Callable[[Message], bool],
-        watch: Callable[[Stream], None], unwatch: Callable[[Stream], None],
+        watch: Callable[[Stream], None], unwatch: Callable[[Stream], None], retry: Callable[[], None],
     ) -> None:
         self.member, self.processor, self.ensemble = member, processor, ensemble
         self.keys, self.sockets, self.submissions = keys, sockets, submissions
-        self.send_local, self.watch, self.unwatch = send_local, watch, unwatch
+        self.send_local, self.watch, self.unwatch, self.retry = send_local, watch, unwatch, retry
         self.stream: Stream | None = None
         self.is_local = False
         self.target: tuple[int, int] = (0, 0)  # (epoch, leader)
@@ -71,7 +71,7 @@ class LeaderLink:
         if self.send(hello):
             self.hello_ms = now_ms
         else:
-            self.retry_ms = now_ms + RETRY_MS
+            self.lost(now_ms)
 
     def send(self, message: Message) -> bool:
         if self.is_local:
@@ -117,6 +117,7 @@ class LeaderLink:
     def lost(self, now_ms: int) -> None:
         self.drop()
         self.retry_ms = now_ms + RETRY_MS
+        self.retry()
 
     def drop(self) -> None:
         self.submissions.unlinked()
