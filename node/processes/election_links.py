@@ -105,6 +105,7 @@ class VoteLinks:
     def _advance(self, member: int, peer: _Peer, now: int) -> None:
         stream = peer.stream
         if stream is not None:
+            _drain(stream)
             stream.maintain()
             if stream.is_lost:
                 self._close(member, peer, now)
@@ -138,3 +139,12 @@ class VoteLinks:
         peer.stream = None
         peer.retry_ms = now + int(peer.delay_ms * (0.5 + random.random() / 2))
         peer.delay_ms = min(peer.delay_ms * 2, RETRY_MS_MAX)
+
+
+def _drain(stream: Stream) -> None:
+    """The other end sends probes only, to find out who is gone; what is left unread would wake us for ever."""
+    try:
+        while stream.receive() is not None:
+            pass
+    except StreamGapError:
+        stream.is_lost = True
