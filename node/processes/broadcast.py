@@ -346,13 +346,16 @@ class Broadcast:
     # Effects -----------------------------------------------------------------------------------
 
     def perform(self, performed: list[effects.Effect]) -> None:
+        if not performed:
+            return
         for effect in performed:
-            if isinstance(effect, effects.Append):
+            if type(effect) is effects.Append:
                 # Before all else, since it may be sent to learners before it is appended here.
                 self.records.remember(effect.record)
                 self.status.on_append(effect.record)
+        performers = self._performers
         for effect in performed:
-            self._performers[type(effect)](effect)
+            performers[type(effect)](effect)
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
         disk = self.disk

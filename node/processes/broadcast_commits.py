@@ -1,8 +1,8 @@
 """Commits that can wait a moment, because something else goes to that learner anyway.
 
-A learner whose own processors submitted something hears of its commit at once: a client waits there. The others learn of
-it by the next record or ping, which carry the commit, or after HOLD_MS. One write at a time costs a follower one turn
-instead of two then, and on few cores these turns are what the client would wait for.
+A learner whose own processors submitted something hears of its commit at once: a client waits there. The others learn
+of it by the next record or ping, which carry the commit, or after HOLD_MS. So one write at a time costs a follower one
+turn instead of two, and on few cores these turns are what the client would wait for.
 """
 
 from node.zab.events import StreamId

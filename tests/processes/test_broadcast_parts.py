@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.config.member import MemberConfig
+from node.processes.broadcast_commits import HOLD_MS, Commits
 from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_local import Local
 from node.processes.broadcast_records import MEMORY_BYTES_MAX, Records
@@ -266,3 +267,36 @@ def test_a_sync_that_was_waited_for_is_not_told_again(disk: Disk) -> None:
     assert disk.await_sync() == zxid(0)
     assert disk.finish_sync() is None
     assert disk.await_sync() is None
+
+
+def test_a_commit_waits_only_where_no_client_waits_for_it() -> None:
+    commits = Commits()
+    commits.on_taken(2)
+    commits.on_proposed(zxid(5))
+
+    assert commits.hold(b"of 3", 3, Commit(zxid(5)), now_ms=100)
+    assert not commits.hold(b"of 2", 2, Commit(zxid(4)), now_ms=100)
+    assert not commits.hold(b"of 2", 2, Commit(zxid(5)), now_ms=100)
+    assert commits.hold(b"of 2", 2, Commit(zxid(6)), now_ms=100)
+
+
+def test_the_newest_held_commit_is_due_as_early_as_the_first() -> None:
+    commits = Commits()
+    commits.hold(b"s", 2, Commit(zxid(1)), now_ms=100)
+    commits.hold(b"s", 2, Commit(zxid(2)), now_ms=101)
+
+    assert commits.timeout_ms(1000, now_ms=101) == HOLD_MS - 1
+    assert commits.take_due(now_ms=100 + HOLD_MS - 1) == []
+    assert commits.take_due(now_ms=100 + HOLD_MS) == [(b"s", Commit(zxid(2)))]
+    assert commits.timeout_ms(1000, now_ms=200) == 1000
+
+
+def test_a_held_commit_is_dropped_once_something_else_has_said_as_much() -> None:
+    commits = Commits()
+    commits.hold(b"s", 2, Commit(zxid(2)), now_ms=100)
+
+    commits.on_told(b"s", zxid(1))
+    assert commits.timeout_ms(1000, now_ms=100) == HOLD_MS
+
+    commits.on_told(b"s", zxid(2))
+    assert commits.take_due(now_ms=200) == []
