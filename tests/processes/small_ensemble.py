@@ -211,6 +211,16 @@ class SmallEnsemble:
     def send_signal(self, member: int, role: str, number: signal.Signals) -> None:
         self.processes[member, role].send_signal(number)
 
+    def pause(self, member: int, role: str) -> None:
+        """SIGSTOP, and wait until every thread of it stands."""
+        self.send_signal(member, role, signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.processes[member, role].pid}/task")
+        self.wait(lambda: all(
+            (each / "stat").read_text().rpartition(")")[2].split()[0] == "T" for each in tasks.iterdir()))
+
+    def resume(self, member: int, role: str) -> None:
+        self.send_signal(member, role, signal.SIGCONT)
+
     def end(self, member: int, role: str, number: signal.Signals = signal.SIGKILL) -> int:
         process = self.processes.pop((member, role))
         process.send_signal(number)

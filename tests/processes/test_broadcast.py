@@ -93,11 +93,11 @@ def test_a_stopped_leader_loses_its_lease_before_another_leads(started: Started)
     first = ensemble.leader()
     epoch = ensemble.processors[first].lease.epoch
 
-    ensemble.send_signal(first, "broadcast", signal.SIGSTOP)
+    ensemble.pause(first, "broadcast")
     ensemble.leader(epoch_above=epoch)
 
     assert not ensemble.processors[first].serves
-    ensemble.send_signal(first, "broadcast", signal.SIGCONT)
+    ensemble.resume(first, "broadcast")
     ensemble.wait(lambda: len(ensemble.serving()) == 3)
     assert [each.lease.role for each in ensemble.serving()].count("leader") == 1
 
@@ -112,13 +112,13 @@ def test_an_uncommitted_tail_is_cut_off_where_the_others_went_on_without_it(star
     ensemble.wait(lambda: all(each.read() == [body(1)] for each in ensemble.processors.values()))
 
     for each in others:
-        ensemble.send_signal(each, "broadcast", signal.SIGSTOP)
+        ensemble.pause(each, "broadcast")
     processor.submit(body(666))
     before = processor.watermark
     ensemble.wait(lambda: ensemble.log_bytes(first) > before.offset)
     ensemble.kill(first)
     for each in others:
-        ensemble.send_signal(each, "broadcast", signal.SIGCONT)
+        ensemble.resume(each, "broadcast")
     survivor = ensemble.link(ensemble.leader(epoch_above=epoch))
     survivor.submit(body(2))
     ensemble.start(first)
