@@ -145,6 +145,15 @@ class Commit(Message, frozen=True):
     zxid: int
 
 
+class Backed(Message, frozen=True):
+    """Up to zxid all but one of a quorum have it durable: where the receiver has it too, it is committed.
+
+    Only for a learner whose ack counts. It saves the way of its own ack to the leader and of the commit back.
+    """
+
+    zxid: int
+
+
 class Ping(Message, frozen=True):
     """*heard_ms*: at_ms of the learner's last Pong that the leader has (0: none): its own lease counts from there."""
 
@@ -354,7 +363,7 @@ class Sample(Message, frozen=True):
 
 PeerMessage = (
     Hello | AckEpoch | AckNewLeader | Ack | Pong | Relay | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
-    | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Ping | Differs | Refused
+    | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | Differs | Refused
     | SubmitHello | Accepting | Submit | Touches
 )
 LocalMessage = (

@@ -37,6 +37,7 @@ from transport.endpoints import EndpointError, bind_endpoints, private_directory
 from transport.messages import (
     Answer,
     Ask,
+    Backed,
     Commit,
     Counters,
     Differs,
@@ -388,6 +389,9 @@ class Broadcast:
         stream, message = effect.stream, effect.message
         if isinstance(message, Commit):
             if self.commits.hold(stream, self._learners.get(stream, 0), message, now_ms()):
+                return
+        elif isinstance(message, Backed):
+            if not self.commits.is_waited_for(self._learners.get(stream, 0), message):
                 return
         elif isinstance(message, (RecordsMessage, Ping)):
             self.commits.on_told(stream, message.committed)

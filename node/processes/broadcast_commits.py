@@ -6,7 +6,7 @@ turn instead of two, and on few cores these turns are what the client would wait
 """
 
 from node.zab.events import StreamId
-from transport.messages import Commit
+from transport.messages import Backed, Commit
 from transport.zxid import Zxid
 
 HOLD_MS = 2
@@ -38,6 +38,15 @@ class Commits:
             return False
         due_ms = self._held[stream][1] if stream in self._held else now_ms + HOLD_MS
         self._held[stream] = (commit, due_ms)
+        return True
+
+    def is_waited_for(self, member: int, backed: Backed) -> bool:
+        """Whether to send it: a client waits there, and need not wait for the commit then. The others hear that anyway."""
+        waiting = self._waiting.get(member)
+        if waiting is None:
+            return False
+        if backed.zxid >= waiting:
+            del self._waiting[member]
         return True
 
     def on_told(self, stream: StreamId, committed: int) -> None:

@@ -32,6 +32,7 @@ from transport.messages import (
     Ack,
     AckEpoch,
     AckNewLeader,
+    Backed,
     Commit,
     Differs,
     DigestWanted,
@@ -83,6 +84,7 @@ class Follower:
         self._leader_committed = Zxid(0)
         self._new_leader: Zxid | None = None  # what must be durable before AckNewLeader
         self._acked = Zxid(0)
+        self._backed = Zxid(0)
         self._held: list[Message] = []  # behind a snapshot that is being installed
 
     @property
@@ -129,6 +131,10 @@ class Follower:
                 self._on_records(message)
             case Commit():
                 self._on_committed(message.zxid)
+            case Backed():
+                self._expect(message, Phase.BROADCAST)
+                self._backed = max(self._backed, Zxid(message.zxid))
+                self._commit_backed()
             case Ping():
                 self._on_ping(message)
             case NewEpoch():
@@ -267,6 +273,11 @@ class Follower:
         if self.phase is Phase.HISTORY_COMPLETE:
             self._on_history_durable()
         self._ack()
+        self._commit_backed()
+
+    def _commit_backed(self) -> None:
+        """Our own durable copy completes the quorum that the leader has counted but for one."""
+        self.core.history.commit(min(self._backed, self.core.history.durable))
 
     def _on_history_durable(self) -> None:
         """Rule 1: history durable, then currentEpoch, then the ack. Zab, step f.2.1."""

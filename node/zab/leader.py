@@ -16,7 +16,7 @@ from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
 from node.zab.membership import changed_entry, common_level, has_vote, opening_entry
-from node.zab.quorum import is_quorum, quorum_value
+from node.zab.quorum import backed_value, is_quorum, quorum_value
 from node.zab.synchronisation import plan
 from transport.entry import (
     DIGEST_POINT,
@@ -32,6 +32,7 @@ from transport.messages import (
     Ack,
     AckEpoch,
     AckNewLeader,
+    Backed,
     Commit,
     Hello,
     Message,
@@ -458,7 +459,25 @@ class Leader:
             if learner.told_committed < committed and learner.phase is LearnerPhase.SERVING:
                 learner.told_committed = committed
                 core.emit(Send(learner.stream, Commit(committed)))
+            elif history.last > committed:
+                self._tell_backed(learner)
         core.emit(*history.release(), *history.flush())
+
+    def _tell_backed(self, learner: LearnerStream) -> None:
+        """Design, section 2: a member that learns of a commit by itself. Its ack, once durable, counts here for certain:
+        it has the epoch persisted and an identical prefix, and what it must complete a quorum with is told in its stream.
+        """
+        if learner.phase is not LearnerPhase.SERVING or learner.counted_ack() is None:
+            return
+        acks = [self.core.history.durable]
+        for other in self.learners.values():
+            ack = other.counted_ack()
+            if other is not learner and ack is not None:
+                acks.append(ack)
+        backed = Zxid(backed_value(acks, len(self.core.voters)))
+        if backed > max(learner.told_backed, learner.told_committed):
+            learner.told_backed = backed
+            self.core.emit(Send(learner.stream, Backed(backed)))
 
     def on_tick(self) -> None:
         now_ms = self.core.now_ms

@@ -42,6 +42,7 @@ class LearnerStream:
         self.cursor = ZERO  # records up to here have been sent
         self.durable = ZERO  # acked
         self.told_committed = ZERO
+        self.told_backed = ZERO
         self.alive_ms = self.progress_ms = now_ms  # last message; last ack, or nothing was due
         self.echoed_ms: int | None = None  # send time of the newest ping that it has answered
         self.pong_at_ms = 0  # its clock, at its last Pong

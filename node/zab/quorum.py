@@ -12,6 +12,16 @@ def is_quorum(members: Collection[int], voters: Collection[int]) -> bool:
     return sum(voter in members for voter in voters) >= quorum_size(len(voters))
 
 
+def backed_value(values: Iterable[int], voters: int) -> int:
+    """What one voter more would make a quorum's: the highest value that all but one of a quorum have reached; 0: none.
+
+    *values*: of the other voters, at most one each.
+    """
+    highest = sorted(values, reverse=True)
+    missing_one = quorum_size(voters) - 1
+    return highest[missing_one - 1] if 0 < missing_one <= len(highest) else 0
+
+
 def quorum_value(values: Iterable[int], voters: int) -> int | None:
     """The highest value that a quorum of *voters* has reached; *values*: at most one per voter. None: no quorum spoke.
 

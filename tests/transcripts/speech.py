@@ -91,6 +91,7 @@ MESSAGES: dict[type, Callable[[Any], str]] = {
     messages.UpToDate: lambda m: f"uptodate {m.epoch}, committed {show(m.committed)}",
     messages.Ack: lambda m: f"ack {show(m.zxid)}",
     messages.Commit: lambda m: f"commit {show(m.zxid)}",
+    messages.Backed: lambda m: f"backed {show(m.zxid)}",
     messages.Ping: lambda m: f"ping at {m.sent_ms}, heard {m.heard_ms}",
     messages.Pong: lambda m: f"pong to {m.sent_ms}, at {m.at_ms}",
     messages.Differs: lambda m: f"differs: {m.process} at {show(m.zxid)}",

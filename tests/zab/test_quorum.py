@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.zab.quorum import is_quorum, quorum_size, quorum_value
+from node.zab.quorum import backed_value, is_quorum, quorum_size, quorum_value
 
 VOTER_COUNTS = st.integers(min_value=1, max_value=9)
 
@@ -34,3 +34,12 @@ def test_the_quorum_value_is_the_highest_that_a_majority_has_reached(
         value for value in values if 2 * sum(other >= value for other in values) > count]
 
     assert quorum_value(values, count) == (max(reached) if reached else None)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=9))
+def test_what_is_backed_is_committed_by_one_copy_more(acks: list[int]) -> None:
+    voters = len(acks) + 1  # the receiver's own copy is not among them
+    backed = backed_value(acks, voters)
+    assert quorum_value([*acks, backed], voters) == max(backed, quorum_value([*acks, 0], voters) or 0)
+    # Nothing higher is committed by the receiver's copy, however far it goes.
+    assert quorum_value([*acks, 10], voters) == backed

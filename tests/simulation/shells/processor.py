@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from node.keys import MemberKeys
-from node.processes.processor_link import LeaderLink
+from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor as ProcessorCore
 from node.requests.processor import RequestConfig
@@ -113,11 +113,14 @@ class Processor(Process):
             keys=MemberKeys(**dict.fromkeys(MemberKeys.__annotations__, b"")),  # type: ignore[arg-type]
             sockets=SimpleNamespace(stream=self.leader_stream),  # type: ignore[arg-type]
             submissions=self.core.submissions, send_local=self.send_local,
-            watch=lambda _stream: None, unwatch=lambda _stream: None)
+            watch=lambda _stream: None, unwatch=lambda _stream: None, retry=self.retry_link)
         self.lease_lost_us = self.host.monotonic_us()
         self.has_started = True
         self.open_local()
         self.tick()
+
+    def retry_link(self) -> None:
+        self.after((RETRY_MS + 1) * MS, lambda: self.link.follow(self.lease, self.now_ms()))
 
     def load(self) -> State:
         sections = load_newest(self.files, DATA_DIR)
