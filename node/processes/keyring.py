@@ -8,8 +8,9 @@ from transport.sockets import Sockets
 
 
 class Keyring:
-    """*key_of* a member, *member_of* a key. A key that is unknown is looked up in the file again, so that
-    `corral keys add` needs no restart; one that stays unknown is refused and logged once."""
+    """*key_of* a member, *member_of* a key. A file that has changed is read again before either is told, so that
+    `corral keys add` needs no restart, neither to let a key in nor to lock one out that it replaced. Streams that are
+    open stay so. A key that nobody has is refused and logged once."""
 
     def __init__(self, config: MemberConfig, process: str) -> None:
         """Raises KeysError."""
@@ -29,8 +30,7 @@ class Keyring:
 
     def key_of(self, member: int) -> str:
         """Z85; empty: that member has no key here."""
-        if member not in self._keys.allowed:
-            self._read_again()
+        self._read_again()
         return self._keys.allowed.get(member, b"").decode()
 
     def guard(self, sockets: Sockets) -> None:
@@ -39,25 +39,22 @@ class Keyring:
 
     def member_of(self, public: str) -> int | None:
         """Called in the ZAP thread."""
-        member = self._keys.member_of(public.encode())
-        if member is None and self._read_again():
-            member = self._keys.member_of(public.encode())
-        return member
+        self._read_again()
+        return self._keys.member_of(public.encode())
 
-    def _read_again(self) -> bool:
-        """Whether the file has changed; what is in use is replaced as a whole, so threads see one or the other."""
+    def _read_again(self) -> None:
+        """If the file has changed. What is in use is replaced as a whole, so threads see one or the other."""
         changed_ns = self._changed_ns()
         if changed_ns == self._read_ns:
-            return False
+            return
         self._read_ns = changed_ns
         try:
             keys: MemberKeys = load_keys(self._config)
         except KeysError as error:
             if self._failures.admit("keys") is not None:
                 self._log.error("keys_unusable", reason=str(error))
-            return False
+            return
         self._keys = keys
-        return True
 
     def _changed_ns(self) -> int:
         try:

@@ -44,7 +44,8 @@ def purge(
             files.fsync_dir(data_dir)
         oldest = Zxid(zxids[-keep]) if len(zxids) >= keep else Zxid(0)
         segments = _purge_log(files, log_dir, oldest, pinned_bytes_max)
-        return Purged(len(gone), segments, oldest, log_start(files, log_dir) or oldest)
+        start = log_start(files, log_dir)
+        return Purged(len(gone), segments, oldest, oldest if start is None else start)
 
 
 def _purge_log(files: Files, log_dir: Path, oldest: Zxid, pinned_bytes_max: int) -> int:

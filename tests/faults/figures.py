@@ -2,14 +2,24 @@
 
 import json
 import re
+import time
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from node.cli.asking import MemberStatus, ask_all
 from tests.corral import Ensemble
-from tests.waiting import wait_until
+from tests.waiting import POLL_S, wait_until
 
 SERVE_S = 60.0
+
+
+def stays(condition: Callable[[], bool], *, seconds: float) -> None:
+    """Fails the test if it ceases to be so within that time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert condition()
+        time.sleep(POLL_S)  # between polls
 
 
 def statuses(ensemble: Ensemble) -> dict[int, MemberStatus]:
