@@ -82,12 +82,6 @@ class Pong(Message, frozen=True):
     digests: list[Digest]
 
 
-class Relay(Message, frozen=True):
-    """Learner's broadcast to leader's and back: something for a process of the other member, opaque to ZAB."""
-
-    payload: bytes
-
-
 # --- leader -> learner ------------------------------------------------------------------------------------------
 
 
@@ -362,7 +356,7 @@ class Sample(Message, frozen=True):
 
 
 PeerMessage = (
-    Hello | AckEpoch | AckNewLeader | Ack | Pong | Relay | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
+    Hello | AckEpoch | AckNewLeader | Ack | Pong | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
     | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | Differs | Refused
     | SubmitHello | Accepting | Submit | Touches
 )
