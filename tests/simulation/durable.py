@@ -48,6 +48,8 @@ class DurableEnd:
 
     def walk(self, content: bytes) -> bool:
         """To the last whole record of this segment; True: it has an end, and the next one is known."""
+        if len(content) < HEADER.size:
+            return False
         segment_id = HEADER.unpack_from(content)[3]
         while self.offset + ENVELOPE.size <= len(content):
             length, crc, found, _, _ = ENVELOPE.unpack_from(content, self.offset)

@@ -14,6 +14,7 @@ from tests.simulation.checkers.leases import Leases
 from tests.simulation.checkers.one_leader import OneLeader
 from tests.simulation.checkers.one_order import OneOrder
 from tests.simulation.checkers.own_reads import OwnReads
+from tests.simulation.checkers.quorum_durable import QuorumDurable
 from tests.simulation.checkers.session_zxids import SessionZxids
 from tests.simulation.checkers.synced_reads import SyncedReads
 from tests.simulation.checkers.watches import WatchOrder
@@ -49,13 +50,13 @@ class Scale:
     digest_records: int = 5
 
 
-def all_checkers() -> tuple[list[Checker], OneOrder]:
+def all_checkers(durable_ends: Callable[[], list[int]]) -> tuple[list[Checker], OneOrder]:
     order = OneOrder()
     once = AtMostOnce()
     # OneOrder first: it says which records there are, and the others judge by them.
     return [
-        order, once, OneLeader(), Leases(), DurableAcks(), Digests(), Acknowledged(once), OwnReads(), SyncedReads(),
-        SessionZxids(), WatchOrder(), Ephemerals(),
+        order, once, QuorumDurable(durable_ends), OneLeader(), Leases(), DurableAcks(), Digests(), Acknowledged(once),
+        OwnReads(), SyncedReads(), SessionZxids(), WatchOrder(), Ephemerals(),
     ], order
 
 
@@ -63,7 +64,7 @@ class Ensemble:
     def __init__(self, world: World, *, scale: Scale, host_options: HostOptions, client_options: ClientOptions) -> None:
         self.world = world
         self.scale = scale
-        checkers, self.order = all_checkers()
+        checkers, self.order = all_checkers(self.durable_ends)
         self.hub = Hub(checkers)
         self.order.on_ordered = self.hub.ordered
         self.history = History(self.hub)
@@ -91,6 +92,9 @@ class Ensemble:
 
     def alive(self, role: str) -> list[Process]:
         return [process for host in self.hosts.values() if (process := host.process(role)) is not None]
+
+    def durable_ends(self) -> list[int]:
+        return [max(host.durable.zxid(), host.lost_zxid) for host in self.hosts.values()]
 
     def leader(self) -> int | None:
         for process in self.alive("broadcast"):

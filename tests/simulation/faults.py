@@ -22,6 +22,7 @@ WEIGHTS: dict[str, float] = {
     # SIGSTOP, then SIGCONT
     "stop broadcast": 1.0,
     "stop election": 0.3,
+    "wrong election": 0.7,  # it names anybody: a hint, which must cost nothing but time
     "stop processor": 0.7,
     "stop snapshotter": 0.3,
     "stop member": 0.8,
@@ -52,6 +53,7 @@ DURATIONS_MS: dict[str, tuple[int, int]] = {
     "one-way": (200, 5_000),
     "stuck": (20, 400),
     "slow": (500, 3_000),
+    "wrong": (500, 4_000),
     "lost": (300, 2_000),
     "silent": (4_000, 14_000),
 }

@@ -43,6 +43,8 @@ class Host:
         self.new_disk()
         self.power_back_us = 0
         self.cuts_power_in_a_sync = False
+        self.election_is_wrong = False
+        self.lost_zxid = 0  # where its log ended when it lost its disk
         self.processes: dict[str, Process] = {}
         self.lives = 0
         self.is_powered = True
@@ -133,6 +135,7 @@ class Host:
             self.disk.power_cut(self.rng)
             self.durable.forget()
         if loses_disk:
+            self.lost_zxid = self.durable.zxid()
             self.new_disk()
 
     def power_on(self) -> None:

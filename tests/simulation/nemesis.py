@@ -22,9 +22,9 @@ class Nemesis:
         self.lasting = 0
         self.struck = 0
         self.actions: dict[str, Callable[[Fault, int], None]] = {
-            "kill": self.kill, "stop": self.stop, "power": self.power_cut, "isolate": self.isolate,
-            "one-way": self.one_way, "stuck": self.stuck, "reset": self.reset, "slow": self.slow_disk,
-            "sync": self.sync_error, "lost": self.lost_disk, "wall": self.clock_jump,
+            "kill": self.kill, "stop": self.stop, "wrong": self.wrong_election, "power": self.power_cut,
+            "isolate": self.isolate, "one-way": self.one_way, "stuck": self.stuck, "reset": self.reset,
+            "slow": self.slow_disk, "sync": self.sync_error, "lost": self.lost_disk, "wall": self.clock_jump,
             "silent": self.silent_client, "client": self.client_reset,
         }
 
@@ -77,6 +77,20 @@ class Nemesis:
 
         self.until(fault, resume)
 
+    def wrong_election(self, fault: Fault, target: int) -> None:
+        """At one member, or at all of them."""
+        hosts = list(self.ensemble.hosts.values())
+        if fault.duration_us // MS % 2:
+            hosts = [self.ensemble.hosts[target]]
+        for host in hosts:
+            host.election_is_wrong = True
+
+        def correct() -> None:
+            for host in hosts:
+                host.election_is_wrong = False
+
+        self.until(fault, correct)
+
     def power_cut(self, fault: Fault, target: int) -> None:
         """At once, in a sync (where tails are torn), or at a disk operation of whatever process."""
         rng = self.world.randomness.of("nemesis")
@@ -110,6 +124,15 @@ class Nemesis:
         self.until(fault, heal)
 
     def isolate(self, fault: Fault, target: int) -> None:
+        """At times the connections break first, so that everybody knows at once."""
+        if fault.duration_us // MS % 3:
+            self.isolate_silently(fault, target)
+            return
+        for other in self.others(target):
+            self.world.network.reset(target, other)
+        self.world.scheduler.after(2 * MS, self.isolate_silently, fault, target)
+
+    def isolate_silently(self, fault: Fault, target: int) -> None:
         self.cut(fault, [pair for o in self.others(target) for pair in ((target, o), (o, target))])
 
     def one_way(self, fault: Fault, target: int) -> None:
@@ -135,9 +158,11 @@ class Nemesis:
     # --- disks and clocks ---
 
     def slow_disk(self, fault: Fault, target: int) -> None:
-        host = self.ensemble.hosts[target]
-        host.sync_us = 60 * MS
-        self.until(fault, host.normal_disk)
+        """One member's, which costs nothing; or all members', where whatever is on its way stays there for long."""
+        is_of_all = fault.duration_us // MS % 2
+        for host in list(self.ensemble.hosts.values()) if is_of_all else [self.ensemble.hosts[target]]:
+            host.sync_us = 60 * MS
+            self.until(fault, host.normal_disk)
 
     def sync_error(self, fault: Fault, target: int) -> None:
         self.ensemble.hosts[target].fail_next_sync()

@@ -4,6 +4,7 @@ checker.py        the hooks, and the hub that calls them
 one_order.py      every replica executes one and the same sequence of records
 one_leader.py     one leader per epoch           leases.py      no two leaders hold a valid lease at once
 durable_acks.py   an ack promises only what is on the disk
+quorum_durable.py what any replica shows is on the disks of a quorum
 digests.py        identical trees at identical zxids
 at_most_once.py   no request twice, those of a connection in order
 acknowledged.py   an acknowledged write stands where its reply says, after all acknowledged before it began

@@ -1,4 +1,4 @@
-"""An ack promises disk: what a member acks would be there after a power cut at this instant (rules 1 and 2)."""
+"""What a member acks, or shows its replicas, would be there after a power cut at this instant (rules 1 and 2)."""
 
 from collections.abc import Callable
 
@@ -14,3 +14,8 @@ class DurableAcks(Checker):
         on_disk = durable()
         if on_disk < zxid:
             self.violated(f"member {member} acks {show(zxid)}, its disk holds {show(on_disk)}")
+
+    def released(self, member: int, zxid: int, durable: Callable[[], int]) -> None:
+        on_disk = durable()
+        if on_disk < zxid:
+            self.violated(f"member {member} shows its replicas {show(zxid)}, its disk holds {show(on_disk)}")

@@ -28,6 +28,7 @@ from transport import messages as msg
 from transport.zxid import Zxid, show
 
 TURN_US = 100
+CONFLATION_PROBABILITY = 0.1
 IN_LINE_PROBABILITY = 0.1  # of a sync
 SYNC_RUNS_EARLY_PROBABILITY = 0.4  # the bytes are on the platter long before anybody is told
 
@@ -55,6 +56,7 @@ class Broadcast(Process):
         self.look: msg.Message | None = None  # the last word to election
         self.lease = msg.Lease(0, 0, 0, "", "", "looking")
         self.mark = msg.Watermark(0, 0, 0)
+        self.mark_is_new = False
         self.deadline_asked_ms = -1
         self.perform_by: dict[type, Callable[[Any], None]] = {
             fx.Look: self.on_look, fx.Settle: self.on_settle, fx.Connect: self.on_connect,
@@ -124,7 +126,19 @@ class Broadcast(Process):
             self.world.occurred["records"] += 1
             self.step(ev.Propose(*taken, self.host.wall_ms()))
         self.step(ev.TurnEnd())
+        self.publish_mark()
         self.ask_deadline()
+
+    def publish_mark(self) -> None:
+        """Watermarks are conflated: a process that takes none now gets the newest later."""
+        if not self.mark_is_new:
+            return
+        if self.host.rng.random() < CONFLATION_PROBABILITY:
+            self.after(2 * MS, self.publish_mark)
+            return
+        self.mark_is_new = False
+        self.tell("processor", self.mark)
+        self.tell("snapshotter", self.mark)
 
     def step(self, event: ev.Event) -> None:
         for effect in self.core.step(self.now_ms(), event):
@@ -248,6 +262,8 @@ class Broadcast(Process):
 
     def on_send(self, effect: fx.Send) -> None:
         self.trace("-> %s %s", effect.stream.hex(), effect.message)
+        if isinstance(effect.message, msg.Backed) and self.host.rng.random() < 0.5:
+            return  # the real shell sends it only to members where a client waits
         self.outbox.send(effect.stream, effect.message)
 
     def on_send_leader(self, effect: fx.SendLeader) -> None:
@@ -379,8 +395,8 @@ class Broadcast(Process):
     def on_watermark(self, effect: fx.Watermark) -> None:
         self.mark = msg.Watermark(effect.zxid, *self.log.position(effect.zxid))
         self.trace("watermark %s", show(effect.zxid))
-        self.tell("processor", self.mark)
-        self.tell("snapshotter", self.mark)
+        self.hub.released(self.member, effect.zxid, self.host.durable.zxid)
+        self.mark_is_new = True
 
     def on_lease(self, effect: fx.Lease) -> None:
         now_us = self.world.scheduler.now_us

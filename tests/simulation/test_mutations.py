@@ -1,0 +1,28 @@
+"""The checkers find what they are for: every rule broken on purpose is found, within so many seeds."""
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS, QUICK_SEEDS, SEEDS, Mutation, find
+from tests.simulation.run import run
+
+QUICK = [mutation for mutation in MUTATIONS if mutation.is_quick]
+RARE = [mutation for mutation in MUTATIONS if not mutation.is_quick]
+
+
+def must_be_found(mutation: Mutation, seeds: int) -> None:
+    result = find(mutation, seeds)
+
+    assert result is not None, f"{mutation.name}: not found within {seeds} seeds"
+    print(f"rule {mutation.rule}: {mutation.name}: {result.seed + 1} seeds, by {result.checker}")  # noqa: T201
+    assert run(result.seed, mutation.options).finding is None, "the same seed, unbroken, must be clean"
+
+
+@pytest.mark.parametrize("mutation", QUICK, ids=lambda mutation: mutation.name)
+def test_a_broken_rule_is_found(mutation: Mutation) -> None:
+    must_be_found(mutation, QUICK_SEEDS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutation", RARE, ids=lambda mutation: mutation.name)
+def test_a_rule_broken_where_it_rarely_matters_is_found(mutation: Mutation) -> None:
+    must_be_found(mutation, SEEDS)
