@@ -23,6 +23,8 @@ RECORD = struct.Struct("<QIBBHqI")
 RECORD_VERSION = 1
 DIGEST_POINT = 1  # flags: every replica reports its digest after this record
 
+FEATURE_LEVEL_FIRST = 1
+FEATURE_LEVEL = 1  # the highest that this version follows; the log says which one applies
 RECORD_BYTES_MAX = 1 << 20  # what the leader joins into one record; a single larger batch stands alone
 
 

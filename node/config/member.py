@@ -57,6 +57,7 @@ class MemberConfig:
     metrics_address: str
     metrics_port: int
     test_hooks: bool
+    feature_level: int
 
     @property
     def me(self) -> Member:

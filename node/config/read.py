@@ -18,6 +18,7 @@ from node.config.table import (
     find_key,
     nearest_name,
 )
+from transport.entry import FEATURE_LEVEL
 
 WILDCARDS = ("0.0.0.0", "::")
 SNAPSHOTS_KEPT_MIN = 3  # as ZooKeeper's PurgeTxnLog
@@ -223,7 +224,17 @@ class _Reader:
             metrics_address=strip_brackets(self.text("corral.metricsAddress")),
             metrics_port=self.number("corral.metricsPort"),
             test_hooks=self.flag("corral.testHooks"),
+            feature_level=self.feature_level(),
         )
+
+    def feature_level(self) -> int:
+        """Tests may pretend to be of a later version."""
+        level = self.number("corral.featureLevel")
+        if level > FEATURE_LEVEL and not self.flag("corral.testHooks"):
+            self.problem(
+                self.entries["corral.featureLevel"], f"this version supports up to {FEATURE_LEVEL}",
+                f"install a version of Corral that supports {level}, or corral.featureLevel={FEATURE_LEVEL}")
+        return level
 
     def data_dir(self) -> Path:
         if not self.text("dataDir"):

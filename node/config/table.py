@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from transport.entry import FEATURE_LEVEL
+
 
 class Standing(StrEnum):
     """What Corral makes of a key."""
@@ -154,6 +156,9 @@ KEYS: tuple[Key, ...] = (
               Kind.HOST),
     _honoured("corral.snapshotBytes", "268435456", "bytes of log after which a snapshot is taken",
               Kind.INT, least=1 << 16),
+    _honoured("corral.featureLevel", str(FEATURE_LEVEL),
+              "the highest feature level to follow; below the version's own while an upgrade may be undone",
+              Kind.INT, least=1),
     _honoured("corral.testHooks", "false",
               "lets tests break things from outside; never in production",
               Kind.BOOL),

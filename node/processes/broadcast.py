@@ -99,7 +99,7 @@ class Broadcast:
         self.member = Member(self.disk.recovered, ZabConfig(
             me=MemberId(config.id), voters=tuple(MemberId(v) for v in config.voters),
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
-            settings=replicated_settings(config)))
+            feature_level=config.feature_level, settings=replicated_settings(config)))
         self.status = Status(self, self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry")))
         self.commits = Commits()
         self._learners: dict[StreamId, int] = {}  # and whose they are

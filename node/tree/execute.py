@@ -39,6 +39,7 @@ from transport.batch import (
 )
 from transport.entry import (
     DIGEST_POINT,
+    FEATURE_LEVEL_FIRST,
     RECORD,
     Kind,
     RecordHeader,
@@ -51,7 +52,7 @@ from transport.jute import JuteError
 from transport.opcodes import OpCode
 
 Handler = Callable[["Replica", bytes, int, int, Session, bytes, int], bytes | Err]
-Hook = Callable[[int, bytes], None]  # (op, path): raises where a test wants execution to fail
+Hook = Callable[[int, bytes, int], None]  # (op, path, feature level): raises where a test wants execution to fail
 
 
 class CorruptRecordError(Exception):
@@ -113,11 +114,15 @@ class NullSink:
 
 
 POISON = b"/corral-test-poison"
+LATER = b"/corral-test-level-"
 
 
-def poison_hook(op: int, path: bytes) -> None:
-    """Test hook: a request on this path makes execution raise, on every replica alike."""
-    if path.startswith(POISON):
+def poison_hook(op: int, path: bytes, feature_level: int) -> None:
+    """Test hook: a request on this path makes execution raise, on every replica alike.
+
+    On LATER + b"N" it does so below feature level N, as if that brought such nodes.
+    """
+    if path.startswith(POISON) or (path.startswith(LATER) and feature_level < int(path[len(LATER):])):
         raise RuntimeError(f"poisoned by test hook: op {op}")
 
 
@@ -126,8 +131,8 @@ class Replica:
     to the sink once it is through, so that nothing of a sink can make execution fail."""
 
     __slots__ = (
-        "changes", "child_watches", "data_watches", "dirty", "ended", "has_extended_types", "hook", "moved",
-        "nodes", "now_ms", "recursive_watches", "sessions", "sink", "state", "tree", "undo", "wanted",
+        "changes", "child_watches", "data_watches", "dirty", "ended", "feature_level", "has_extended_types",
+        "hook", "moved", "nodes", "now_ms", "recursive_watches", "sessions", "sink", "state", "tree", "undo", "wanted",
         "watches",
     )
 
@@ -152,6 +157,7 @@ class Replica:
         self.moved: list[tuple[int, int, int]] = []
         self.ended: list[tuple[int, int, int]] = []
         self.has_extended_types = False
+        self.feature_level = FEATURE_LEVEL_FIRST
         self._take_settings()
 
     @property
@@ -199,7 +205,10 @@ class Replica:
         self.sink.control(header, body)
 
     def _take_settings(self) -> None:
-        settings = read_control(self.state.control).settings if self.state.control else {}
+        settings: dict[str, str] = {}
+        if self.state.control:
+            entry = read_control(self.state.control)
+            settings, self.feature_level = entry.settings, entry.feature_level
         self.has_extended_types = settings.get("extendedTypesEnabled") == "true"
 
     def report_digest(self, zxid: int) -> None:
@@ -258,7 +267,7 @@ class Replica:
                     and session.source == source
                 ):
                     if hook is not None:
-                        hook(op, _path_of(record, at, end, op))
+                        hook(op, _path_of(record, at, end, op), self.feature_level)
                     result = get_handler(op, _unimplemented)(
                         self, record, at, end, session, identities[who], zxid)
                 else:

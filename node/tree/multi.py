@@ -45,7 +45,7 @@ def multi(
     hook = replica.hook
     for sub_op in sub_ops:
         if hook is not None:
-            hook(sub_op[0], sub_op[1])
+            hook(sub_op[0], sub_op[1], replica.feature_level)
         result = _execute(replica, sub_op, session, identities, zxid)
         if isinstance(result, Err):
             undo.roll_back(replica.tree, replica.sessions)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from transport.entry import FEATURE_LEVEL
 from transport.zxid import MemberId
 
 SILENCE_MS_MIN = 500  # below that, a busy machine's scheduling looks like death
@@ -56,7 +57,7 @@ class ZabConfig:
     voters: tuple[MemberId, ...]
     ensemble: str
     timing: Timing
-    feature_level: int = 1  # the highest that this version supports
+    feature_level: int = FEATURE_LEVEL  # the highest that this member follows
     settings: dict[str, str] = field(default_factory=dict)
     generation: int = 0
     window_bytes: int = 32 << 20  # sent to a learner and not acked

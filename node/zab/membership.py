@@ -9,10 +9,8 @@ there on the member's acks count.
 
 from collections.abc import Mapping
 
-from transport.entry import ControlEntry
+from transport.entry import FEATURE_LEVEL_FIRST, ControlEntry
 from transport.zxid import MemberId
-
-FEATURE_LEVEL_FIRST = 1
 
 
 def has_vote(

@@ -52,5 +52,5 @@ def test_surviving_connections_get_every_answer_once_and_in_order(
     assert epoch_of(ensemble) > epoch
     if ensemble.running(leader) is None:
         ensemble.start(leader)
-    tree = agreed_tree(ensemble)
+    tree = agreed_tree(ensemble, root)
     assert sorted(path for path in tree if path.startswith(f"{root}/all/")) == names

@@ -61,7 +61,7 @@ def test_it_elects_nobody_recovers_by_snapshot_and_votes_again(own: Start) -> No
     wait_until(
         lambda: any(log_lines(ensemble, member, "readmitted") for member in (1, 3)), what="2 is readmitted"
     )
-    tree = agreed_tree(ensemble)
+    tree = agreed_tree(ensemble, root)
     check(tree, root, before)
     check(tree, f"{root}/own-w0", alone)
 
@@ -69,7 +69,7 @@ def test_it_elects_nobody_recovers_by_snapshot_and_votes_again(own: Start) -> No
     await_serving(ensemble, 2, 3)
     with kazoo_client(everywhere[1:]) as client:
         client.create(f"{root}/voted")
-    assert f"{root}/voted" in tree_of(ensemble, 2)
+    assert f"{root}/voted" in tree_of(ensemble, 2, root)
 
 
 def first_segments(ensemble: Ensemble) -> list[Path]:

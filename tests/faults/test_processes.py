@@ -64,7 +64,7 @@ def test_without_it_no_client_notices_anything(ensemble: Ensemble, process: str)
     assert [outcome.errors for outcome in outcomes] == [[], [], []]
     assert [len(outcome.states) for outcome in outcomes] == [2, 2, 2]  # connected; at the end, lost
     assert epoch_of(ensemble) == epoch
-    check(agreed_tree(ensemble), root, outcomes)
+    check(agreed_tree(ensemble, root), root, outcomes)
     if process == "telemetry":
         wait_until(lambda: metrics(ensemble, 1)["corral_epoch"] == epoch, what="metrics are back")
 
@@ -87,19 +87,18 @@ def test_clients_of_a_dead_processor_reconnect_and_no_session_expires(
         else:
             with stopped(ensemble, "processor-0", (member,)):
                 elsewhere = [outcomes[i] for i in MEMBERS if i != member]
-                await_progress(elsewhere)
                 until = time.monotonic() + 4.0  # longer than syncLimit, less than the sessions' 6 s
                 while time.monotonic() < until:
                     await_progress(elsewhere)
         await_progress(outcomes)
-        here = tree_of(ensemble, member)
+        here = tree_of(ensemble, member, root)
 
     assert [len(outcome.sessions) for outcome in outcomes] == [1] * len(outcomes)
     assert {f"{root}/here-w{i}" for i in range(len(outcomes))} <= here.keys()
     untouched = [outcomes[i] for i in MEMBERS if i != member]
     if whose == "follower":
         assert [outcome.errors for outcome in untouched] == [[], []]
-    check(agreed_tree(ensemble), root, outcomes)
+    check(agreed_tree(ensemble, root), root, outcomes)
 
 
 @pytest.mark.parametrize("whose", ["leader", "follower"])
@@ -119,4 +118,4 @@ def test_a_dead_broadcast_takes_its_member_out_until_it_has_recovered(
     assert epoch_of(ensemble) > epoch if whose == "leader" else epoch_of(ensemble) == epoch
     untouched = [outcomes[i - 1] for i in MEMBERS if i != member]
     assert [outcome.errors for outcome in untouched] == [[], []]
-    check(agreed_tree(ensemble), root, outcomes)
+    check(agreed_tree(ensemble, root), root, outcomes)

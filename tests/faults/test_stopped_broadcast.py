@@ -100,7 +100,7 @@ def test_no_lock_has_two_holders(ensemble: Ensemble, member: int) -> None:
         holder.stop()
 
     assert max(holder.written_s) < acquired_s
-    assert agreed_tree(ensemble)[f"{root}/guarded"][1].version == version
+    assert agreed_tree(ensemble, root)[f"{root}/guarded"][1].version == version
 
 
 def test_a_write_that_it_took_last_is_lost_or_done_once(ensemble: Ensemble, member: int) -> None:
@@ -111,7 +111,7 @@ def test_a_write_that_it_took_last_is_lost_or_done_once(ensemble: Ensemble, memb
         answers = list(iter(connection.receive, None))
 
     # Those that were answered before the lease ended; of the others nobody knows.
-    there = {path for path in agreed_tree(ensemble) if path.startswith(f"{root}/")}
+    there = {path for path in agreed_tree(ensemble, root) if path.startswith(f"{root}/")}
     assert {f"{root}/{i}" for i in range(len(answers))} <= there
 
 

@@ -20,11 +20,11 @@ MEMBERS = (1, 2, 3)
 PIPELINE = 500  # requests in flight
 
 
-def tree_of(ensemble: Ensemble, member: int) -> Tree:
-    """All that the member knows of every node but /zookeeper, after a sync."""
+def tree_of(ensemble: Ensemble, member: int, root: str = "/") -> Tree:
+    """All that the member knows of the nodes from *root* down, but /zookeeper, after a sync."""
     with Connection.open(ensemble.addresses[member - 1]) as connection:
         assert connection.call(Sync("/")).err == 0
-        paths, tree = ["/"], {}
+        paths, tree = [root], {}
         while paths:
             found = nodes_of(connection, paths)
             tree.update({path: facts[:3] for path, facts in found.items()})
@@ -63,13 +63,13 @@ def ask(connection: Connection, requests: list[Request]) -> list[Reply]:
     return replies
 
 
-def agreed_tree(ensemble: Ensemble, *members: int) -> Tree:
+def agreed_tree(ensemble: Ensemble, root: str = "/", members: tuple[int, ...] = MEMBERS) -> Tree:
     """The tree of all these members, which is the same; retried, since sessions that end change it."""
-    await_serving(ensemble, *(members or MEMBERS))
+    await_serving(ensemble, *members)
     trees: dict[int, Tree] = {}
 
     def equal() -> bool:
-        trees.update({member: tree_of(ensemble, member) for member in members or MEMBERS})
+        trees.update({member: tree_of(ensemble, member, root) for member in members})
         first, *others = trees.values()
         return all(first == other for other in others)
 

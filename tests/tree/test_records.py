@@ -112,7 +112,7 @@ def test_a_request_that_makes_execution_raise_is_answered_minus_one_and_all_goes
 
 
 def test_lack_of_memory_is_not_the_requests_fault() -> None:
-    def exhausted(op: int, path: bytes) -> None:
+    def exhausted(op: int, path: bytes, feature_level: int) -> None:
         if path == b"/big":
             raise MemoryError
 
