@@ -464,8 +464,9 @@ class Leader:
         core.emit(*history.release(), *history.flush())
 
     def _tell_backed(self, learner: LearnerStream) -> None:
-        """Design, section 2: a member that learns of a commit by itself. Its ack, once durable, counts here for certain:
-        it has the epoch persisted and an identical prefix, and what it must complete a quorum with is told in its stream.
+        """A member that learns of a commit by itself (design, section 2).
+
+        Its ack, once durable, counts here for certain: it has the epoch persisted and an identical prefix.
         """
         if learner.phase is not LearnerPhase.SERVING or learner.counted_ack() is None:
             return
