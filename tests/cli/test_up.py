@@ -220,7 +220,7 @@ def test_one_member_runs_from_a_standalone_zoo_cfg(corral: Corral, tmp_path: Pat
 
     process = corral.popen("member", str(path))
     try:
-        state = tmp_path / "data" / "run" / "state.json"
+        state = load_config(path).config.run_dir / "state.json"  # not below data where that path is long
         wait_until(state.exists)
         (address, *_) = json.loads(state.read_text())["clients"]
         port = address.rpartition(":")[2]
