@@ -13,6 +13,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from node.cli.local import LocalEnsemble, load_ensemble
+from node.config.read import load_config
 from node.running import start_ticks_of
 from tests.waiting import wait_until
 
