@@ -1,6 +1,6 @@
 """One ensemble by `corral up`, shared by the tests of this folder, each of which leaves it whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -70,7 +70,9 @@ def ensemble(shared: Ensemble) -> Iterator[Ensemble]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What the members of all running ensembles printed last stands below a failure."""
     report = yield
     if report.failed and "tests/faults" in item.nodeid:

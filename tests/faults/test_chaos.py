@@ -4,11 +4,13 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 from tests.corral import Ensemble, fresh_root
-from tests.faults.figures import await_all_serving, log_lines
+from tests.faults.figures import await_all_serving, log_lines, stays
 from tests.faults.trees import agreed_tree
 from tests.faults.writers import await_progress, check, writing
+from tests.waiting import wait_until
 
 CHAOS_S = 100.0 if os.environ.get("CORRAL_TEST_ALL") else 30.0
 MEMBERS = (1, 2, 3)
@@ -55,9 +57,14 @@ class Nemesis:
         self.done.append(f"hang {what} for {hang_s} s")
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(hang_s)  # what is tested is a pause of this length
+        wait_until(lambda: all(is_stopped(pid) for pid in pids), what=f"{what} is stopped")
+        stays(lambda: all(is_stopped(pid) for pid in pids), seconds=hang_s)
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+
+
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def test_no_acknowledged_write_is_lost_and_all_members_agree(ensemble: Ensemble) -> None:
