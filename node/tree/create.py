@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from node.sessions.table import Session
 from node.tree.acl import CREATE, OPEN, OPEN_WIRE, WireAcl, fixed_up, is_permitted, read_acl
 from node.tree.paths import PLAIN_NAME, is_valid
+from node.tree.undo import restore_parent, take_out
 from node.tree.watches import EventType
 from node.tree.wire import INT, LONG, PACK_INT, SHORT, STRING_INT, long_string_int
 from node.tree.znode import (
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _CREATED = EventType.NODE_CREATED
 _CHILDREN_CHANGED = EventType.NODE_CHILDREN_CHANGED
+# As plain numbers: looking a member up in its class costs as much as a function call.
+_CREATE = int(OpCode.CREATE)
+_CREATE_CONTAINER = int(OpCode.CREATE_CONTAINER)
 
 FLAG_CONTAINER, FLAG_TTL, FLAG_SEQUENTIAL_TTL = 4, 5, 6  # 1: ephemeral, 2: sequential, 3: both
 
@@ -76,7 +80,7 @@ def create(
 ) -> bytes | Err:
     """CreateRequest -> path."""
     arguments, _ = read_create(record, at, end, with_ttl=False)
-    node = make_node(replica, OpCode.CREATE, arguments, session, identities, zxid)
+    node = make_node(replica, _CREATE, arguments, session, identities, zxid)
     if isinstance(node, Znode):
         return PACK_INT(len(node.path)) + node.path
     return node
@@ -123,7 +127,7 @@ def make_node(
     """Checks in ZooKeeper's order: flags, path's slash, ACL, parent, CREATE, path, node, ephemeral parent."""
     path, data, wire_acl, flags, ttl = arguments
     owner = 0
-    if flags or op >= OpCode.CREATE_CONTAINER:
+    if flags or op >= _CREATE_CONTAINER:
         kind = _owner_of(replica, op, flags, ttl, session)
         if isinstance(kind, Err):
             return kind
@@ -157,7 +161,7 @@ def make_node(
 
     undo = replica.undo
     if undo is not None:
-        undo.changes(parent)
+        undo.append((restore_parent, parent, parent.cversion, parent.pzxid))
     node = Znode(path, data, acl, owner, zxid, replica.now_ms)
     replica.nodes[path] = node
     name = path[slash + 1:]
@@ -179,7 +183,7 @@ def make_node(
         else:
             replica.tree.reapable[path] = None
     if undo is not None:
-        undo.created(node)
+        undo.append((take_out, node))
     if path in replica.data_watches or replica.recursive_watches:
         replica.changes.append((_CREATED, path, acl))
     if replica.child_watches and parent.path in replica.child_watches:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from node.sessions.table import Session
 from node.tree.acl import DELETE, OPEN, is_permitted
 from node.tree.paths import UNDELETABLE
+from node.tree.undo import put_back, restore_parent
 from node.tree.watches import EventType
 from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
 from node.tree.znode import Znode
@@ -67,8 +68,7 @@ def remove_node(
     """All of a deletion but the owner's list of ephemerals."""
     undo = replica.undo
     if undo is not None:
-        undo.changes(parent)
-        undo.deleted(node)
+        undo += ((restore_parent, parent, parent.cversion, parent.pzxid), (put_back, node))
     path = node.path
     del replica.nodes[path]
     assert parent.children is not None

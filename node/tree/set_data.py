@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from node.sessions.table import Session
 from node.tree.acl import OPEN, WRITE, is_permitted
 from node.tree.paths import is_valid
+from node.tree.undo import restore_data
 from node.tree.watches import EventType
 from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
 from node.tree.znode import INT_MAX, Znode, pack_stat
@@ -68,8 +69,9 @@ def write_data(
     new_version += 1
     if not 0 < new_version <= INT_MAX:
         new_version = next_version(node.version)
-    if replica.undo is not None:
-        replica.undo.changes(node)
+    undo = replica.undo
+    if undo is not None:
+        undo.append((restore_data, node, node.data, node.mzxid, node.mtime, node.version))
     node.data = data
     node.mzxid = zxid
     node.mtime = replica.now_ms

@@ -1,6 +1,8 @@
 """multi: all or nothing (A1.6)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tree.ensemble import (
     OPEN,
@@ -26,6 +28,7 @@ from transport.records import (
     GetDataRequest,
     Id,
     MultiHeader,
+    SetDataRequest,
     SetDataResponse,
 )
 
@@ -156,7 +159,9 @@ def test_what_zookeeper_stumbles_over_fails_the_whole_request(client: Client) ->
 
 
 def test_every_truncation_is_a_marshalling_error_that_changes_nothing(client: Client) -> None:
-    body = multi_body([creating(b"/a", b"data"), setting(b"/a", b"x" * 600), deleting(b"/a"), checking(b"/", 0)])
+    body = multi_body([
+        creating(b"/a", b"data"), setting(b"/a", b"x" * 600), setting(b"/a", b"1"), setting(b"/a", b"2"),
+        setting(b"/a", b"3"), deleting(b"/a"), checking(b"/", 0)])
     digest = client.ensemble.replica.digest()
     request = client.request(OpCode.MULTI)
     for length in range(len(body)):
@@ -164,3 +169,43 @@ def test_every_truncation_is_a_marshalling_error_that_changes_nothing(client: Cl
             type(request)(request.op, body[:length], request.session, request.connection)])
         assert reply is Err.MARSHALLING_ERROR
     assert client.ensemble.replica.digest() == digest
+
+
+@given(st.lists(st.tuples(
+    st.sampled_from([b"/a", b"/b", b"/cc"]), st.sampled_from([None, b"", b"x", b"y", b"zz", b"w" * 600, b"v" * 600]),
+    st.booleans())))
+def test_setdatas_of_like_lengths_are_decoded_as_any_others(writes: list[tuple[bytes, bytes | None, bool]]) -> None:
+    client = Ensemble().client()
+    for path in (b"/a", b"/b", b"/cc"):
+        client.create(path)
+    data: dict[bytes, bytes | None] = {}
+    versions = {b"/a": 0, b"/b": 0, b"/cc": 0}
+    sub_ops: list[tuple[int, Record]] = []
+    expected = []
+    for path, value, is_checked in writes:
+        if is_checked:
+            sub_ops.append(checking(path, versions[path]))
+        sub_ops.append((OpCode.SET_DATA, SetDataRequest(path, value, versions[path])))
+        data[path] = value
+        versions[path] += 1
+        expected.append((versions[path], len(value or b"")))
+
+    reply = client.multi(*sub_ops)
+
+    stats = [record.stat for _, record in results(reply) if isinstance(record, SetDataResponse)]
+    assert [(stat.version, stat.data_length) for stat in stats] == expected
+    assert {path: client.ensemble.replica.nodes[path].data for path in data} == data
+
+
+def test_a_run_of_setdatas_ends_where_the_multi_does(client: Client) -> None:
+    client.create(b"/a")
+    alike = multi_body([setting(b"/a", b"1"), setting(b"/a", b"2")])
+    last = (len(alike) - len(END)) // 2  # where the second one's header stands
+    assert alike[last:last + 4] == b"\0\0\0\5"
+    done = alike[:last + 4] + b"\1" + alike[last + 5:]
+
+    request = client.request(OpCode.MULTI)
+    (reply,) = client.ensemble.submit([type(request)(request.op, done, request.session, request.connection)])
+
+    assert [kind for kind, _ in results(reply)] == [OpCode.SET_DATA]
+    assert client.ensemble.replica.nodes[b"/a"].data == b"1"
