@@ -24,9 +24,10 @@ from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
 from node.requests.submissions import Submissions
 from node.tree.execute import Hook, Replica
-from node.tree.reads import READS, SESSION_READS
+from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
 from node.tree.watches import Watches
+from node.tree.znode import STAT, pack_stat
 from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
 from transport.entry import Kind, RecordHeader
 from transport.errors import Err
@@ -39,7 +40,13 @@ REPLY_HEADER_BYTES = REPLY.size - 4
 ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
 EVENT = struct.Struct(">iiqiiii")  # frame length, xid, zxid, err, type, state, length of the path
 SYNC_CONNECTED = 3
+DATA_REPLY = struct.Struct(">iiqii")  # REPLY, and the length of the data; the data and a Stat follow
+DATA_REPLY_BYTES = DATA_REPLY.size - 4 + STAT.size
+# Plain names: looking a member up in its class costs as much as a function call.
 AUTH = int(OpCode.AUTH)
+PING = int(OpCode.PING)
+GET_DATA = int(OpCode.GET_DATA)
+SESSION_MOVED = int(Err.SESSION_MOVED)
 READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
 
 WRITES = frozenset(int(op) for op in (
@@ -113,14 +120,16 @@ class Processor:
         submissions = self.submissions
         requests = submissions.requests
         pack_request = REQUEST.pack
+        pack_data_reply = DATA_REPLY.pack
         head = HEAD.unpack_from
         limit = self.config.frame_bytes_max
+        nodes, zxid, out = self.replica.nodes, self.replica.zxid, conn.out
         session_id = conn.session_id
         number = conn.number
         identity = submissions.identities.setdefault(conn.identity, len(submissions.identities))
         at = 0
         end = len(data)
-        writes = written = frames = 0
+        writes = written = frames = got = 0
         while end - at >= 12:
             length, xid, op = head(data, at)
             if length < 8 or length > limit:
@@ -142,6 +151,12 @@ class Processor:
                 self._on_auth(conn, xid, data[at + 12:stop])
                 identity = submissions.identities.setdefault(
                     conn.identity, len(submissions.identities))
+            elif op == GET_DATA and (node := plainly_readable(nodes, data, at + 12, stop)) is not None:
+                value = node.data or b""
+                out += (pack_data_reply(DATA_REPLY_BYTES + len(value), xid, zxid, 0, len(value)), value,
+                        pack_stat(node))
+                conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
+                got += 1
             else:
                 self.read(conn, xid, op, data[at + 12:stop])
             at = stop
@@ -150,7 +165,9 @@ class Processor:
         submissions.count += writes
         submissions.bytes += written + 20 * writes
         conn.frames_in += frames
+        conn.frames_out += got
         self.statistics.received += frames
+        self.statistics.sent += got
         if conn.phase is READY and at < end:
             if end - at >= 4 and not 8 <= int.from_bytes(data[at:at + 4], "big", signed=True) <= limit:
                 self.close(conn)
@@ -266,7 +283,7 @@ class Processor:
     def read(self, conn: Connection, xid: int, op: int, body: bytes) -> None:
         out = conn.out
         zxid = self.replica.zxid
-        if op == OpCode.PING:
+        if op == PING:
             out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, 0))
         else:
             reader = READS.get(op)
@@ -319,14 +336,14 @@ class Processor:
         if conn is None:
             return
         conn.done += 1
-        if conn.phase is not Phase.READY:
+        if conn.phase is not READY:
             if conn.phase is Phase.ATTACHING:
                 self.dirty[conn] = None
                 self._on_attached(conn, zxid, err, body)
             elif op == OpCode.CLOSE_SESSION and conn.session_id == session_id:
                 conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, err))
             return
-        if err == Err.SESSION_MOVED:
+        if err == SESSION_MOVED:
             self.close(conn)  # as ZooKeeper: the client finds its session elsewhere, and no wrong answer reaches it
             return
         conn.out.append(REPLY.pack(REPLY_HEADER_BYTES + len(body), xid, zxid, err))

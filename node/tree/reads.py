@@ -48,6 +48,16 @@ def get_data(replica: Replica, body: bytes, identities: bytes, connection: int) 
     return PACK_INT(len(data)) + data + pack_stat(node)
 
 
+def plainly_readable(nodes: dict[bytes, Znode], buffer: bytes, at: int, end: int) -> Znode | None:
+    """The node that the GetDataRequest at *at* asks for, if get_data would do nothing but pack it: anybody may read it,
+    its data are not null, no watch is wanted. None says nothing more than: call get_data."""
+    length = end - at - 5
+    if length < 0 or buffer[end - 1] or INT(buffer, at)[0] != length:
+        return None
+    node = nodes.get(buffer[at + 4:end - 1])
+    return node if node is not None and node.acl is OPEN and node.data is not None else None
+
+
 def exists(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
     """ExistsRequest -> Stat. The watch is set even where there is no node; no permission is needed, as in 3.8.0."""
     path, watch = _path_and_watch(body)

@@ -2,9 +2,13 @@
 
 import struct
 
+import pytest
+
 from node.requests.connection import Phase
-from tests.requests.solo import Solo, create, frame, get_data, replies, request, set_data
+from node.tree.reads import READS
+from tests.requests.solo import Solo, create, frame, get_data, replies, request, set_data, string
 from transport.errors import Err
+from transport.opcodes import OpCode
 
 
 def data_of(body: bytes) -> bytes:
@@ -124,3 +128,47 @@ def test_a_wrong_password_is_refused_as_an_expired_session() -> None:
     assert b"".join(conn.out) == struct.pack(">iiiqi16sb", 37, 0, 0, 0, 16, bytes(16), 0)
     assert conn.phase is Phase.CLOSED
     assert first.phase is Phase.READY
+
+
+@pytest.mark.parametrize("body", [
+    string(b"/a") + b"\0",
+    string(b"/empty") + b"\0",
+    string(b"/null") + b"\0",
+    string(b"/closed") + b"\0",
+    string(b"/absent") + b"\0",
+    string(b"/") + b"\0",
+    string(b"") + b"\0",
+    string(b"/a") + b"\1",
+    string(b"/a") + b"\2",
+    string(b"/a") + b"\0\0",
+    string(b"/a"),
+    string(b"/a\0"),
+    struct.pack(">i", -1) + b"\0",
+    struct.pack(">i", -5),
+    struct.pack(">i", 1) + b"/a\0",
+    struct.pack(">i", 0),
+    b"\0\0\0",
+    b"\0",
+    b"",
+], ids=repr)
+def test_a_getdata_is_answered_on_the_short_way_as_on_the_long_one(body: bytes) -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a", b"data"), create(2, b"/empty"), create(3, b"/null"), create(4, b"/closed", b"x"))
+    solo.execute()
+    replies(conn)
+    replica = solo.core.replica
+    replica.nodes[b"/null"].data = None
+    replica.nodes[b"/closed"].acl = ((2, b"world", b"anyone"),)
+    sent, frames_out = solo.core.statistics.sent, conn.frames_out
+
+    solo.send(conn, request(7, OpCode.GET_DATA, body))
+
+    told = b"".join(conn.out)
+    watches = replica.watches.by_connection()
+    expected = READS[OpCode.GET_DATA](replica, body, conn.identity, conn.number)
+    err, answer = (0, expected) if isinstance(expected, bytes) else (expected, b"")
+    assert told == frame(struct.pack(">iqi", 7, replica.zxid, err) + answer)
+    assert watches == replica.watches.by_connection()
+    assert (conn.last_xid, conn.last_op, conn.last_zxid) == (7, OpCode.GET_DATA, replica.zxid)
+    assert (solo.core.statistics.sent, conn.frames_out) == (sent + 1, frames_out + 1)
