@@ -1,6 +1,7 @@
 """One sequence on two servers, and the first place where they differ, told to a human."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.differential.normalise import Line, normalise
 from tests.differential.runner import roots, run
@@ -32,6 +33,13 @@ def difference(sequence: Sequence, reference: list[Line], candidate: list[Line])
         + [f"- {what}" for what in sides[0][equal : equal + SHOWN]]
         + [f"+ {what}" for what in sides[1][equal : equal + SHOWN]]
     )
+
+
+def compare_together(sequences: list[Sequence], reference: list[Address], candidate: list[Address]) -> str:
+    """The differences of sequences that run at the same time, as an ensemble commits by groups."""
+    with ThreadPoolExecutor(max_workers=len(sequences)) as pool:
+        runs = [pool.submit(compare, sequence, reference, candidate) for sequence in sequences]
+    return "\n\n".join(told for told in (run.result() for run in runs) if told)
 
 
 def compare(sequence: Sequence, reference: list[Address], candidate: list[Address]) -> str:

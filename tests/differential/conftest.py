@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.corral import corral_ensemble
+from tests.differential.cores import cores
 from tests.genuine import TICK_MS, genuine_zookeeper
 from tests.wire import Address
 
@@ -16,8 +17,16 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Address]]
 
 
 @pytest.fixture(scope="session")
+def corral_cores() -> Iterator[list[Address]]:
+    """Three processors' cores over one log in memory: no disk, no network between members."""
+    with cores(3) as (addresses, alarms):
+        yield addresses
+    assert alarms == []
+
+
+@pytest.fixture(scope="session")
 def corral(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Address]]:
     """The members of an ensemble of three: the clients of a sequence are spread over them."""
-    settings = (f"tickTime={TICK_MS}", "maxClientCnxns=0")
-    with corral_ensemble(tmp_path_factory.mktemp("corral") / "data", settings=settings) as ensemble:
+    settings = {"tickTime": str(TICK_MS), "maxClientCnxns": "0"}
+    with corral_ensemble(tmp_path_factory.mktemp("corral"), settings=settings) as ensemble:
         yield ensemble.addresses

@@ -20,6 +20,7 @@ from tests.differential.steps import (
     Sequence,
     Since,
     Step,
+    Unknown,
     ZxidSeen,
     relocate,
 )
@@ -50,7 +51,12 @@ class Closed:
     """The server closed the connection."""
 
 
-Item = Reply | Event | Handshake | Closed
+@dataclass(frozen=True)
+class Silent:
+    """The server neither sent what was due within the deadline nor closed; the client does."""
+
+
+Item = Reply | Event | Handshake | Closed | Silent
 
 
 @dataclass(frozen=True)
@@ -139,20 +145,30 @@ class Run:
             old = None
         client.member += step.hop
         seen = {ZxidSeen.TRUE: client.zxid_seen, ZxidSeen.ZERO: 0, ZxidSeen.FUTURE: FUTURE_ZXID}
+        refused_anyway = step.password is not Password.RIGHT or client.has_ended
+        which = ZxidSeen.TRUE if refused_anyway else step.zxid_seen  # one reason to refuse at most
         connection = self.begin_handshake(
             client,
             session_id=client.session_id,
             password=forge(client.password, step.password),
-            zxid_seen=seen[step.zxid_seen],
+            zxid_seen=seen[which],
             timeout_ms=step.timeout_ms,
         )
         self.end_handshake(client, connection)
         if old is None:
             return
-        while (item := old.receive()) is not None:
+        while (item := self.receive(client, old)) is not None:
             self.record(client, item)
         self.record(client, Closed())
         old.close()
+
+    def receive(self, client: Client, connection: Connection) -> Reply | Event | None:
+        """The next answer or event; None at the end of the connection, whoever ends it."""
+        try:
+            return connection.receive()
+        except TimeoutError:
+            self.record(client, Silent())
+            return None
 
     def revive(self, client: Client) -> Connection:
         """The client's connection; if it has none, its session's new one, or a new session's."""
@@ -172,7 +188,7 @@ class Run:
 
     def drain(self, client: Client, connection: Connection) -> None:
         """Record what comes up to the answer to the barrier, which was the last thing sent."""
-        while (item := connection.receive()) is not None:
+        while (item := self.receive(client, connection)) is not None:
             is_barrier = isinstance(item, Reply) and item.xid == connection.xid
             if is_barrier and not client.has_ended:  # a session that has ended: up to the close
                 client.zxid_seen = connection.zxid_seen
@@ -224,9 +240,16 @@ class Run:
                     connection.send_bytes(step.what)
                 else:
                     connection.send(step.what)
-                while (item := connection.receive()) is not None:
+                while (item := self.receive(client, connection)) is not None:
                     self.record(client, item)
                 self.lose(client)
+            case Unknown():
+                connection = self.revive(client)
+                connection.send(step.request)
+                if (item := self.receive(client, connection)) is not None:
+                    self.record(client, item)
+                client.connection = None
+                connection.close()
             case _:
                 raise AssertionError(f"no such step: {step}")
 

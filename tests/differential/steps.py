@@ -74,6 +74,13 @@ class Fatal(Step):
 
 
 @dataclass(frozen=True)
+class Unknown(Step):
+    """A request of no known opcode. ZooKeeper then closes, others may not: the client does."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
 class Sequence:
     """planted: znodes that exist before the first step, parents first."""
 
