@@ -20,7 +20,7 @@ from tests.simulation.checkers.synced_reads import SyncedReads
 from tests.simulation.checkers.watches import WatchOrder
 from tests.simulation.client import Client, ClientOptions
 from tests.simulation.history import History
-from tests.simulation.host import ROLES, Host, HostOptions
+from tests.simulation.host import PROCESSORS, Host, HostOptions
 from tests.simulation.process import Process
 from tests.simulation.shells.broadcast import Broadcast
 from tests.simulation.shells.election import Election
@@ -30,7 +30,8 @@ from tests.simulation.world import World
 from transport.zxid import MemberId
 
 MAKE: dict[str, Callable[[Host], Process]] = {
-    "broadcast": Broadcast, "election": Election, "processor": Processor, "snapshotter": Snapshotter}
+    "broadcast": Broadcast, "election": Election, "snapshotter": Snapshotter,
+    "processor": lambda host: Processor(host, index=0), "processor-1": lambda host: Processor(host, index=1)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Scale:
     """Sizes and times, so small that a run of some seconds meets every limit."""
 
     members: int = 3
+    processors: int = 1  # of each member
     clients: int = 4
     tick_ms: int = 500
     init_limit: int = 10
@@ -69,12 +71,14 @@ class Ensemble:
         self.order.on_ordered = self.hub.ordered
         self.history = History(self.hub)
         self.members = list(range(1, scale.members + 1))
+        self.client_addresses = [
+            (member, f"client-{index}") for member in self.members for index in range(scale.processors)]
         self.timing = Timing.of(tick_ms=scale.tick_ms, init_limit=scale.init_limit, sync_limit=scale.sync_limit)
         self.hosts = {
             member: Host(self, member=member, options=host_options, make=MAKE) for member in self.members}
         self.clients = {
             number: Client(
-                world, number=number, addresses=[(member, "client") for member in self.members],
+                world, number=number, addresses=self.client_addresses,
                 history=self.history, options=client_options)
             for number in range(1, scale.clients + 1)}
 
@@ -104,7 +108,9 @@ class Ensemble:
         return None
 
     def processors(self) -> list[Processor]:
-        return [each for each in self.alive("processor") if isinstance(each, Processor) and each.has_started]
+        return [
+            each for role in PROCESSORS for each in self.alive(role)
+            if isinstance(each, Processor) and each.has_started]
 
     def replicas(self) -> list[ReplicaView]:
         return [processor.view for processor in self.processors()]
@@ -124,6 +130,7 @@ class Ensemble:
         records = len(self.order.records)
         replicas = self.replicas()
         return (
-            len(replicas) == len(self.members) and all(replica.index == records for replica in replicas)
-            and all(host.process(role) is not None for host in self.hosts.values() for role in ROLES)
+            len(replicas) == len(self.members) * self.scale.processors
+            and all(replica.index == records for replica in replicas)
+            and all(host.process(role) is not None for host in self.hosts.values() for role in host.roles)
             and self.leader() is not None)

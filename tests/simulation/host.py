@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DATA_DIR = Path("/data/corral")
 LOG_DIR = Path("/log/corral")
 ROLES = ("broadcast", "election", "processor", "snapshotter")
+PROCESSORS = ("processor", "processor-1")  # 0 and 1, if there are two
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Host:
         self.member = member
         self.options = options
         self.make = make
+        self.roles = [
+            each for role in ROLES
+            for each in (PROCESSORS[:ensemble.scale.processors] if role == "processor" else (role,))]
         self.rng = self.world.randomness.of(f"host-{member}")
         self.new_disk()
         self.power_back_us = 0
@@ -85,7 +89,7 @@ class Host:
     def start(self) -> None:
         """Whatever a fault held down."""
         self.held_down.clear()
-        for role in ROLES:
+        for role in self.roles:
             self.start_role(role)
 
     def start_role(self, role: str) -> None:
@@ -106,16 +110,19 @@ class Host:
             self.world.scheduler.after(delay_us, self.start_role, process.role)
 
     def kill(self, roles: list[str] | None) -> None:
-        for role in roles or ROLES:
+        for role in roles or self.roles:
             self.held_down.add(role)
             process = self.process(role)
             if process is not None:
-                self.world.occurred[f"crash of {role}"] += 1
+                self.count_crash(role)
                 process.trace("is killed")
                 process.die()
 
+    def count_crash(self, role: str) -> None:
+        self.world.occurred[f"crash of {role.removesuffix('-1')}"] += 1
+
     def pause(self, roles: list[str] | None) -> list[Process]:
-        stopped = [p for role in roles or ROLES if (p := self.process(role)) is not None]
+        stopped = [p for role in roles or self.roles if (p := self.process(role)) is not None]
         for process in stopped:
             process.pause()
         return stopped
@@ -127,10 +134,10 @@ class Host:
             self.world.trace(f"host-{self.member}", "loses power")
             self.is_powered = False
             self.world.network.dark.add(self.member)
-            for role in ROLES:
+            for role in self.roles:
                 process = self.process(role)
                 if process is not None:
-                    self.world.occurred[f"crash of {role}"] += 1
+                    self.count_crash(role)
                     process.die()
             self.disk.power_cut(self.rng)
             self.durable.forget()

@@ -259,8 +259,8 @@ MUTATIONS = (
         lambda: [(module, "common_point", by_ends_alone) for module in (zab_follower, zab_synchronisation)]),
     Mutation(
         "a reader goes on in a log that was replaced", "11",
-        lambda: around(LogReader, "_is_there", lambda *_its: True), {"power cut": 3, "isolate": 3},
-        is_quick=False),
+        lambda: around(LogReader, "_is_there", lambda *_its: True), {"isolate": 20, "kill broadcast": 8},
+        is_quick=False, scale=Scale(snapshot_watermarks=4, segment_bytes=2 << 10)),
     Mutation(
         "batches are taken again on a new link", "at most once", taking_again, {"reset": 6, "slow disk": 6},
         is_quick=False),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults import LEADER, Fault
-from tests.simulation.host import Host
+from tests.simulation.host import PROCESSORS, Host
 from tests.simulation.scheduler import MS
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ class Nemesis:
     # --- processes ---
 
     def roles(self, fault: Fault) -> list[str] | None:
-        """None: all of a member's."""
+        """None: all of a member's. Of two processors one or the other, or both."""
         role = fault.kind.split()[1]
+        if role == "processor" and self.ensemble.scale.processors > 1:
+            return [*PROCESSORS[:1], *PROCESSORS][fault.duration_us // MS % 3:][:2]
         return None if role == "member" else [role]
 
     def kill(self, fault: Fault, target: int) -> None:

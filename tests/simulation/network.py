@@ -195,7 +195,7 @@ class Network:
         if stream is not None and stream.is_known:
             stream.is_known = False
             # A client's socket is plain TCP: close() still delivers what was written. LINGER=0 does not.
-            self.end(stream.down, keeps_all=stream.address[1] == "client")
+            self.end(stream.down, keeps_all=stream.address[1].startswith("client"))
             self.forget_if_over(stream)
 
     def forget_if_over(self, stream: Stream) -> None:

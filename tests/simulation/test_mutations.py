@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.simulation.mutations import MUTATIONS, QUICK_SEEDS, SEEDS, Mutation, find
+from tests.simulation.minimise import minimise
+from tests.simulation.mutations import MUTATIONS, QUICK_SEEDS, SEEDS, Mutation, applied, find
 from tests.simulation.run import run
 
 QUICK = [mutation for mutation in MUTATIONS if mutation.is_quick]
@@ -26,3 +27,15 @@ def test_a_broken_rule_is_found(mutation: Mutation) -> None:
 @pytest.mark.parametrize("mutation", RARE, ids=lambda mutation: mutation.name)
 def test_a_rule_broken_where_it_rarely_matters_is_found(mutation: Mutation) -> None:
     must_be_found(mutation, SEEDS)
+
+
+def test_a_failing_run_is_made_smaller_and_still_fails() -> None:
+    mutation = next(each for each in MUTATIONS if each.rule == "3")
+    found = find(mutation, QUICK_SEEDS)
+    assert found is not None
+
+    with applied(mutation):
+        smaller = minimise(found, mutation.options)
+
+    assert smaller.checker == found.checker
+    assert len(smaller.faults) < len(found.faults)

@@ -18,7 +18,7 @@ from node.zab import effects as fx
 from node.zab import events as ev
 from node.zab.intake import Intake
 from node.zab.member import Member
-from tests.simulation.host import DATA_DIR, LOG_DIR, Host
+from tests.simulation.host import DATA_DIR, LOG_DIR, PROCESSORS, Host
 from tests.simulation.network import Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import MS
@@ -137,8 +137,7 @@ class Broadcast(Process):
             self.after(2 * MS, self.publish_mark)
             return
         self.mark_is_new = False
-        self.tell("processor", self.mark)
-        self.tell("snapshotter", self.mark)
+        self.tell(self.mark, *PROCESSORS, "snapshotter")
 
     def step(self, event: ev.Event) -> None:
         for effect in self.core.step(self.now_ms(), event):
@@ -171,7 +170,8 @@ class Broadcast(Process):
     def on_router_lost(self, link: str, stream: bytes) -> None:
         self.linked.pop(stream, None)
         if link == "local":
-            if self.local.pop(stream, "") == "processor":
+            lost = self.local.pop(stream, "")
+            if lost == PROCESSORS[0] and lost not in self.local.values():
                 self.hand_in(ev.ProcessorReady(alive=False))
         else:
             self.stream_lost(stream)
@@ -195,7 +195,7 @@ class Broadcast(Process):
     def on_local(self, stream: bytes, message: object) -> None:
         match message:
             case msg.LocalHello():
-                self.local[stream] = message.role
+                self.local[stream] = PROCESSORS[message.index] if message.role == "processor" else message.role
                 self.welcome(stream, message)
             case msg.SubmitHello() | msg.Submit():
                 self.on_submit(stream, self.member, message)
@@ -223,11 +223,12 @@ class Broadcast(Process):
             self.outbox.send(stream, self.mark)
         if hello.role == "processor":
             self.outbox.send(stream, self.lease)
-            self.hand_in(ev.ProcessorReady(alive=True))
+            if hello.index == 0:
+                self.hand_in(ev.ProcessorReady(alive=True))
 
-    def tell(self, role: str, message: msg.Message) -> None:
+    def tell(self, message: msg.Message, *roles: str) -> None:
         for stream, each in self.local.items():
-            if each == role:
+            if each in roles:
                 self.outbox.send(stream, message)
 
     # --- election and links ---
@@ -240,11 +241,11 @@ class Broadcast(Process):
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch)
-        self.tell("election", self.look)
+        self.tell(self.look, "election")
 
     def on_settle(self, effect: fx.Settle) -> None:
         self.look = msg.Settled(effect.round, effect.leader, effect.epoch)
-        self.tell("election", self.look)
+        self.tell(self.look, "election")
 
     def on_connect(self, effect: fx.Connect) -> None:
         life = self.leader_life = effect.life
@@ -404,7 +405,7 @@ class Broadcast(Process):
         self.hub.lease(self.member, is_leader=effect.role == "leader", now_us=now_us, until_us=until_us)
         self.lease = msg.Lease(
             effect.until_ms * 1_000_000, effect.epoch, effect.leader, str(effect.leader), "", effect.role)
-        self.tell("processor", self.lease)
+        self.tell(self.lease, *PROCESSORS)
 
     def on_accept_batches(self, effect: fx.AcceptBatches) -> None:
         if effect.accept:
@@ -423,7 +424,13 @@ class Broadcast(Process):
         return self.intake.epoch != 0
 
     def on_to_processor(self, effect: fx.ToProcessor) -> None:
-        self.tell("processor", effect.message)
+        match effect.message:
+            case msg.Touches():
+                self.tell(effect.message, PROCESSORS[0])
+            case msg.Differs(process=name):
+                self.tell(effect.message, PROCESSORS[int(name.removeprefix("processor-"))])
+            case _:
+                self.tell(effect.message, *PROCESSORS)
 
     def on_report(self, effect: fx.Report) -> None:
         self.trace("%s %s", effect.event, str(effect.fields))

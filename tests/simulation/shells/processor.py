@@ -16,7 +16,7 @@ from node.storage.snapshots import load_newest
 from node.tree.snapshot import decode_state
 from node.tree.state import State
 from tests.simulation.checkers.checker import ReplicaView
-from tests.simulation.host import DATA_DIR, LOG_DIR, Host
+from tests.simulation.host import DATA_DIR, LOG_DIR, PROCESSORS, Host
 from tests.simulation.network import Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import MS
@@ -78,10 +78,11 @@ class LeaderStream:
 
 
 class Processor(Process):
-    role = "processor"
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(host.world, member=host.member, name=f"{host.member}/processor-0")
+    def __init__(self, host: Host, *, index: int) -> None:
+        self.process_name = f"processor-{index}"
+        super().__init__(host.world, member=host.member, name=f"{host.member}/{self.process_name}")
+        self.index = index
+        self.role = PROCESSORS[index]
         self.host = host
         self.hub = host.ensemble.hub
         self.scale = host.ensemble.scale
@@ -101,7 +102,7 @@ class Processor(Process):
         state = self.load()
         self.core = ProcessorCore(
             RequestConfig(
-                member=self.member, processor=0, secret=SECRET,
+                member=self.member, processor=self.index, secret=SECRET,
                 session_timeout_min_ms=2 * self.scale.tick_ms, session_timeout_max_ms=20 * self.scale.tick_ms,
                 frame_bytes_max=1 << 20),
             state, self.on_alarm)
@@ -109,7 +110,7 @@ class Processor(Process):
         self.hub.restored(self.view)
         self.reader = LogReader(self.files, LOG_DIR, state.zxid)
         self.link = LeaderLink(
-            member=self.member, processor=0, ensemble=self.scale.ensemble,
+            member=self.member, processor=self.index, ensemble=self.scale.ensemble,
             keys=MemberKeys(**dict.fromkeys(MemberKeys.__annotations__, b"")),  # type: ignore[arg-type]
             sockets=SimpleNamespace(stream=self.leader_stream),  # type: ignore[arg-type]
             submissions=self.core.submissions, send_local=self.send_local,
@@ -197,7 +198,7 @@ class Processor(Process):
         self.local = self.world.network.connect(
             self, (self.member, "local"), on_message=self.on_local, on_lost=self.on_local_lost)
         self.send_local(LocalHello(
-            role="processor", index=0, pid=id(self) & 0xFFFF, generation=self.core.submissions.generation,
+            role="processor", index=self.index, pid=id(self) & 0xFFFF, generation=self.core.submissions.generation,
             executed=self.core.replica.zxid))
 
     def on_local_lost(self) -> None:
@@ -252,7 +253,7 @@ class Processor(Process):
         holds = self.has_lease()
         self.core.serving = holds and self.is_caught_up
         self.link.follow(lease, self.now_ms())
-        leads = holds and lease.role == "leader"
+        leads = holds and lease.role == "leader" and self.index == 0
         if leads and self.expiry is None:
             self.expiry = Expiry(
                 self.core.replica.state.sessions, now_ms=self.now_ms(), tick_ms=self.scale.tick_ms)
@@ -276,12 +277,12 @@ class Processor(Process):
             except LogGapError as error:
                 raise ResyncError(str(error)) from error
         for zxid, value in self.core.digests:
-            self.send_local(DigestReport(Digest(zxid, "processor-0", value)))
+            self.send_local(DigestReport(Digest(zxid, self.process_name, value)))
         self.core.digests.clear()
         if replica.zxid >= mark.zxid and not self.is_caught_up:
             self.is_caught_up = True
             self.core.serving = self.has_lease()
-            self.world.network.bind(self, "client")
+            self.world.network.bind(self, f"client-{self.index}")
         self.link.follow(self.lease, self.now_ms())
         self.flush()
 
@@ -332,6 +333,6 @@ class Processor(Process):
         if not complete and not heard:
             return
         entries = b"".join(TOUCH.pack(session, max(now - at, 0)) for session, at in heard.items())
-        message = Touches(self.member, 0, self.core.submissions.generation, complete, entries)
+        message = Touches(self.member, self.index, self.core.submissions.generation, complete, entries)
         if self.link.touches(message):
             self.link.touch_complete = False
