@@ -7,10 +7,11 @@ it is edge-triggered).
 
 import select
 import time
+from collections.abc import Callable
 
 import zmq
 
-from transport.sockets import Listener, Pull, Stream
+from transport.sockets import Listener, Pull, Stream, option_of
 
 Source = Listener | Stream | Pull
 _POLLIN = int(zmq.POLLIN)
@@ -23,7 +24,7 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._sources: list[Source] = []
+        self._sources: list[tuple[Source, Callable[[int], int]]] = []  # and how to read its options
         self._listeners: list[Listener] = []
         self._owners: dict[int, tuple[Source | int, bool]] = {}  # by descriptor; True: its monitor's
 
@@ -31,7 +32,7 @@ class Poller:
         if isinstance(source, int):
             self._register(source, source, is_monitor=False)
             return
-        self._sources.append(source)
+        self._sources.append((source, option_of(source.socket)))
         self._register(int(source.socket.fd), source, is_monitor=False)
         if not isinstance(source, Pull):
             self._register(int(source.monitor.socket.fd), source, is_monitor=True)
@@ -44,7 +45,7 @@ class Poller:
             del self._owners[descriptor]
             self._epoll.unregister(descriptor)
         if not isinstance(source, int):
-            self._sources.remove(source)
+            self._sources = [each for each in self._sources if each[0] is not source]
         if isinstance(source, Listener):
             self._listeners.remove(source)
 
@@ -54,9 +55,9 @@ class Poller:
         A Listener is also ready when a stream of it was found lost.
         """
         ready: dict[Source | int, None] = {}
-        for source in self._sources:
+        for source, option in self._sources:
             if source.is_touched:
-                events = int(source.socket.getsockopt(_EVENTS))
+                events = option(_EVENTS)
                 if events & _POLLIN:
                     ready[source] = None
                 else:
@@ -70,15 +71,16 @@ class Poller:
                 assert isinstance(owner, (Listener, Stream))
                 owner.maintain()
         for listener in self._listeners:
-            if listener.deadline_ns:
-                listener.maintain()
-            if listener.has_lost:
-                ready[listener] = None
+            if listener.is_uneasy:
+                if listener.deadline_ns:
+                    listener.maintain()
+                if listener.has_lost:
+                    ready[listener] = None
         return list(ready)
 
     def _timeout_s(self, timeout_ms: int) -> float:
         for listener in self._listeners:
-            if listener.deadline_ns:
+            if listener.is_uneasy and listener.deadline_ns:
                 left_ms = max(0, (listener.deadline_ns - time.monotonic_ns()) // 1_000_000 + 1)
                 timeout_ms = min(timeout_ms, left_ms) if timeout_ms >= 0 else left_ms
         return timeout_ms / 1000 if timeout_ms >= 0 else -1

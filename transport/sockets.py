@@ -26,7 +26,8 @@ import os
 import struct
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import zmq
 
@@ -48,6 +49,8 @@ _EVENTS = int(zmq.EVENTS)
 _RCVMORE = int(zmq.RCVMORE)
 
 _NUMBER = struct.Struct("<Q")
+_NUMBER_BYTES = _NUMBER.size
+_pack_number, _read_number = _NUMBER.pack, _NUMBER.unpack_from
 _MONITOR_EVENT = struct.Struct("=HI")
 # A DISCONNECTED event comes some microseconds before its pipe is gone: ask again until it must
 # have been seen.
@@ -59,6 +62,16 @@ _LOST_EVENTS = (
 
 _Context = zmq.Context[zmq.Socket[bytes]]
 _Socket = zmq.Socket[bytes]
+
+
+def _sender(socket: _Socket) -> Callable[[bytes, int], object]:
+    """send(message, flags) as Cython has it: the method of zmq.Socket looks at options that we do not use first."""
+    return cast("Callable[[bytes, int], object]", super(zmq.Socket, socket).send)
+
+
+def option_of(socket: _Socket) -> Callable[[int], int]:
+    """getsockopt, for options that are numbers."""
+    return cast("Callable[[int], int]", socket.getsockopt)
 
 
 class StreamGapError(Exception):
@@ -161,10 +174,14 @@ class Listener:
         self.socket = context.socket(zmq.ROUTER)
         _set_common_options(self.socket)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        # Bound once: looking a method up in a zmq socket takes as long as calling it.
+        self._recv, self._send, self._option = self.socket.recv, _sender(self.socket), option_of(self.socket)
         self.monitor = Monitor(self.socket, zmq.Event.DISCONNECTED)
         self.endpoints: list[str] = []  # as bound: with the real port where 0 was asked for
         self.is_closed = False
         self.is_touched = True  # used since it was last found empty: see Poller
+        self._burst = 0  # messages received since it was last found empty
+        self.is_uneasy = False  # it has lost streams, or looks for some: has_lost, deadline_ns
         self._peers: dict[StreamId, _Peer] = {}
         self._lost: list[StreamId] = []
         self._probes_ns: list[int] = []  # when to probe, latest first
@@ -196,18 +213,23 @@ class Listener:
         Raises StreamGapError: drop that stream.
         """
         while True:
-            try:
-                stream = self.socket.recv(_NOBLOCK)
-            except zmq.Again:
-                self.is_touched = False
+            # Mostly there is one: to look whether there are more costs less than zmq.Again. In a burst it does not.
+            if self._burst == 1 and not self._option(_EVENTS) & _POLLIN:
+                self._burst, self.is_touched = 0, False
                 return None
+            try:
+                stream = self._recv(_NOBLOCK)
+            except zmq.Again:
+                self._burst, self.is_touched = 0, False
+                return None
+            self._burst += 1
             self.is_touched = True
             peer = self._peers.get(stream)
             if peer is None:
                 peer, message = self._meet(stream)
             else:
-                message = self.socket.recv(_NOBLOCK)
-            if self.socket.getsockopt(_RCVMORE):
+                message = self._recv(_NOBLOCK)
+            if self._option(_RCVMORE):
                 _skip_frames(self.socket)
                 message = b""
             if peer.is_dropped:
@@ -233,7 +255,7 @@ class Listener:
             return False
         self.is_touched = True
         try:
-            self.socket.send(stream, _NOBLOCK_MORE)
+            self._send(stream, _NOBLOCK_MORE)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:
@@ -241,9 +263,10 @@ class Listener:
                 raise
             del self._peers[stream]
             self._lost.append(stream)
+            self.is_uneasy = True
             return False
         peer.sent += 1
-        self.socket.send(_NUMBER.pack(peer.sent) + payload, _NOBLOCK)
+        self._send(_pack_number(peer.sent) + payload, _NOBLOCK)
         return True
 
     def is_open(self, stream: StreamId) -> bool:
@@ -261,7 +284,10 @@ class Listener:
 
     def take_lost(self) -> list[StreamId]:
         """Streams found gone since the last call, save dropped ones. Receive until None first."""
+        if not self.is_uneasy:
+            return []
         lost, self._lost = self._lost, []
+        self.is_uneasy = bool(self._probes_ns)
         return lost
 
     def probe(self) -> None:
@@ -300,6 +326,7 @@ class Listener:
             due = True
         if due:
             self.probe()
+        self.is_uneasy = bool(self._lost or self._probes_ns)
 
     def close(self) -> None:
         if not self.is_closed:
@@ -324,6 +351,8 @@ class Stream:
         self.socket.setsockopt(zmq.RECONNECT_IVL, -1)
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS)
+        self._recv, self._send, self._option = self.socket.recv, _sender(self.socket), option_of(self.socket)
+        self._burst = 0  # messages received since it was last found empty
         self.monitor = Monitor(self.socket, zmq.Event.HANDSHAKE_SUCCEEDED | _LOST_EVENTS)
         if endpoint.startswith("tcp:"):
             assert keys is not None
@@ -352,7 +381,7 @@ class Stream:
         if self.is_lost or len(self._unsent) >= HIGH_WATER_MESSAGES:
             return False
         self._peer.sent += 1
-        message = _NUMBER.pack(self._peer.sent) + payload
+        message = _pack_number(self._peer.sent) + payload
         if self._unsent or not self._put(message):
             self._unsent.append(message)
         return True
@@ -365,7 +394,7 @@ class Stream:
     def _put(self, message: bytes) -> bool:
         self.is_touched = True
         try:
-            self.socket.send(message, _NOBLOCK)
+            self._send(message, _NOBLOCK)
         except zmq.Again:
             return False
         return True
@@ -373,20 +402,31 @@ class Stream:
     def receive(self) -> memoryview | None:
         """None: nothing waits; then look at `is_lost`. Raises StreamGapError."""
         while True:
-            try:
-                message = self.socket.recv(_NOBLOCK)
-            except zmq.Again:
-                self.is_touched = False
-                if self._unsent:  # this look may have swallowed the news that it is open now
-                    self.flush()
+            if self._burst == 1 and not self.has_message():
                 return None
+            try:
+                message = self._recv(_NOBLOCK)
+            except zmq.Again:
+                self._on_empty()
+                return None
+            self._burst += 1
             self.is_touched = True
-            if self.socket.getsockopt(_RCVMORE):
-                _skip_frames(self.socket)
-                message = b""
+            # More frames than one come as messages without the next number.
             payload = _check_number(b"", self._peer, message)
             if payload:
                 return payload
+
+    def has_message(self) -> bool:
+        """As `receive`, but only looks: cheaper where there is mostly nothing."""
+        if self._option(_EVENTS) & _POLLIN:
+            return True
+        self._on_empty()
+        return False
+
+    def _on_empty(self) -> None:
+        self._burst, self.is_touched = 0, False
+        if self._unsent:  # this look may have swallowed the news that it is open now
+            self.flush()
 
     def maintain(self) -> None:
         """After its monitor woke us: learn whether it is open or lost, and send what waited."""
@@ -496,11 +536,11 @@ def _bind(socket: _Socket, endpoint: str) -> None:
 
 def _check_number(stream: StreamId, peer: _Peer, message: bytes) -> memoryview:
     """The payload, without its number."""
-    number = _NUMBER.unpack_from(message)[0] if len(message) >= _NUMBER.size else 0
-    peer.received += 1
-    if number != peer.received:
-        raise StreamGapError(stream=stream, expected=peer.received, received=number)
-    return memoryview(message)[_NUMBER.size:]
+    number = _read_number(message)[0] if len(message) >= _NUMBER_BYTES else 0
+    peer.received = expected = peer.received + 1
+    if number != expected:
+        raise StreamGapError(stream=stream, expected=expected, received=number)
+    return memoryview(message)[_NUMBER_BYTES:]
 
 
 def _skip_frames(socket: _Socket) -> None:

@@ -2,13 +2,17 @@
 
 What only counts in its newest form (watermark, lease, state, what election is to do) is conflated: a process that does
 not take it now gets the newest later. Everything else is sent or waits in order.
+
+A processor without connections hears of watermarks at intervals: nobody sees how far it is, and each wake-up takes
+time from the processes that a client waits for.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from node.processes.loop import now_ms
 from node.zab.events import StreamId
 from transport.messages import (
     Answer,
@@ -25,6 +29,7 @@ from transport.messages import (
 from transport.sockets import Listener
 
 RETRY_MS = 10
+UNATTENDED_MS = 50  # between watermarks
 WAITING_MAX = 4096  # messages; beyond that the process is left alone until it says hello again
 _QUESTIONS_MAX = 1000
 
@@ -39,6 +44,8 @@ class LocalProcess:
     told: dict[str, Message] = field(default_factory=dict)
     waiting: deque[bytes] = field(default_factory=deque)
     counters: dict[str, object] = field(default_factory=dict)
+    is_attended: bool = True  # a client is connected to it, or that is not known yet
+    watermark_due_ms: int = 0  # of an unattended one
 
     @property
     def name(self) -> str:
@@ -57,11 +64,14 @@ _WANTED = {
 class Local:
     """The table of living processes of this member, and what is to be told to them."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, clock_ms: Callable[[], int] = now_ms) -> None:
         self._listener = listener
+        self._clock_ms = clock_ms
         self._processes: dict[StreamId, LocalProcess] = {}
         self._newest: dict[str, tuple[Message, bytes]] = {}
         self._is_changed = False
+        self._is_held = False  # an unattended processor lacks the newest watermark
+        self._unattended_due_ms = 0
         self._questions: dict[int, tuple[StreamId, int]] = {}
         self._question_ids = itertools.count(1)
 
@@ -123,14 +133,18 @@ class Local:
 
     def publish(self) -> None:
         """Send what is new, to every process that takes it."""
+        if self._is_held and self._clock_ms() >= self._unattended_due_ms:
+            self._is_changed = True
         if not self._is_changed:
             return
-        self._is_changed = False
+        self._is_changed = self._is_held = False
         for process in self._processes.values():
             if not self._send_waiting(process) or not self._send_newest(process):
                 self._is_changed = self._is_changed or self._listener.is_open(process.stream)
 
     def timeout_ms(self, timeout_ms: int) -> int:
+        if self._is_held:
+            timeout_ms = min(timeout_ms, max(self._unattended_due_ms - self._clock_ms(), 0))
         return min(timeout_ms, RETRY_MS) if self._is_changed else timeout_ms
 
     def _send_waiting(self, process: LocalProcess) -> bool:
@@ -145,10 +159,21 @@ class Local:
             found = self._newest.get(kind)
             if found is None or process.told.get(kind) is found[0]:
                 continue
+            if kind == "watermark" and not process.is_attended and self._must_wait(process):
+                self._is_held = True
+                continue
             if not self._listener.send(process.stream, found[1]):
                 return False
             process.told[kind] = found[0]
         return True
+
+    def _must_wait(self, process: LocalProcess) -> bool:
+        now = self._clock_ms()
+        if now < process.watermark_due_ms:
+            self._unattended_due_ms = process.watermark_due_ms
+            return True
+        process.watermark_due_ms = now + UNATTENDED_MS
+        return False
 
     # Between processes -------------------------------------------------------------------------
 
@@ -185,6 +210,9 @@ class Local:
         process = self._processes.get(stream)
         if process is not None:
             process.counters = counters.values
+            is_attended = counters.values.get("connections", 1) != 0
+            self._is_changed = self._is_changed or (is_attended and not process.is_attended)
+            process.is_attended = is_attended
 
     def refuse(self, stream: StreamId, reason: str, leader: int) -> None:
         """A processor's link ends, not its local stream."""

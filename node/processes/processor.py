@@ -155,6 +155,8 @@ class ProcessorShell:
         self.per_address[address] = held + 1
         conn = self.core.opened(address, now_ms(), client)
         client.connection = conn
+        if len(self.core.connections) == 1:
+            self._send_local(Counters(self.words.counters()))  # watermarks come at once from here on
         limit = self.config.max_client_cnxns
         if limit and held >= limit:
             self.core.statistics.refused_per_address += 1
@@ -233,7 +235,7 @@ class ProcessorShell:
             batches = submissions.seal(now)
             if batches:
                 self.link.submit(batches, now)
-                if not self.link.is_local:
+                if self.link.has_message():
                     self._on_leader_readable()
         if core.dirty:
             self._send_outputs()

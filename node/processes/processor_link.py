@@ -97,6 +97,10 @@ class LeaderLink:
         elif isinstance(message, Refused):
             self.lost(now_ms)
 
+    def has_message(self) -> bool:
+        """From a leader elsewhere. Asked after sending, which may swallow the wake-up of what has come meanwhile."""
+        return self.stream is not None and (self.stream.is_lost or self.stream.has_message())
+
     def receive(self, now_ms: int) -> bool:
         """Take all that came from a leader elsewhere. Whether there was anything."""
         got = False

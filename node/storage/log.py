@@ -87,6 +87,7 @@ class Log:
         self._young_bytes = young_bytes
         self._handle: Handle | None = None
         self._segment = self._segment_id = self._offset = self._limit = 0
+        self._segment_file = directory
         self._written_offset = 0
         self._pending: list[bytes] = []
         self._ends_zxid: list[int] = []
@@ -262,6 +263,7 @@ class Log:
     def _take(self, tail: OpenSegment) -> None:
         self._handle = tail.handle
         self._segment = tail.header.first_zxid
+        self._segment_file = segment_path(self.directory, self._segment)
         self._segment_id = tail.header.segment_id
         self._offset = self._written_offset = tail.offset
         self._limit = tail.bytes - END_MARKER_BYTES
@@ -284,4 +286,5 @@ class Log:
         self._segment = self._offset = self._limit = self._written_offset = 0
 
     def _path(self) -> Path:
-        return segment_path(self.directory, self._segment)
+        """Of the open segment, or of the last one that was."""
+        return self._segment_file

@@ -332,4 +332,4 @@ class Follower:
     # --- turn ---
 
     def on_turn_end(self) -> None:
-        self.core.emit(*self.core.history.release(), *self.core.history.flush())
+        self.core.history.end_turn(self.core.effects)

@@ -86,6 +86,13 @@ class History:
         self.released = ready
         return [Watermark(ready)]
 
+    def end_turn(self, effects: list[Effect]) -> None:
+        """What has become ready to be seen, and to be made durable."""
+        if self.released < self.committed and self.released < self.durable:
+            effects += self.release()
+        if self.durable != self.last:
+            effects += self.flush()
+
     def truncate(self, zxid: Zxid) -> TruncateLog:
         assert self.committed <= zxid <= self.last
         self.last = zxid

@@ -66,6 +66,7 @@ class Leader:
         self.initial_end = core.history.last  # the history that this epoch begins with
         self.uncommitted_bytes = 0
         self._uncommitted: deque[tuple[Zxid, int]] = deque()
+        self._acked = Zxid(0)  # the highest ack of any learner
         self._supported = {core.me: core.config.feature_level}
         self._is_ready = False  # our own ack of NEWLEADER: history durable, currentEpoch saved
         self._phase_until_ms = core.now_ms + core.timing.discovery_ms
@@ -241,6 +242,7 @@ class Leader:
         if learner.phase is not LearnerPhase.NEW_LEADER_SENT or ack.epoch != self.epoch:
             raise UnexpectedMessageError(ack, learner.phase.name)
         learner.on_ack(Zxid(ack.zxid), self.core.now_ms)
+        self._acked = max(self._acked, learner.durable)
         learner.phase = LearnerPhase.SYNCHRONISED
         self._advance(learner)
         if self.phase is Phase.BROADCAST:
@@ -367,6 +369,7 @@ class Leader:
         if learner.phase < LearnerPhase.SYNCHRONISATION:
             raise UnexpectedMessageError(ack, learner.phase.name)
         learner.on_ack(Zxid(ack.zxid), self.core.now_ms)
+        self._acked = max(self._acked, learner.durable)
         if learner.cursor < self.core.history.last:
             self._advance(learner)
         if self.phase is Phase.BROADCAST:
@@ -455,13 +458,15 @@ class Leader:
     def on_turn_end(self) -> None:
         core, history = self.core, self.core.history
         committed = history.committed
+        # Nothing more is backed than somebody has durable.
+        may_be_backed = history.last > committed < max(history.durable, self._acked)
         for learner in self.learners.values():
             if learner.told_committed < committed and learner.phase is LearnerPhase.SERVING:
                 learner.told_committed = committed
-                core.emit(Send(learner.stream, Commit(committed)))
-            elif history.last > committed:
+                core.effects.append(Send(learner.stream, Commit(committed)))
+            elif may_be_backed:
                 self._tell_backed(learner)
-        core.emit(*history.release(), *history.flush())
+        history.end_turn(core.effects)
 
     def _tell_backed(self, learner: LearnerStream) -> None:
         """A member that learns of a commit by itself (design, section 2).

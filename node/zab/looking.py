@@ -122,7 +122,7 @@ class Looking:
 
     def on_turn_end(self) -> None:
         # Flushing goes on: what is in the log may be needed by the next leader, and durable is better.
-        self.core.emit(*self.core.history.release(), *self.core.history.flush())
+        self.core.history.end_turn(self.core.effects)
 
 
 def on_refused(core: Core, by: MemberId, message: Refused) -> None:

@@ -10,14 +10,14 @@ import pytest
 from node.config.member import MemberConfig
 from node.processes.broadcast_commits import HOLD_MS, Commits
 from node.processes.broadcast_disk import Disk
-from node.processes.broadcast_local import Local
+from node.processes.broadcast_local import UNATTENDED_MS, Local
 from node.processes.broadcast_records import MEMORY_BYTES_MAX, Records
 from node.processes.broadcast_streams import QUEUE_BYTES_MAX, Streams
 from node.storage.errors import LogGapError
 from node.zab import effects, events
 from tests.processes.small_ensemble import make_configs
 from transport.entry import pack_record
-from transport.messages import Commit, LocalHello, Ping, Refused, Watermark, decode_local, decode_peer, encode
+from transport.messages import Commit, Counters, LocalHello, Ping, Refused, Watermark, decode_local, decode_peer, encode
 from transport.messages import Records as RecordsMessage
 from transport.poller import Poller
 from transport.sockets import Listener, Sockets, Stream, StreamId
@@ -244,6 +244,52 @@ def test_only_the_newest_watermark_is_told(sockets: Sockets, tmp_path: Path) -> 
         if len(received) > 1:
             break
     assert received == [Watermark(2, 1, 2), Watermark(3, 1, 3)]
+
+
+def told(link: Link, *, last: Watermark) -> list[object]:
+    """What the local process has been told, up to *last*."""
+    received: list[object] = []
+    for _ in link.turns():
+        while (payload := link.stream.receive()) is not None:
+            received.append(decode_local(payload))
+        if last in received:
+            break
+    return received
+
+
+def test_a_processor_without_clients_hears_of_watermarks_at_intervals(sockets: Sockets, tmp_path: Path) -> None:
+    link = Link(sockets, tmp_path)
+    time_ms = 1000
+    local = Local(link.listener, lambda: time_ms)
+    local.add(link.name, LocalHello("processor", 0, 1, 0, 0), generation=1)
+    local.on_counters(link.name, Counters({"connections": 0}))
+    for number in (1, 2, 3):
+        local.tell("watermark", Watermark(number, 1, number))
+        local.publish()
+
+    assert local.timeout_ms(5000) == UNATTENDED_MS
+    time_ms += UNATTENDED_MS
+    local.publish()
+
+    assert told(link, last=Watermark(3, 1, 3)) == [Watermark(1, 1, 1), Watermark(3, 1, 3)]
+    assert local.timeout_ms(5000) == 5000
+
+
+def test_a_processor_hears_of_every_watermark_once_a_client_comes(sockets: Sockets, tmp_path: Path) -> None:
+    link = Link(sockets, tmp_path)
+    local = Local(link.listener, lambda: 1000)
+    local.add(link.name, LocalHello("processor", 0, 1, 0, 0), generation=1)
+    local.on_counters(link.name, Counters({"connections": 0}))
+    for number in (1, 2):
+        local.tell("watermark", Watermark(number, 1, number))
+        local.publish()
+
+    local.on_counters(link.name, Counters({"connections": 1}))
+    local.publish()
+    local.tell("watermark", Watermark(3, 1, 3))
+    local.publish()
+
+    assert told(link, last=Watermark(3, 1, 3)) == [Watermark(number, 1, number) for number in (1, 2, 3)]
 
 
 def test_a_sync_in_the_thread_covers_what_was_appended_before_it(disk: Disk) -> None:
