@@ -41,7 +41,7 @@ class Commits:
         return True
 
     def is_waited_for(self, member: int, backed: Backed) -> bool:
-        """Whether to send it: a client waits there, and need not wait for the commit then. The others hear it anyway."""
+        """Whether to send it: a client waits there, and then need not wait for the commit. Others hear it anyway."""
         waiting = self._waiting.get(member)
         if waiting is None:
             return False
