@@ -19,7 +19,7 @@ from node.keys import load_keys
 from node.processes.loading import load_replica_state
 from node.processes.loop import EXIT_REFUSED, now_ms
 from node.processes.processor_link import RETRY_MS, LeaderLink
-from node.processes.processor_words import Words
+from node.processes.processor_words import HANDSHAKE_MS, Words
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
 from node.sessions.expiry import Expiry
@@ -53,7 +53,6 @@ from transport.messages import (
 from transport.sockets import Sockets, Stream
 from transport.wiring import ipc_endpoint
 
-HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 EXECUTE_BYTES = 4 << 20  # of records in one turn of the loop, while catching up
 EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
 NO_LEASE = Lease(0, 0, 0, "", "", "looking")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
 _TOUCH = struct.Struct("<qI")
+HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
 VERSION = f"corral-{version('corral')}, speaks ZooKeeper 3.8.0"
 
@@ -130,10 +131,17 @@ class Words:
             "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "sessions": [], "connections": [], "watches_by_connection": [],
         }
+        if word == "mntr":
+            state.digest()  # counts the bytes of what was written since the last digest point
+            report["data_bytes"] = state.tree.digest.data_bytes
         if word in {"dump", "mntr"}:
             report["sessions"] = [
                 (sid, session.timeout_ms, [path.decode(errors="replace") for path in session.ephemerals])
                 for sid, session in state.sessions.items()]
+        if word == "dump" and self.shell.expiry is not None:
+            wall_ms = int(time.time() * 1000) - time.monotonic_ns() // 1_000_000
+            deadlines = self.shell.expiry.deadlines()
+            report["deadlines"] = [wall_ms + deadlines.get(sid, 0) for sid in state.sessions]
         if word in {"stat", "cons", "dump"}:
             report["connections"] = [self._connection(conn) for conn in core.connections.values()]
         if word in {"wchs", "wchc", "wchp"}:
@@ -147,13 +155,16 @@ class Words:
 
     def _connection(self, conn: Connection) -> Report:
         client = self.shell._client(conn)
-        established = int(time.time() * 1000) - (time.monotonic_ns() // 1_000_000 - conn.created_ms)
+        wall_ms = int(time.time() * 1000) - time.monotonic_ns() // 1_000_000
+        established = wall_ms + conn.created_ms
+        tick_ms = self.shell.config.tick_ms
+        due_ms = wall_ms + ((conn.heard_ms + (conn.timeout_ms or HANDSHAKE_MS)) // tick_ms + 1) * tick_ms
         return {
             "address": conn.address, "port": client.port, "queued": conn.submitted - conn.done,
             "received": conn.frames_in, "sent": conn.frames_out,
             "session": conn.session_id if conn.phase is Phase.READY else 0, "last_op": conn.last_op,
             "established": established, "timeout": conn.timeout_ms, "last_xid": conn.last_xid,
-            "last_zxid": conn.last_zxid, "last_response": conn.heard_ms,
+            "last_zxid": conn.last_zxid, "last_response": conn.heard_ms, "due": due_ms,
         }
 
     def status(self, report: Report) -> dict[str, Any]:

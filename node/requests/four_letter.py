@@ -6,6 +6,7 @@ state (role, zxids, learners) comes in with MemberState, as `member`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from transport.opcodes import OpCode
@@ -98,7 +99,7 @@ def _connection(entry: Report, *, full: bool) -> str:
         operation = OP_NAMES.get(entry["last_op"], "NA")
         latency = entry.get("latency", 0)
         text += (
-            f",sid=0x{entry['session'] & 0xffffffffffffffff:x},lop={operation},est={entry['established']}"
+            f",sid={_hex(entry['session'])},lop={operation},est={entry['established']}"
             f",to={entry['timeout']},lcxid=0x{entry['last_xid'] & 0xffffffff:x},lzxid=0x{entry['last_zxid']:x}"
             f",lresp={entry['last_response']},llat={latency},minlat=0,avglat={latency},maxlat={latency}")
     return text + ")\n"
@@ -121,20 +122,41 @@ def _envi(facts: Facts) -> str:
     return "Environment:\n" + "".join(f"{key}={value}\n" for key, value in facts.environment)
 
 
+def _hex(session_id: int) -> str:
+    return f"0x{session_id & 0xffffffffffffffff:x}"
+
+
+def _sets(name: str, due_ms: list[int], lines: list[str]) -> list[str]:
+    """Lines by the wall clock's ms at which they are due, as ZooKeeper's ExpiryQueue prints its buckets."""
+    buckets: dict[int, list[str]] = {}
+    for due, line in zip(due_ms, lines, strict=True):
+        buckets.setdefault(due, []).append(line)
+    told = [f"{name} Sets ({len(buckets)})/({len(lines)}):"]
+    for due in sorted(buckets):
+        when = datetime.fromtimestamp(due / 1000, tz=UTC)
+        told.append(f"{len(buckets[due])} expire at {when:%a %b %d %H:%M:%S UTC %Y}:")
+        told += buckets[due]
+    return told
+
+
 def _dump(facts: Facts) -> str:
     report = facts.report
     sessions = report["sessions"]  # [(id, timeout_ms, [ephemeral paths])]
     owners = [(sid, paths) for sid, _, paths in sessions if paths]
-    lines = ["SessionTracker dump:", f"Global Sessions({len(sessions)}):"]
-    lines += [f"0x{sid & 0xffffffffffffffff:x}\t{timeout}ms" for sid, timeout, _ in sessions]
+    lines = ["SessionTracker dump:"]
+    if "deadlines" in report:  # the leader's: who expires when
+        lines += _sets("Session", report["deadlines"], [f"\t{_hex(sid)}" for sid, _, _ in sessions])
+    else:
+        lines.append(f"Global Sessions({len(sessions)}):")
+        lines += [f"{_hex(sid)}\t{timeout}ms" for sid, timeout, _ in sessions]
     lines += ["ephemeral nodes dump:", f"Sessions with Ephemerals ({len(owners)}):"]
     for sid, paths in owners:
-        lines.append(f"0x{sid & 0xffffffffffffffff:x}:")
+        lines.append(f"{_hex(sid)}:")
         lines += [f"\t{path}" for path in paths]
     lines.append("Connections dump:")
-    lines.append(f"Connections Sets (1)/({len(report['connections'])}):")
-    lines += [f"\tip: /{c['address']}:{c['port']} sessionId: 0x{c['session'] & 0xffffffffffffffff:x}"
-              for c in report["connections"]]
+    connections = report["connections"]
+    lines += _sets("Connections", [c["due"] for c in connections], [
+        f"\tip: /{c['address']}:{c['port']} sessionId: {_hex(c['session'])}" for c in connections])
     return "\n".join(lines) + "\n\n"
 
 
@@ -147,7 +169,7 @@ def _wchs(facts: Facts) -> str:
 
 def _wchc(facts: Facts) -> str:
     return "".join(
-        f"0x{sid & 0xffffffffffffffff:x}\n" + "".join(f"\t{path}\n" for path in paths)
+        f"{_hex(sid)}\n" + "".join(f"\t{path}\n" for path in paths)
         for sid, paths in facts.report["watches_by_connection"]) + "\n"
 
 
@@ -157,7 +179,7 @@ def _wchp(facts: Facts) -> str:
         for path in paths:
             by_path.setdefault(path, []).append(sid)
     return "".join(
-        f"{path}\n" + "".join(f"\t0x{sid & 0xffffffffffffffff:x}\n" for sid in sids)
+        f"{path}\n" + "".join(f"\t{_hex(sid)}\n" for sid in sids)
         for path, sids in by_path.items()) + "\n"
 
 
@@ -185,7 +207,10 @@ def _mntr(facts: Facts) -> str:
         ("open_file_descriptor_count", report["open_fds"]), ("max_file_descriptor_count", report["max_fds"]),
         ("quorum_size", member.get("quorum_size", 1)),
     ]
-    rows += [(key, value) for key, value in member.get("mntr", {}).items()]
+    rows += list(member.get("mntr", {}).items())
+    if role == "leader":
+        sizes = [f"{which}_proposal_size" for which in ("last", "min", "max")]
+        rows += [(size, member.get(size, -1)) for size in sizes]
     return "".join(f"zk_{name}\t{value}\n" for name, value in rows)
 
 

@@ -99,6 +99,11 @@ class Expiry:
             Due(session_id, self._lives[session_id].source, self._lives[session_id].connection)
             for session_id in silent]
 
+    def deadlines(self) -> dict[int, int]:
+        """Session -> when it is due, in ms of the clock that `due` gets, rounded up to its tick."""
+        tick_ms = self._tick_ms
+        return {sid: (life.deadline_ms // tick_ms + 1) * tick_ms for sid, life in self._lives.items()}
+
     # --- parts -----------------------------------------------------------------------------------------------
 
     def _follow(self, now_ms: int) -> None:
