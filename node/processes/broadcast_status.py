@@ -95,7 +95,7 @@ class Status:
         learners = member.learners
         synced = sum(each.phase == "serving" for each in learners)
         return {
-            "followers": len(learners), "learners": len(learners), "synced_followers": synced,
+            "learners": len(learners), "synced_followers": synced, "synced_observers": 0,
             "synced_non_voting_followers": sum(each.phase == "serving" and not each.votes for each in learners),
             "pending_syncs": len(learners) - synced,
         }

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import pwd
 import resource
 import struct
 import time
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
 _TOUCH = struct.Struct("<qI")
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
-VERSION = f"corral-{version('corral')}, speaks ZooKeeper 3.8.0"
+VERSION = f"3.8.0-corral-{version('corral')}"  # clients and agents take the numbers before the dash for ZooKeeper's
+
+
+def user_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def directory_bytes(path: Path) -> int:
@@ -139,9 +147,11 @@ class Words:
                 (sid, session.timeout_ms, [path.decode(errors="replace") for path in session.ephemerals])
                 for sid, session in state.sessions.items()]
         if word == "dump" and self.shell.expiry is not None:
-            wall_ms = int(time.time() * 1000) - time.monotonic_ns() // 1_000_000
+            now = time.monotonic_ns() // 1_000_000
+            wall_ms = int(time.time() * 1000) - now
             deadlines = self.shell.expiry.deadlines()
-            report["deadlines"] = [wall_ms + deadlines.get(sid, 0) for sid in state.sessions]
+            report["deadlines"] = [
+                wall_ms + deadlines.get(sid, now + session.timeout_ms) for sid, session in state.sessions.items()]
         if word in {"stat", "cons", "dump"}:
             report["connections"] = [self._connection(conn) for conn in core.connections.values()]
         if word in {"wchs", "wchc", "wchp"}:
@@ -173,9 +183,10 @@ class Words:
         member = shell.member_state
         zxid = report["zxid"]
         return {
-            "id": shell.config.id, "role": member.get("role", "looking"), "serving": shell.core.serving,
+            "id": shell.config.id, "role": member.get("role", "looking") if shell.has_lease() else "looking",
+            "serving": shell.core.serving and shell.has_lease(),
             "leader": member.get("leader", 0), "epoch": epoch_of(zxid), "zxid": f"0x{zxid:x}",
-            "zxid_counter": counter_of(zxid), "lag": member.get("lag"),
+            "zxid_counter": counter_of(zxid), "lag": self._lag(zxid),
             "connections": report["alive_connections"], "outstanding": report["outstanding"],
             "znodes": report["znodes"], "uptime_s": round(report["uptime_ms"] / 1000, 1),
             "latency_avg_ms": latency_avg(report), "quorum": member.get("quorum_size", 0),
@@ -184,6 +195,15 @@ class Words:
             "feature_level": member.get("feature_level"), "ensemble": shell.keys.ensemble,
             "client_port": shell.client_port,
         }
+
+    def _lag(self, zxid: int) -> int | None:
+        """Zxids between what is committed, as far as known here, and what this replica has executed."""
+        shell = self.shell
+        lag = shell.member_state.get("lag")
+        if not shell.has_lease() or not isinstance(lag, int):
+            return None
+        mark = shell.watermark.zxid if shell.watermark else 0
+        return lag + (max(mark - zxid, 0) if epoch_of(mark) == epoch_of(zxid) else 0)
 
     def counters(self) -> Report:
         core = self.shell.core
@@ -207,7 +227,10 @@ class Words:
         entries = [pack(sid, max(now_ms - heard_ms, 0)) for sid, heard_ms in heard.items()]
         stopped = self.shell.is_full
         for sid, conn in self.shell.core.by_session.items():
-            heard_ms = now_ms if stopped or conn.paused else conn.heard_ms
+            heard_ms = conn.heard_ms
+            if stopped or conn.paused:
+                # We do not read it, so it counts as alive; but not for longer than its own timeout.
+                heard_ms = min(now_ms, heard_ms + conn.timeout_ms)
             if complete or heard_ms >= since:
                 entries.append(pack(sid, max(now_ms - heard_ms, 0)))
         return b"".join(entries)
@@ -239,6 +262,6 @@ class Words:
             ("zookeeper.version", VERSION), ("host.name", platform.node()),
             ("python.version", platform.python_version()), ("os.name", platform.system()),
             ("os.arch", platform.machine()), ("os.version", platform.release()),
-            ("user.name", os.environ.get("USER", str(os.getuid()))), ("user.home", str(Path("~").expanduser())),
+            ("user.name", user_name()), ("user.home", str(Path("~").expanduser())),
             ("user.dir", str(Path.cwd())),
         ]

@@ -50,6 +50,8 @@ def merged(reports: list[Report]) -> Report:
             total[key] = total.get(key, 0) + report.get(key, 0)
         for key in _LISTS:
             total[key] = [*total.get(key, []), *report.get(key, [])]
+        if "deadlines" in report:  # of the one that expires sessions, for its own list of them
+            total["sessions"], total["deadlines"] = report["sessions"], report["deadlines"]
         total["latency_max"] = max(total.get("latency_max", 0), report.get("latency_max", 0))
         total["latency_min"] = min(total.get("latency_min", 0), report.get("latency_min", 0))
     return total
@@ -115,7 +117,9 @@ def _cons(facts: Facts) -> str:
 
 
 def _conf(facts: Facts) -> str:
-    return "".join(f"{key}={value}\n" if key else f"{value}\n" for key, value in facts.config)
+    text = "".join(f"{key}={value}\n" if key else f"{value}\n" for key, value in facts.config)
+    # The line `version=` of an ensemble's configuration is the last of ZooKeeper's text, and has no end.
+    return text.removesuffix("\n") if facts.config[-1][0] == "version" else text
 
 
 def _envi(facts: Facts) -> str:
@@ -157,7 +161,7 @@ def _dump(facts: Facts) -> str:
     connections = report["connections"]
     lines += _sets("Connections", [c["due"] for c in connections], [
         f"\tip: /{c['address']}:{c['port']} sessionId: {_hex(c['session'])}" for c in connections])
-    return "\n".join(lines) + "\n\n"
+    return "\n".join(lines) + "\n"
 
 
 def _wchs(facts: Facts) -> str:
@@ -205,10 +209,11 @@ def _mntr(facts: Facts) -> str:
         ("approximate_data_size", report["data_bytes"]), ("auth_failed_count", report.get("auth_failed", 0)),
         ("connection_rejected", report.get("refused", 0)), ("uptime", report["uptime_ms"]),
         ("open_file_descriptor_count", report["open_fds"]), ("max_file_descriptor_count", report["max_fds"]),
-        ("quorum_size", member.get("quorum_size", 1)),
     ]
-    rows += list(member.get("mntr", {}).items())
+    if role != "standalone":
+        rows.append(("quorum_size", member.get("quorum_size", 1)))
     if role == "leader":
+        rows += list(member.get("mntr", {}).items())
         sizes = [f"{which}_proposal_size" for which in ("last", "min", "max")]
         rows += [(size, member.get(size, -1)) for size in sizes]
     return "".join(f"zk_{name}\t{value}\n" for name, value in rows)

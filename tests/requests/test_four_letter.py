@@ -42,7 +42,7 @@ def test_dump_of_a_follower_and_of_a_leader() -> None:
     ephemerals = "ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x100001581ee0000:\n\t/e\n"
     connections = (
         "Connections dump:\nConnections Sets (1)/(1):\n1 expire at Sun Nov 22 03:41:37 UTC 2026:\n"
-        "\tip: /127.0.0.1:52500 sessionId: 0x100001581ee0000\n\n")
+        "\tip: /127.0.0.1:52500 sessionId: 0x100001581ee0000\n")
     assert answer("dump", facts()) == (
         "SessionTracker dump:\nGlobal Sessions(1):\n0x100001581ee0000\t10000ms\n" + ephemerals + connections)
     assert answer("dump", facts("leader", deadlines=[1795318897000])) == (
