@@ -45,6 +45,17 @@ def read_header(buffer: bytes | memoryview, offset: int = 0) -> BatchHeader:
     return BatchHeader(*BATCH.unpack_from(buffer, offset))
 
 
+def members_of(buffer: bytes | memoryview, offset: int) -> set[int]:
+    """Whose batches stand from *offset* to the end."""
+    members: set[int] = set()
+    end = len(buffer)
+    while offset + BATCH.size <= end:
+        length, member, *_ = BATCH.unpack_from(buffer, offset)
+        members.add(member)
+        offset += max(length, BATCH.size)  # a length that lies ends this loop too
+    return members
+
+
 def source_of(*, member: int, processor: int, generation: int) -> int:
     """The life of a processor as one number below 2^64; with a connection it is a session's token."""
     return generation << 16 | member << 8 | processor

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from node.config.member import MemberConfig
+from node.processes.broadcast_acks import Acks
 from node.processes.broadcast_commits import Commits
 from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_leader import LeaderStream
@@ -35,6 +36,7 @@ from node.zab.member import Member
 from observability.logging import RateLimit, configure_logging, get_logger
 from transport.endpoints import EndpointError, bind_endpoints, private_directory
 from transport.messages import (
+    Ack,
     Answer,
     Ask,
     Backed,
@@ -102,6 +104,7 @@ class Broadcast:
             feature_level=config.feature_level, settings=replicated_settings(config)))
         self.status = Status(self, self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry")))
         self.commits = Commits()
+        self.acks = Acks()
         self._learners: dict[StreamId, int] = {}  # and whose they are
         self._events: deque[Event] = deque()  # made by effects and by what was sent
         self._lease = Lease(0, 0, 0, "", "", "looking")
@@ -169,8 +172,12 @@ class Broadcast:
             if not answers and not self._sync():
                 break
         self.local.publish()
-        for stream, commit in self.commits.take_due(now_ms()):
+        now = now_ms()
+        for stream, commit in self.commits.take_due(now):
             self.streams.send(stream, commit)
+        ack = self.acks.take_due(now)
+        if ack is not None:
+            self.leader.send(ack)
         self.streams.pump()
         self._end_failed()
 
@@ -200,7 +207,8 @@ class Broadcast:
             return 0
         now = now_ms()
         timeout = min(max(self.member.deadline_ms - now, 0), self.status.timeout_ms(now))
-        return self.streams.timeout_ms(self.local.timeout_ms(self.commits.timeout_ms(timeout, now)))
+        timeout = self.acks.timeout_ms(self.commits.timeout_ms(timeout, now), now)
+        return self.streams.timeout_ms(self.local.timeout_ms(timeout))
 
     def step(self, event: Event) -> None:
         """One event, and those that its effects make at once: before anything else can happen."""
@@ -354,6 +362,8 @@ class Broadcast:
                 # Before all else, since it may be sent to learners before it is appended here.
                 self.records.remember(effect.record)
                 self.status.on_append(effect.record)
+                self.acks.on_append(
+                    effect.record, leader=self._lease.leader, voters=self.member.voters)
         performers = self._performers
         for effect in performed:
             performers[type(effect)](effect)
@@ -366,13 +376,13 @@ class Broadcast:
             effects.Send: self._send,
             effects.SendRecords: self._send_records,
             effects.SendSnapshot: self.streams.send_snapshot,
-            effects.SendLeader: lambda e: self.leader.send(e.message),
+            effects.SendLeader: self._send_leader,
             effects.Flush: self._flush,
             effects.Watermark: self._watermark,
             effects.Lease: self._on_lease,
             effects.AcceptBatches: self._accept_batches,
-            effects.Connect: lambda e: self.leader.connect(e.leader, e.life),
-            effects.Disconnect: lambda _: self.leader.disconnect(),
+            effects.Connect: self._connect,
+            effects.Disconnect: self._disconnect,
             effects.Drop: self._drop,
             effects.Look: self._look,
             effects.Settle: self._settle,
@@ -400,6 +410,20 @@ class Broadcast:
     def _send_records(self, effect: effects.SendRecords) -> None:
         self.commits.on_told(effect.stream, effect.committed)
         self.streams.send_records(effect)
+
+    def _send_leader(self, effect: effects.SendLeader) -> None:
+        message = effect.message
+        if isinstance(message, Ack) and self.acks.hold(message, now_ms(), voters=len(self.member.voters)):
+            return
+        self.leader.send(message)
+
+    def _connect(self, effect: effects.Connect) -> None:
+        self.acks.forget()
+        self.leader.connect(effect.leader, effect.life)
+
+    def _disconnect(self, _: effects.Disconnect) -> None:
+        self.acks.forget()
+        self.leader.disconnect()
 
     def _flush(self, _: effects.Flush) -> None:
         self.disk.flush_wanted = True
