@@ -157,7 +157,7 @@ class _Reader:
         if entry is None:
             return default
         try:
-            value = int(entry.value)
+            value = int(entry.value, 16) if entry.value.lower().startswith("0x") else int(entry.value)
         except ValueError:
             self.problem(entry, f"{entry.value!r} is not a whole number", _example(key))
             return default

@@ -131,7 +131,7 @@ KEYS: tuple[Key, ...] = (
               Kind.WORDS),
     _honoured("jute.maxbuffer", "1048575",
               "longest request in bytes; longer ones end the connection",
-              Kind.INT, least=1024),
+              Kind.INT, least=1024, most=32 << 20),  # a batch with it must fit into a message between members
     _honoured("globalOutstandingLimit", "1000", "requests in work after which sockets are not read",
               Kind.INT, least=1),
     _honoured("snapCount", "100000", "transactions after which a snapshot is taken", Kind.INT,

@@ -514,7 +514,7 @@ class Broadcast:
     # Log lines ---------------------------------------------------------------------------------
 
     def _warn(self, event: str, **fields: object) -> None:
-        suppressed = self.limit.admit((event, fields.get("reason")))
+        suppressed = self.limit.admit(event)  # not by its reason: that has numbers in it
         if suppressed is not None:
             self.log.warning(event, suppressed=suppressed, **fields)
 

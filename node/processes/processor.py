@@ -7,15 +7,18 @@ sends it, and writes each connection's output in one piece. A watermark executes
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import uvloop
 
 from node.config.member import MemberConfig
 from node.keys import load_keys
+from node.processes.address_counts import AddressCounts
 from node.processes.loading import load_replica_state
 from node.processes.loop import EXIT_REFUSED, now_ms
 from node.processes.processor_link import RETRY_MS, LeaderLink
@@ -54,6 +57,9 @@ from transport.sockets import Sockets, Stream
 from transport.wiring import ipc_endpoint
 
 EXECUTE_BYTES = 4 << 20  # of records in one turn of the loop, while catching up
+OUTPUTS_JOINED_MAX = 600  # short pieces of output that are written as one
+SLICE_BYTES = 1 << 20  # of long ones
+FILES_KEPT = 256  # open files that clients leave to the process's own needs
 EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
 NO_LEASE = Lease(0, 0, 0, "", "", "looking")
 
@@ -88,7 +94,8 @@ class ProcessorShell:
         self.member_state: dict[str, object] = {}
         self.is_caught_up = False
         self.is_full = False
-        self.per_address: dict[str, int] = {}
+        self.per_address = AddressCounts(config.run_dir, index=index, processors=config.processors)
+        self.connections_max = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_KEPT
         self.expiry: Expiry | None = None
         self.heard: dict[int, int] = {}
         self.started_ms = now_ms()
@@ -103,6 +110,7 @@ class ProcessorShell:
     async def run(self) -> int:
         stop: asyncio.Future[int] = self.loop.create_future()
         self._stop = stop
+        self.loop.set_exception_handler(self._on_exception)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._end, 0)
         if self.config.test_hooks:
@@ -124,6 +132,12 @@ class ProcessorShell:
     def _end(self, code: int) -> None:
         if not self._stop.done():
             self._stop.set_result(code)
+
+    def _on_exception(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback raised: what it left undone nobody knows. Silent at once, and started again from disk."""
+        self.lease = NO_LEASE
+        self.log.error("processor_failed", reason=str(context.get("message")), exc_info=context.get("exception"))
+        self._end(1)
 
     def _hello(self) -> None:
         self._send_local(LocalHello(
@@ -150,17 +164,21 @@ class ProcessorShell:
 
     def on_open(self, client: ClientSocket) -> None:
         address = client.received_address
-        held = self.per_address.get(address, 0)
-        self.per_address[address] = held + 1
+        held = self.per_address.opened(address)
         conn = self.core.opened(address, now_ms(), client)
         client.connection = conn
         if len(self.core.connections) == 1:
             self._send_local(Counters(self.words.counters()))  # watermarks come at once from here on
         limit = self.config.max_client_cnxns
-        if limit and held >= limit:
+        if limit and held > limit:
             self.core.statistics.refused_per_address += 1
             self.words.log_limited("too_many_connections", address=address, limit=limit,
                                    cure="raise maxClientCnxns, or find the client that does not close")
+            self.core.close(conn)
+            client.abort()
+        elif len(self.core.connections) > self.connections_max:
+            self.words.log_limited("out_of_open_files", connections=self.connections_max,
+                                   cure="raise the limit of open files (ulimit -Hn, LimitNOFILE=)")
             self.core.close(conn)
             client.abort()
 
@@ -170,6 +188,8 @@ class ProcessorShell:
         self.core.feed(conn, data, now_ms())
         if conn.phase is not Phase.READY:
             self._after_early_bytes(client, conn)
+        elif conn.holds:
+            client.pause()
         if not self._flush_due:
             self._flush_due = True
             self.loop.call_soon(self._flush)
@@ -186,17 +206,15 @@ class ProcessorShell:
         conn.paused = blocked
         if blocked:
             client.pause()
-        elif self._may_read(conn):
-            client.resume()
+        else:
+            conn.heard_ms = now_ms()  # taking is a sign of life
+            self.core.dirty[conn] = None  # what is left of its output goes on
+            self._flush_soon()
 
     def on_close(self, client: ClientSocket) -> None:
         conn = client.connection
         assert isinstance(conn, Connection)
-        held = self.per_address.get(client.received_address, 1) - 1
-        if held:
-            self.per_address[client.received_address] = held
-        else:
-            self.per_address.pop(client.received_address, None)
+        self.per_address.closed(client.received_address)
         if conn.session_id in self.core.by_session:
             self.heard[conn.session_id] = conn.heard_ms
         self.core.lost(conn)
@@ -207,7 +225,7 @@ class ProcessorShell:
         return conn.shell
 
     def _may_read(self, conn: Connection) -> bool:
-        return not (conn.paused or self.is_full or conn.phase is Phase.ATTACHING)
+        return not (conn.paused or conn.holds or self.is_full or conn.phase is Phase.ATTACHING)
 
     def _set_full(self, full: bool) -> None:
         """Out of credit or lease: nothing more is read, so nothing piles up."""
@@ -217,6 +235,8 @@ class ProcessorShell:
         for conn in self.core.connections.values():
             if full:
                 self._client(conn).pause()
+            elif conn.holds and not conn.paused and not conn.parked:
+                self.loop.call_soon(self._feed_held, self._client(conn), conn)
             elif self._may_read(conn):
                 self._client(conn).resume()
 
@@ -255,13 +275,42 @@ class ProcessorShell:
             client = conn.shell
             assert isinstance(client, ClientSocket)
             out = conn.out
-            if out:
+            if conn.bulky or len(out) > OUTPUTS_JOINED_MAX:
+                self._send_slices(client, conn)
+            elif out:
                 conn.out = []
                 client.send(out[0] if len(out) == 1 else b"".join(out))
             if conn.phase is Phase.CLOSED:
-                client.finish()
-            elif conn.phase is Phase.READY and self._may_read(conn):
-                client.resume()
+                if conn.fault:
+                    self.words.log_limited("client_closed", address=conn.address, reason=conn.fault)
+                    conn.fault = ""
+                if not conn.out:
+                    client.finish()
+            elif conn.phase is Phase.READY:
+                if self._may_read(conn):
+                    client.resume()
+                elif conn.holds and not conn.paused and not conn.parked:
+                    self.loop.call_soon(self._feed_held, client, conn)
+
+    def _feed_held(self, client: ClientSocket, conn: Connection) -> None:
+        """There is room for the answers to requests that came long ago."""
+        self.on_bytes(client, b"")
+        if conn.phase is Phase.READY and self._may_read(conn):
+            client.resume()
+
+    @staticmethod
+    def _send_slices(client: ClientSocket, conn: Connection) -> None:
+        """As much as the client takes: the rest are references to values of the tree, which cost next to nothing."""
+        out = conn.out
+        at = 0
+        while at < len(out) and not client.blocked:
+            start, size = at, 0
+            while at < len(out) and size < SLICE_BYTES:
+                size += len(out[at])
+                at += 1
+            client.send(b"".join(out[start:at]))
+        conn.out = out[at:]
+        conn.bulky = bool(conn.out)
 
     # --- broadcast --------------------------------------------------------------------------------------------
 
@@ -461,9 +510,12 @@ class ProcessorShell:
                     self._client(conn).abort()
         for conn in list(self.core.connections.values()):
             if conn.phase is Phase.NEW and now - conn.created_ms > HANDSHAKE_MS:
+                self.words.log_limited("client_closed", address=conn.address, reason="no handshake within 10 s")
                 self._client(conn).abort()
-            elif conn.paused and now - conn.heard_ms > conn.timeout_ms > 0:
+            elif (conn.paused or conn.phase is Phase.CLOSED) and now - conn.heard_ms > max(
+                    conn.timeout_ms, HANDSHAKE_MS):
                 # It sends and never takes: after its session's timeout it has had its chance.
+                self.words.log_limited("client_closed", address=conn.address, reason="it does not take its answers")
                 self._client(conn).abort()
 
     def _report_touches(self, now: int) -> None:
@@ -484,12 +536,14 @@ class ProcessorShell:
             self.expiry.touched(touches, now_ms())
 
     def _alarm(self, event: str, **fields: object) -> None:
-        self.log.error(event, **fields)
+        self.words.log_limited(event, **fields)
 
 
 def run(config: MemberConfig, index: int) -> None:
     configure_logging()
     gc.disable()
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a shell's soft limit is 1024, for the sake of select()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     shell = ProcessorShell(config, index, loop)

@@ -8,10 +8,11 @@ from base64 import b64encode
 from hashlib import sha1
 
 _INT = struct.Struct(">i")
+IDENTITIES_BYTES_MAX = 16 << 10  # of one connection: they travel with its writes; about 350 users
 
 
 class AuthRefusedError(Exception):
-    """Unknown scheme or bad credentials: -115, then the connection is closed."""
+    """Unknown scheme, bad credentials or too many of them: -115, then the connection is closed."""
 
 
 class AuthPacketError(Exception):
@@ -38,7 +39,7 @@ def digest_id(credentials: bytes) -> bytes:
 
 
 def _added(identities: bytes, entry: bytes) -> bytes:
-    """A set: what is there already is not added again."""
+    """A set: what is there already is not added again. Raises AuthRefusedError: there are too many."""
     (count,) = _INT.unpack_from(identities)
     at = _INT.size
     for _ in range(count):
@@ -48,6 +49,8 @@ def _added(identities: bytes, entry: bytes) -> bytes:
             at += _INT.size + length
         if identities[start:at] == entry:
             return identities
+    if len(identities) + len(entry) > IDENTITIES_BYTES_MAX:
+        raise AuthRefusedError(f"more identities than fit into {IDENTITIES_BYTES_MAX} bytes")
     return _INT.pack(count + 1) + identities[_INT.size:] + entry
 
 
@@ -74,4 +77,4 @@ def authenticate(packet: bytes, identities: bytes, address: str, super_digest: s
         return _added(identities, _identity(b"digest", entry))
     if scheme == b"ip":
         return _added(identities, _identity(b"ip", address.encode()))
-    raise AuthRefusedError(f"unknown scheme {scheme!r}")
+    raise AuthRefusedError(f"unknown scheme {scheme[:40]!r}")

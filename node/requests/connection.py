@@ -20,8 +20,8 @@ class Connection:
     """
 
     __slots__ = (
-        "address", "created_ms", "done", "frames_in", "frames_out", "heard_ms", "identity", "input", "last_op",
-        "last_xid", "last_zxid", "number", "out", "parked", "paused", "phase", "read_only_known",
+        "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
+        "input", "last_op", "last_xid", "last_zxid", "number", "out", "parked", "paused", "phase", "read_only_known",
         "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "word",
     )
 
@@ -37,8 +37,11 @@ class Connection:
         self.read_only_known = False  # the ConnectRequest had the readOnly byte, so the response has it
         self.seen_zxid = 0  # lastZxidSeen of the ConnectRequest
         self.word = ""  # a four-letter word that waits for its answer
-        self.input = b""  # bytes of an incomplete frame, or all that waits for the attach
+        self.input = b""  # bytes of an incomplete frame, all that waits for the attach, or for room (holds)
         self.out: list[bytes] = []
+        self.bulky = False  # long values stand in it, shared with the tree: not to be joined in one piece
+        self.holds = False  # whole requests wait in input until the output has been taken: feed it again then
+        self.fault = ""  # what the client did wrong, when it is closed for that
         self.submitted = 0
         self.done = 0
         self.parked: deque[tuple[int, int, int, bytes]] = deque()  # writes before it, xid, op, body

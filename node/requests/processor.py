@@ -22,7 +22,7 @@ from node.requests.handshake import (
 )
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
-from node.requests.submissions import Submissions
+from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
 from node.tree.execute import Hook, Replica
 from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
@@ -47,6 +47,11 @@ AUTH = int(OpCode.AUTH)
 PING = int(OpCode.PING)
 GET_DATA = int(OpCode.GET_DATA)
 SESSION_MOVED = int(Err.SESSION_MOVED)
+BULKY_BYTES = 4096
+# A client's requests wait once so much of their answers is made, or so many reads are parked: a few bytes of input can
+# ask for gigabytes.
+ANSWERS_BYTES_MAX = 1 << 20
+PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
 READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
 
 WRITES = frozenset(int(op) for op in (
@@ -109,8 +114,12 @@ class Processor:
         self.dirty.pop(conn, None)
 
     def feed(self, conn: Connection, data: bytes, now_ms: int) -> None:
-        """Bytes from a client. Broken framing ends the connection without an answer, as ZooKeeper does."""
+        """Bytes from a client. Broken framing ends the connection without an answer, as ZooKeeper does.
+
+        Where conn.holds afterwards, the shell reads nothing more, and feeds b"" once the output has been taken.
+        """
         conn.heard_ms = now_ms
+        conn.holds = False
         if conn.input:
             data = conn.input + data
             conn.input = b""
@@ -118,7 +127,12 @@ class Processor:
             self._feed_early(conn, data)
             return
         submissions = self.submissions
+        if submissions.is_full:
+            conn.holds = True
+            conn.input = data
+            return
         requests = submissions.requests
+        room = BATCH_BYTES_MAX - submissions.bytes
         pack_request = REQUEST.pack
         pack_data_reply = DATA_REPLY.pack
         head = HEAD.unpack_from
@@ -126,41 +140,54 @@ class Processor:
         nodes, zxid, out = self.replica.nodes, self.replica.zxid, conn.out
         session_id = conn.session_id
         number = conn.number
-        identity = submissions.identities.setdefault(conn.identity, len(submissions.identities))
+        identity = -1  # its place in the batch's table, once a write needs it
         at = 0
         end = len(data)
-        writes = written = frames = got = 0
+        writes = written = frames = got = answered = 0
         while end - at >= 12:
             length, xid, op = head(data, at)
             if length < 8 or length > limit:
-                self.close(conn)
+                self.close(conn, f"a frame of {length} bytes")
                 break
             stop = at + 4 + length
             if stop > end:
                 break
             frames += 1
             if op in WRITES:
+                if identity < 0:
+                    identity = submissions.identity_of(conn.identity)
                 requests.append(pack_request(session_id, number, xid, op, 0, identity, 0, length - 8))
                 requests.append(data[at + 12:stop])
                 writes += 1
                 written += length
                 conn.submitted += 1
+                if written + 20 * writes >= room or identity >= IDENTITIES_MAX:
+                    submissions.count += writes
+                    submissions.close_batch(now_ms)
+                    requests = submissions.requests
+                    writes = written = 0
+                    identity = -1
+                    room = BATCH_BYTES_MAX
+                    conn.holds = submissions.is_full
             elif op != AUTH and (conn.submitted != conn.done or conn.parked):
                 conn.parked.append((conn.submitted, xid, op, data[at + 12:stop]))
+                conn.holds = len(conn.parked) >= PARKED_MAX
             elif op == AUTH:
                 self._on_auth(conn, xid, data[at + 12:stop])
-                identity = submissions.identities.setdefault(
-                    conn.identity, len(submissions.identities))
+                identity = -1
             elif op == GET_DATA and (node := plainly_readable(nodes, data, at + 12, stop)) is not None:
                 value = node.data or b""
+                if len(value) > BULKY_BYTES:
+                    conn.bulky = True
                 out += (pack_data_reply(DATA_REPLY_BYTES + len(value), xid, zxid, 0, len(value)), value,
                         pack_stat(node))
                 conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
                 got += 1
             else:
-                self.read(conn, xid, op, data[at + 12:stop])
+                answered += self.read(conn, xid, op, data[at + 12:stop])
+                conn.holds = answered > ANSWERS_BYTES_MAX
             at = stop
-            if conn.phase is not READY:
+            if conn.phase is not READY or conn.holds:
                 break
         submissions.count += writes
         submissions.bytes += written + 20 * writes
@@ -168,9 +195,11 @@ class Processor:
         conn.frames_out += got
         self.statistics.received += frames
         self.statistics.sent += got
-        if conn.phase is READY and at < end:
+        if at == end:
+            conn.holds = False
+        elif conn.phase is READY:
             if end - at >= 4 and not 8 <= int.from_bytes(data[at:at + 4], "big", signed=True) <= limit:
-                self.close(conn)
+                self.close(conn, "a frame of a length that none has")
             else:
                 conn.input = data[at:] if at else data
         if frames and conn.out:
@@ -193,7 +222,7 @@ class Processor:
             return
         length = int.from_bytes(data[:4], "big", signed=True)
         if not 0 <= length <= self.config.frame_bytes_max:
-            self.close(conn)
+            self.close(conn, "its first bytes are no handshake")
         elif len(data) < 4 + length:
             conn.input = data
         else:
@@ -202,9 +231,11 @@ class Processor:
             conn.frames_in += 1
             self._on_connect_request(conn, data[4:4 + length])
 
-    def close(self, conn: Connection) -> None:
+    def close(self, conn: Connection, fault: str = "") -> None:
         """After what is in its output has been sent."""
         conn.phase = Phase.CLOSED
+        conn.fault = fault
+        conn.holds = False
         conn.input = b""
         self.dirty[conn] = None
 
@@ -216,8 +247,8 @@ class Processor:
             return
         try:
             request = parse_connect_request(frame)
-        except HandshakeError:
-            self.close(conn)
+        except HandshakeError as error:
+            self.close(conn, str(error))
             return
         conn.read_only_known = request.knows_read_only
         conn.seen_zxid = request.last_zxid_seen
@@ -280,11 +311,19 @@ class Processor:
 
     # --- reads and what is answered at once ------------------------------------------------------------------
 
-    def read(self, conn: Connection, xid: int, op: int, body: bytes) -> None:
+    def read(self, conn: Connection, xid: int, op: int, body: bytes) -> int:
+        """Returns the bytes of the answer without its header."""
+        size = 0
         out = conn.out
         zxid = self.replica.zxid
         if op == PING:
             out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, 0))
+        elif op == GET_DATA and (node := plainly_readable(self.replica.nodes, body, 0, len(body))) is not None:
+            value = node.data or b""  # by reference: a thousand such answers are one value
+            size = len(value)
+            if size > BULKY_BYTES:
+                conn.bulky = True
+            out += (DATA_REPLY.pack(DATA_REPLY_BYTES + size, xid, zxid, 0, size), value, pack_stat(node))
         else:
             reader = READS.get(op)
             if reader is not None:
@@ -294,24 +333,28 @@ class Processor:
             else:
                 result = Err.UNIMPLEMENTED
             if isinstance(result, bytes):
+                size = len(result)
+                if size > BULKY_BYTES:
+                    conn.bulky = True
                 out += (REPLY.pack(REPLY_HEADER_BYTES + len(result), xid, zxid, 0), result)
             else:
                 out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, result))
         conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
         conn.frames_out += 1
         self.statistics.sent += 1
+        return size
 
     def _on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
         """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
         try:
             conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
-        except AuthPacketError:
-            self.close(conn)
+        except AuthPacketError as error:
+            self.close(conn, str(error))
             return
-        except AuthRefusedError:
+        except AuthRefusedError as error:
             conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, Err.AUTH_FAILED))
             self.statistics.auth_failed += 1
-            self.close(conn)
+            self.close(conn, str(error))
             return
         self.watches.identities[conn.number] = conn.identity
         conn.frames_out += 1

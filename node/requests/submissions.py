@@ -12,7 +12,8 @@ from transport.batch import REQUEST, BatchHeader, pack_batch, renumbered
 
 IN_FLIGHT_BYTES_MAX = 16 << 20
 IN_FLIGHT_BATCHES_MAX = 256
-BATCH_BYTES_MAX = 512 << 10
+BATCH_BYTES_MAX = 512 << 10  # a batch is closed when it has grown to that: nobody must ever get one that ZeroMQ drops
+IDENTITIES_MAX = 10_000  # of one batch, which counts them in 16 bits
 
 
 @dataclass(slots=True)
@@ -52,27 +53,40 @@ class Submissions:
         self, *, session_id: int, connection: int, xid: int, op: int, identity: bytes, body: bytes
     ) -> None:
         """The cold form of what Processor.feed does in line."""
-        index = self.identities.setdefault(identity, len(self.identities))
+        index = self.identity_of(identity)
         self.requests += (
             REQUEST.pack(session_id, connection, xid, op, 0, index, 0, len(body)), body)
         self.count += 1
         self.bytes += REQUEST.size + len(body)
 
+    def identity_of(self, identity: bytes) -> int:
+        """Its index in the building batch, which it joins, and weighs, when a write first needs it."""
+        index = self.identities.get(identity)
+        if index is None:
+            index = self.identities[identity] = len(self.identities)
+            self.bytes += len(identity)
+        return index
+
+    def close_batch(self, now_ms: int) -> None:
+        """The building batch becomes a flight; `requests` and `identities` are new ones after it."""
+        assert self.generation, "requests before the Welcome"
+        self._sequence += 1
+        batch = pack_batch(
+            member=self.member, processor=self.processor, generation=self.generation,
+            sequence=self._sequence, epoch=self.epoch, count=self.count,
+            identities=list(self.identities), requests=b"".join(self.requests))
+        flight = Flight(batch, self._sequence, now_ms)
+        self.flights.append(flight)
+        self._unsent.append(flight)
+        self.flight_bytes += len(batch)
+        self.requests = []
+        self.count = self.bytes = 0
+        self.identities = {}
+
     def seal(self, now_ms: int) -> list[bytes]:
         """Close the building batch, if it may go now or has grown large. Returns batches to send, in order."""
-        if self.count and (self.linked or self.bytes >= BATCH_BYTES_MAX) and self.generation:
-            self._sequence += 1
-            batch = pack_batch(
-                member=self.member, processor=self.processor, generation=self.generation,
-                sequence=self._sequence, epoch=self.epoch, count=self.count,
-                identities=list(self.identities), requests=b"".join(self.requests))
-            flight = Flight(batch, self._sequence, now_ms)
-            self.flights.append(flight)
-            self._unsent.append(flight)
-            self.flight_bytes += len(batch)
-            self.requests = []
-            self.count = self.bytes = 0
-            self.identities = {}
+        if self.count and (self.linked or self.bytes >= BATCH_BYTES_MAX):
+            self.close_batch(now_ms)
         if not self.linked or not self._unsent:
             return []
         due = [flight.batch for flight in self._unsent]

@@ -13,6 +13,8 @@ from transport.entry import RECORD_BYTES_MAX
 from transport.messages import Accepting, Refused, SubmitHello
 
 _LENGTH = BATCH.size
+# Beyond it a record would not fit into a message to learners: nobody could ever follow a leader that has logged it.
+BATCH_BYTES_MAX = 40 << 20
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Intake:
 
         A repeated one is dropped silently. Returns False where the link must end: a gap, another epoch or life.
         """
-        if len(batch) < _LENGTH:
+        if not _LENGTH <= len(batch) <= BATCH_BYTES_MAX:
             return False
         length, whose, processor, _, generation, sequence, epoch, count, _ = BATCH.unpack_from(batch)
         source = self._sources.get((whose, processor))

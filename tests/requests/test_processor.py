@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from node.requests.connection import Phase
+from node.requests.submissions import BATCH_BYTES_MAX, IN_FLIGHT_BYTES_MAX
 from node.tree.reads import READS
 from tests.requests.solo import Solo, create, frame, get_data, replies, request, set_data, string
 from transport.errors import Err
@@ -172,3 +173,57 @@ def test_a_getdata_is_answered_on_the_short_way_as_on_the_long_one(body: bytes) 
     assert watches == replica.watches.by_connection()
     assert (conn.last_xid, conn.last_op, conn.last_zxid) == (7, OpCode.GET_DATA, replica.zxid)
     assert (solo.core.statistics.sent, conn.frames_out) == (sent + 1, frames_out + 1)
+
+
+def test_a_turn_of_much_data_becomes_batches_that_can_be_sent() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a"))
+    solo.execute()
+    conn.out.clear()
+    solo.send(conn, *[set_data(xid, b"/a", b"x" * 100_000) for xid in range(2, 52)])
+    solo.submit()
+    assert len(solo.queue) >= 9
+    assert max(map(len, solo.queue)) < BATCH_BYTES_MAX + 200_000
+    solo.execute()
+    assert [xid for xid, _, _ in replies(conn)] == list(range(2, 52))
+
+
+def test_out_of_credit_the_rest_waits_and_goes_on_in_order() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, create(1, b"/a"))
+    solo.execute()
+    conn.out.clear()
+    count = IN_FLIGHT_BYTES_MAX // 100_000 * 2
+    solo.send(conn, *[set_data(xid, b"/a", b"x" * 100_000) for xid in range(2, count)], get_data(count, b"/a"))
+    assert conn.holds
+    assert solo.core.submissions.flight_bytes < IN_FLIGHT_BYTES_MAX + 2 * BATCH_BYTES_MAX
+
+    while conn.holds:
+        solo.execute()
+        solo.core.feed(conn, b"", 0)
+    solo.execute()
+
+    assert [xid for xid, _, _ in replies(conn)] == list(range(2, count + 1))
+
+
+def test_identities_travel_only_with_a_write_that_has_them() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    solo.send(conn, *[auth(number) for number in range(200)], create(1, b"/a"))
+    solo.submit()
+    assert [len(batch) < 20_000 for batch in solo.queue] == [True]
+
+
+def test_a_connection_may_not_collect_identities_without_end() -> None:
+    solo = Solo()
+    conn = solo.connect()
+    for number in range(2000):
+        solo.send(conn, auth(number))
+    assert conn.phase is Phase.CLOSED
+    assert replies(conn)[-1][1] == Err.AUTH_FAILED
+
+
+def auth(number: int) -> bytes:
+    return request(-4, 100, struct.pack(">i", 0) + string(b"digest") + string(b"user%d:x" % number))
