@@ -22,12 +22,11 @@ from kazoo.client import KazooClient
 from node.cli.local import LocalEnsemble, load_ensemble
 from node.running import RunningMember
 from tests.waiting import wait_until
+from tests.wire import Address
 
 ROOT = Path(__file__).parent.parent
 COMMAND_S = 90.0  # `up` itself gives up after 60
 CONNECT_S = 30.0
-
-Address = tuple[str, int]
 
 
 class Servers(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.corral import Address
 from tests.genuine import CLASSPATH, QUORUM, STANDALONE, free_ports, require_genuine, wait_until_serving
+from tests.wire import Address
 
 SETTINGS = {
     "tickTime": "2000",
@@ -51,7 +51,7 @@ class GenuineEnsemble:
             )
 
     def await_serving(self, member: int) -> None:
-        wait_until_serving(self.processes[member], self.addresses[member - 1], self.directory)
+        wait_until_serving(self.processes[member], self.addresses[member - 1], self.home(member))
 
     def start(self, member: int) -> None:
         self.launch(member)

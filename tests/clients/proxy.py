@@ -5,7 +5,7 @@ import socket
 import threading
 from typing import Self
 
-from tests.corral import Address
+from tests.wire import Address
 
 
 class Proxy:

@@ -1,8 +1,7 @@
 """A session that comes back over another connection."""
 
-from tests.corral import Address
 from tests.waiting import wait_until
-from tests.wire import Connection
+from tests.wire import Address, Connection
 
 
 def reattached(last: Connection, address: Address) -> Connection:
