@@ -39,7 +39,8 @@ def compare_together(sequences: list[Sequence], reference: list[Address], candid
     """The differences of sequences that run at the same time, as an ensemble commits by groups."""
     with ThreadPoolExecutor(max_workers=len(sequences)) as pool:
         runs = [pool.submit(compare, sequence, reference, candidate) for sequence in sequences]
-    return "\n\n".join(told for told in (run.result() for run in runs) if told)
+    told = zip(sequences, (run.result() for run in runs), strict=True)
+    return "\n\n".join(f"{sequence}:\n{what}" for sequence, what in told if what)
 
 
 def compare(sequence: Sequence, reference: list[Address], candidate: list[Address]) -> str:
