@@ -60,11 +60,14 @@ def gather(servers: Sequence[str], data: Path | None) -> tuple[list[Row], bool]:
 
 
 def local_rows(ensemble: LocalEnsemble) -> list[Row]:
-    statuses = ask_all(ensemble.client_addresses)
-    return [
-        Row(replace(status, id=member.id), ensemble.running(member))
-        for member, status in zip(ensemble.members, statuses, strict=True)
-    ]
+    rows = []
+    for member, status in zip(ensemble.members, ask_all(ensemble.client_addresses), strict=True):
+        running = ensemble.running(member)
+        if running is None and status.role != "down":
+            # Another ensemble's, on our ports: its health is not ours.
+            status = MemberStatus(status.address, "down", why="not running; something else answers there")
+        rows.append(Row(replace(status, id=member.id), running))
+    return rows
 
 
 def serves(statuses: Sequence[MemberStatus]) -> bool:

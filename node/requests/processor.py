@@ -285,6 +285,8 @@ class Processor:
             # All that this ensemble has committed is executed here, and the client has seen more: another history.
             self.alarm("client_from_another_history", address=conn.address, session=session_id,
                        seen=conn.seen_zxid, zxid=zxid)
+            if not conn.session_id:
+                self.expire(session_id, self.source, conn.number)  # made a moment ago, and nobody will ever use it
             self.close(conn)
             return
         older = self.by_session.get(session_id)

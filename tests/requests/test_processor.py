@@ -119,6 +119,8 @@ def test_a_client_that_saw_more_than_this_history_holds_is_closed() -> None:
     solo.execute()
     assert (conn.phase, conn.out) == (Phase.CLOSED, [])
     assert solo.alarms == ["client_from_another_history"]
+    solo.execute()
+    assert not solo.core.replica.state.sessions
 
 
 def test_a_wrong_password_is_refused_as_an_expired_session() -> None:
