@@ -209,6 +209,15 @@ class Touches(Message, frozen=True):
     entries: bytes
 
 
+# --- between the members' telemetry: DEALER of one to the broadcast ROUTER of another, which passes it on ----------
+
+
+class Relay(Message, frozen=True):
+    """Opaque to broadcast; some a second at most. Passed on over the lossy link as Relayed, or dropped."""
+
+    payload: bytes
+
+
 # --- inside a member, over the ipc ROUTER of broadcast ----------------------------------------------------------
 
 
@@ -355,21 +364,42 @@ class Sample(Message, frozen=True):
     dropped: int
 
 
+class Timings(Message, frozen=True):
+    """Notes (transport/timings.py) of one process since its last message. *now_ns*: CLOCK_MONOTONIC at sending.
+
+    *zxid*: the newest that any of the notes names; it never falls within one life of a process.
+    """
+
+    process: str
+    pid: int
+    now_ns: int
+    zxid: int
+    notes: bytes
+    dropped: int
+
+
+class Relayed(Message, frozen=True):
+    """What telemetry of *member* sent to ours, by a Relay to our broadcast."""
+
+    member: int
+    payload: bytes
+
+
 PeerMessage = (
     Hello | AckEpoch | AckNewLeader | Ack | Pong | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
     | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | Differs | Refused
-    | SubmitHello | Accepting | Submit | Touches
+    | SubmitHello | Accepting | Submit | Touches | Relay
 )
 LocalMessage = (
     LocalHello | Welcome | Watermark | Lease | MemberState | DigestReport | Counters | Ask | Answer | SnapshotDone
     | Look | Settled | Elected | Differs | DigestWanted | Touches | SubmitHello | Accepting | Submit | Refused
 )
 ElectionMessage = Vote
-TelemetryMessage = Sample
+TelemetryMessage = Sample | Timings | Relayed
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 decode_peer = msgspec.msgpack.Decoder(PeerMessage).decode
 decode_local = msgspec.msgpack.Decoder(LocalMessage).decode
 decode_vote = msgspec.msgpack.Decoder(Vote).decode
-decode_telemetry = msgspec.msgpack.Decoder(Sample).decode
+decode_telemetry = msgspec.msgpack.Decoder(TelemetryMessage).decode

@@ -30,11 +30,12 @@ class Link:
 
 
 LINKS: tuple[Link, ...] = (
-    Link("peer", Scope.ENSEMBLE, "broadcast", ("broadcast", "processor"), "ROUTER/DEALER",
+    Link("peer", Scope.ENSEMBLE, "broadcast", ("broadcast", "processor", "telemetry"), "ROUTER/DEALER",
          "server.N quorum port", "PeerMessage",
-         "learner: 32 MiB sent and not acked; processor: 16 MiB and 256 batches not executed",
+         "learner: 32 MiB sent and not acked; processor: 16 MiB and 256 batches not executed; "
+         "telemetry: some questions a second",
          "learner: records wait in the log files, and it is dropped after syncLimit without an ack; "
-         "processor: stops reading from its clients"),
+         "processor: stops reading from its clients; telemetry: dropped"),
     Link("election", Scope.ENSEMBLE, "election", ("election",), "ROUTER/DEALER",
          "server.N election port", "ElectionMessage",
          "the newest vote per member", "an older vote is replaced"),

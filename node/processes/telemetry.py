@@ -8,7 +8,7 @@ from node.processes.loop import EXIT_REFUSED, StopSignals
 from observability.endpoint import MetricsServer
 from observability.exposition import Samples, registry_of
 from observability.logging import configure_logging, get_logger
-from transport.messages import decode_telemetry
+from transport.messages import Sample, decode_telemetry
 from transport.poller import Poller
 from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
@@ -36,7 +36,9 @@ def run(config: MemberConfig, index: int) -> None:
     while not signals.is_stopping:
         poller.poll(-1)
         while (payload := pull.receive()) is not None:
-            samples.take(decode_telemetry(payload))
+            message = decode_telemetry(payload)
+            if isinstance(message, Sample):
+                samples.take(message)
     server.shutdown()
     sockets.close()
 
