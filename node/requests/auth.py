@@ -65,11 +65,15 @@ def _field(packet: bytes, at: int) -> tuple[bytes, int]:
     raise AuthPacketError("truncated auth packet")
 
 
-def authenticate(packet: bytes, identities: bytes, address: str, super_digest: str) -> bytes:
-    """The identities after this AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthRefusedError,
-    AuthPacketError."""
+def fields_of(packet: bytes) -> tuple[bytes, bytes]:
+    """Scheme and credentials of an AuthPacket{int type, ustring scheme, buffer auth}. Raises AuthPacketError."""
     scheme, at = _field(packet, 4)
-    credentials, _ = _field(packet, at)
+    return scheme, _field(packet, at)[0]
+
+
+def authenticate(packet: bytes, identities: bytes, address: str, super_digest: str) -> bytes:
+    """The identities after this AuthPacket. Raises AuthRefusedError, AuthPacketError."""
+    scheme, credentials = fields_of(packet)
     if scheme == b"digest":
         entry = digest_id(credentials)
         if super_digest and entry == super_digest.encode():

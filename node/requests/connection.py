@@ -3,6 +3,8 @@
 from collections import deque
 from enum import IntEnum
 
+from node.requests.traceparent import Pack, traced_pack
+from transport.batch import REQUEST
 from transport.zxid import SessionId
 
 
@@ -21,8 +23,8 @@ class Connection:
 
     __slots__ = (
         "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "last_op", "last_xid", "last_zxid", "number", "out", "parked", "paused", "phase", "read_only_known",
-        "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "word",
+        "input", "last_op", "last_xid", "last_zxid", "number", "out", "pack_request", "parked", "paused", "phase",
+        "read_only_known", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -46,5 +48,12 @@ class Connection:
         self.done = 0
         self.parked: deque[tuple[int, int, int, bytes]] = deque()  # writes before it, xid, op, body
         self.paused = False
+        self.pack_request: Pack = REQUEST.pack  # with a trace context, one that adds it
+        self.trace_bytes = 0  # of that context
         self.frames_in = self.frames_out = 0
         self.last_xid = self.last_op = self.last_zxid = 0
+
+    def trace(self, context: bytes) -> None:
+        """The requests from here on carry it; empty: none."""
+        self.pack_request = traced_pack(context) if context else REQUEST.pack
+        self.trace_bytes = len(context)

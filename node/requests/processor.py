@@ -23,6 +23,7 @@ from node.requests.handshake import (
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
 from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
+from node.requests.traceparent import context_of, is_traceparent
 from node.tree.execute import Hook, Replica
 from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
@@ -52,6 +53,7 @@ BULKY_BYTES = 4096
 # ask for gigabytes.
 ANSWERS_BYTES_MAX = 1 << 20
 PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
+REQUEST_WEIGHT = REQUEST.size - 8  # of a write in a batch, beside its frame, whose xid and opcode stand in REQUEST
 READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
 
 WRITES = frozenset(int(op) for op in (
@@ -133,7 +135,7 @@ class Processor:
             return
         requests = submissions.requests
         room = BATCH_BYTES_MAX - submissions.bytes
-        pack_request = REQUEST.pack
+        pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
         pack_data_reply = DATA_REPLY.pack
         head = HEAD.unpack_from
         limit = self.config.frame_bytes_max
@@ -161,8 +163,9 @@ class Processor:
                 writes += 1
                 written += length
                 conn.submitted += 1
-                if written + 20 * writes >= room or identity >= IDENTITIES_MAX:
+                if written + weight * writes >= room or identity >= IDENTITIES_MAX:
                     submissions.count += writes
+                    submissions.traced += writes if conn.trace_bytes else 0
                     submissions.close_batch(now_ms)
                     requests = submissions.requests
                     writes = written = 0
@@ -173,8 +176,13 @@ class Processor:
                 conn.parked.append((conn.submitted, xid, op, data[at + 12:stop]))
                 conn.holds = len(conn.parked) >= PARKED_MAX
             elif op == AUTH:
+                if writes:
+                    submissions.took(writes, written + weight * writes, is_traced=conn.trace_bytes > 0)
+                    writes = written = 0
                 self._on_auth(conn, xid, data[at + 12:stop])
                 identity = -1
+                room = BATCH_BYTES_MAX - submissions.bytes
+                pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
             elif op == GET_DATA and (node := plainly_readable(nodes, data, at + 12, stop)) is not None:
                 value = node.data or b""
                 if len(value) > BULKY_BYTES:
@@ -189,8 +197,8 @@ class Processor:
             at = stop
             if conn.phase is not READY or conn.holds:
                 break
-        submissions.count += writes
-        submissions.bytes += written + 20 * writes
+        if writes:
+            submissions.took(writes, written + weight * writes, is_traced=conn.trace_bytes > 0)
         conn.frames_in += frames
         conn.frames_out += got
         self.statistics.received += frames
@@ -347,9 +355,12 @@ class Processor:
         return size
 
     def _on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
-        """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
+        """Answered at once, whatever is on its way, with zxid 0; identities and contexts count for later requests."""
         try:
-            conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
+            if is_traceparent(body):
+                self._on_traceparent(conn, body)
+            else:
+                conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
         except AuthPacketError as error:
             self.close(conn, str(error))
             return
@@ -363,6 +374,14 @@ class Processor:
         self.statistics.sent += 1
         conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, 0))
         self.dirty[conn] = None
+
+    def _on_traceparent(self, conn: Connection, body: bytes) -> None:
+        """A malformed one changes nothing and is answered like any: tracing never costs a client its connection."""
+        context = context_of(body)
+        if context is None:
+            self.statistics.traceparents_malformed += 1
+        else:
+            conn.trace(context)
 
     # --- the Sink of execution -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ class Statistics:
     latency_max_ms: int = 0
     refused_per_address: int = 0
     auth_failed: int = 0
+    traceparents_malformed: int = 0
     now_ms: int = field(default=0)  # set by the shell once per turn
 
     def executed(self, count: int, sealed_ms: int) -> None:

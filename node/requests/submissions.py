@@ -21,10 +21,11 @@ class Flight:
     batch: bytes
     sequence: int
     sealed_ms: int
+    traced: int  # requests that carry a client's trace context
 
 
 class Submissions:
-    """The building batch is `requests`, `count`, `bytes`, `identities`: filled in line by the hot loop."""
+    """The building batch is `requests`, `count`, `bytes`, `traced`, `identities`: filled in line by the hot loop."""
 
     def __init__(self, *, member: int, processor: int) -> None:
         self.member = member
@@ -39,6 +40,7 @@ class Submissions:
         self.requests: list[bytes] = []
         self.count = 0
         self.bytes = 0
+        self.traced = 0
         self.identities: dict[bytes, int] = {}
 
     @property
@@ -59,6 +61,13 @@ class Submissions:
         self.count += 1
         self.bytes += REQUEST.size + len(body)
 
+    def took(self, count: int, size: int, *, is_traced: bool) -> None:
+        """So many requests stand in `requests`: *size* bytes, with their contexts."""
+        self.count += count
+        self.bytes += size
+        if is_traced:
+            self.traced += count
+
     def identity_of(self, identity: bytes) -> int:
         """Its index in the building batch, which it joins, and weighs, when a write first needs it."""
         index = self.identities.get(identity)
@@ -75,12 +84,12 @@ class Submissions:
             member=self.member, processor=self.processor, generation=self.generation,
             sequence=self._sequence, epoch=self.epoch, count=self.count,
             identities=list(self.identities), requests=b"".join(self.requests))
-        flight = Flight(batch, self._sequence, now_ms)
+        flight = Flight(batch, self._sequence, now_ms, self.traced)
         self.flights.append(flight)
         self._unsent.append(flight)
         self.flight_bytes += len(batch)
         self.requests = []
-        self.count = self.bytes = 0
+        self.count = self.bytes = self.traced = 0
         self.identities = {}
 
     def seal(self, now_ms: int) -> list[bytes]:
