@@ -1,23 +1,50 @@
-"""HTTP for operators: /metrics for Prometheus, /healthz for the telemetry process itself."""
+"""HTTP for operators: a table of routes, served by threads that may wait for the process's loop.
+
+Who serves something makes a Route for it, and telemetry's shell (node/processes/telemetry.py) puts it into the table.
+"""
 
 import socket
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
 
-class MetricsServer(ThreadingHTTPServer):
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """*query*: the last value of each name. *accept*: the header of that name."""
+
+    query: Mapping[str, str]
+    accept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    body: bytes
+    content_type: str = TEXT
+    status: int = 200
+
+
+Route = Callable[[Request], Response]  # called in a thread of its own
+
+
+class AdminServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, address: str, port: int, registry: CollectorRegistry) -> None:
-        """Raises OSError: in use, or not an address of this host."""
+    def __init__(self, address: str, port: int, routes: Mapping[str, Route]) -> None:
+        """*routes*: by path, such as /metrics. Raises OSError: in use, or not an address of this host."""
         infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family = infos[0][0]
-        self.registry = registry
-        super().__init__((str(infos[0][4][0]), port), MetricsHandler)
+        self.routes = routes
+        super().__init__((str(infos[0][4][0]), port), AdminHandler)
 
     @property
     def port(self) -> int:
@@ -27,26 +54,37 @@ class MetricsServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, name="http", daemon=True).start()
 
 
-class MetricsHandler(BaseHTTPRequestHandler):
-    server: MetricsServer
+class AdminHandler(BaseHTTPRequestHandler):
+    server: AdminServer
     timeout = 10  # a peer that sends nothing does not hold a thread for ever
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if path == "/metrics":
-            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(200, content_type, encode(self.server.registry))
-        elif path == "/healthz":
-            self._answer(200, "text/plain; charset=utf-8", b"ok\n")
-        else:
-            self._answer(404, "text/plain; charset=utf-8", b"/metrics and /healthz are here\n")
+        target = urlsplit(self.path)
+        route = self.server.routes.get(target.path)
+        if route is None:
+            self._answer(Response(f"{' '.join(sorted(self.server.routes))} are here\n".encode(), status=404))
+            return
+        self._answer(route(Request(dict(parse_qsl(target.query)), self.headers.get("Accept", ""))))
 
-    def _answer(self, status: int, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+    def _answer(self, response: Response) -> None:
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Scrapes are not events."""
+
+
+def metrics_route(registry: CollectorRegistry) -> Route:
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.accept)
+        return Response(encode(registry), content_type)
+
+    return metrics
+
+
+def healthz(_: Request) -> Response:
+    """The telemetry process itself lives."""
+    return Response(b"ok\n")

@@ -5,7 +5,7 @@ import sys
 
 from node.config.member import MemberConfig
 from node.processes.loop import EXIT_REFUSED, StopSignals
-from observability.endpoint import MetricsServer
+from observability.endpoint import AdminServer, healthz, metrics_route
 from observability.exposition import Samples, registry_of
 from observability.logging import configure_logging, get_logger
 from transport.messages import Sample, decode_telemetry
@@ -22,7 +22,8 @@ def run(config: MemberConfig, index: int) -> None:
     sockets = Sockets()
     pull = sockets.pull(ipc_endpoint(str(config.run_dir), "telemetry"))
     try:
-        server = MetricsServer(config.metrics_address, config.metrics_port, registry_of(samples))
+        server = AdminServer(config.metrics_address, config.metrics_port, {
+            "/metrics": metrics_route(registry_of(samples)), "/healthz": healthz})
     except OSError as error:
         log.error("metrics_port", address=config.metrics_address, port=config.metrics_port, reason=str(error),
                   cure="set corral.metricsPort to a free port, or to 0")
