@@ -1,0 +1,209 @@
+"""Which writes become traces: decided after the fact, from what the origin's processor noted of every own batch.
+
+Pure: no clock, no socket. Every write slower than the threshold is kept, and every one that went through an election,
+up to a cap of some times the budget; then those whose client's context says that it is sampled; then the rest, as far
+as the ratio and what is left of the budget allow. What is not kept is counted with its reason.
+
+    batches = Batches()                    one per life of a processor
+    for batch in batches.take(notes):      finished ones, oldest first
+        picks, unread = sampler.offer(batch, now_ns)   unread: contexts of clients to look up, then sampler.client(...)
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from transport.timings import NOTE, Note
+
+URGENT_TIMES = 10  # slow and election writes: traces per second, in budgets
+PENDING_MAX = 1024  # batches of a processor that are not answered: four times what may be in flight
+MASK_64 = (1 << 64) - 1
+SPREAD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: Fibonacci hashing spreads neighbouring zxids evenly
+SECOND_NS = 1_000_000_000
+
+
+class Reason(StrEnum):
+    """Why a trace is kept."""
+
+    SLOW = "slow"
+    ELECTION = "election"
+    CLIENT = "client"
+    RATIO = "ratio"
+
+
+class Loss(StrEnum):
+    """Why none is."""
+
+    BUDGET = "budget"  # of the rest
+    CLIENT_BUDGET = "client_budget"  # the client wanted it
+    URGENT_CAP = "urgent_cap"  # slow, or during an election
+    RATIO = "ratio"
+
+
+class Batch(NamedTuple):
+    """A finished own batch. *times_sent*: more than once where a link or a leader was lost meanwhile."""
+
+    first_zxid: int
+    requests: int
+    latency_ns: int
+    times_sent: int
+    traced: int
+
+    @property
+    def zxids(self) -> range:
+        return range(self.first_zxid, self.first_zxid + self.requests)
+
+
+class Pick(NamedTuple):
+    zxid: int
+    reason: Reason
+
+
+@dataclass(slots=True)
+class _Pending:
+    read_ns: int
+    requests: int
+    times_sent: int = 1
+    traced: int = 0
+
+
+class Batches:
+    """Puts the notes of one life of a processor together: READ and SUBMITTED by a batch's first zxid, then REPLIED."""
+
+    def __init__(self) -> None:
+        self._pending: OrderedDict[int, _Pending] = OrderedDict()
+        self.lost = 0  # never heard to be answered
+
+    def take(self, notes: bytes) -> list[Batch]:
+        """Batches that *notes* finish, in order."""
+        finished: list[Batch] = []
+        for kind, _who, part, count, zxid, at_ns, _took_ns in NOTE.iter_unpack(notes):
+            if kind == Note.READ:
+                self._pending[zxid] = _Pending(at_ns, count)
+                if len(self._pending) > PENDING_MAX:
+                    self._pending.popitem(last=False)
+                    self.lost += 1
+            elif kind == Note.SUBMITTED and (pending := self._pending.get(zxid)) is not None:
+                pending.times_sent, pending.traced = part, count
+            elif kind == Note.REPLIED:
+                self._replied(zxid, at_ns, finished)
+        return finished
+
+    def _replied(self, upto: int, at_ns: int, finished: list[Batch]) -> None:
+        """Everything up to there is answered."""
+        while self._pending:
+            first, pending = next(iter(self._pending.items()))
+            if first + pending.requests - 1 > upto:
+                return
+            del self._pending[first]
+            latency_ns = at_ns - pending.read_ns
+            finished.append(Batch(first, pending.requests, latency_ns, pending.times_sent, pending.traced))
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Tokens per second; holds one second's worth, and may be overdrawn to *floor*."""
+
+    rate: float
+    floor: float = 0.0
+    tokens: float = field(init=False)
+    at_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.tokens = self.rate
+
+    def refill(self, now_ns: int) -> None:
+        elapsed = max(0, now_ns - self.at_ns) if self.at_ns else 0
+        self.tokens = min(self.rate, self.tokens + elapsed * self.rate / SECOND_NS)
+        self.at_ns = now_ns
+
+    def take(self, wanted: int, *, down_to: float = 0.0) -> int:
+        """How many of so many there are tokens for; they are taken."""
+        given = max(0, min(wanted, int(self.tokens - down_to)))
+        self.tokens -= given
+        return given
+
+
+class Sampler:
+    """*budget*: traces per second; 0: none at all. *ratio*: of the writes that nothing distinguishes."""
+
+    def __init__(self, *, ratio: float, budget: int, slow_ns: int) -> None:
+        self.ratio = ratio
+        self.slow_ns = slow_ns
+        self._threshold = int(ratio * (1 << 64))
+        self._budget = _Bucket(float(budget))
+        self._urgent = _Bucket(float(budget * URGENT_TIMES))
+        self.kept: dict[Reason, int] = dict.fromkeys(Reason, 0)
+        self.dropped: dict[Loss, int] = dict.fromkeys(Loss, 0)
+
+    def offer(self, batch: Batch, now_ns: int) -> tuple[list[Pick], bool]:
+        """The writes of this batch to trace, and whether its clients' contexts must be read before the rest is decided.
+
+        Then nothing is picked yet: call `client`.
+        """
+        self._refill(now_ns)
+        if batch.latency_ns >= self.slow_ns:
+            return self._urgent_ones(batch.zxids, Reason.SLOW), False
+        if batch.times_sent > 1:
+            return self._urgent_ones(batch.zxids, Reason.ELECTION), False
+        if batch.traced:
+            return [], True
+        return self._rest(batch.zxids), False
+
+    def client(self, contexts: Iterable[tuple[int, bool | None]], now_ns: int) -> list[Pick]:
+        """*contexts*: of a batch's writes, zxid and the sampled flag of its client; None: no context.
+
+        A client that does not sample is taken at its word. One that does may overdraw the budget by a second's worth,
+        which the rest then lacks.
+        """
+        self._refill(now_ns)
+        wanted: list[int] = []
+        plain: list[int] = []
+        for zxid, sampled in contexts:
+            if sampled is None:
+                plain.append(zxid)
+            elif sampled:
+                wanted.append(zxid)
+            else:
+                self.dropped[Loss.RATIO] += 1
+        given = self._budget.take(len(wanted), down_to=-self._budget.rate)
+        self.dropped[Loss.CLIENT_BUDGET] += len(wanted) - given
+        return self._picked(wanted[:given], Reason.CLIENT) + self._rest(plain)
+
+    def is_chosen(self, zxid: int) -> bool:
+        """By the ratio: the same on every member."""
+        return (zxid * SPREAD & MASK_64) < self._threshold
+
+    def _refill(self, now_ns: int) -> None:
+        self._budget.refill(now_ns)
+        self._urgent.refill(now_ns)
+
+    def _urgent_ones(self, zxids: range, reason: Reason) -> list[Pick]:
+        given = self._urgent.take(len(zxids))
+        self.dropped[Loss.URGENT_CAP] += len(zxids) - given
+        # What is urgent goes past the budget; the rest pays for it, within a second's worth.
+        self._budget.take(given, down_to=-self._budget.rate)
+        return self._picked(zxids[:given], reason)
+
+    def _rest(self, zxids: range | list[int]) -> list[Pick]:
+        """Stops looking once the budget is used up: what is left is dropped for that, whatever the ratio says."""
+        picked: list[int] = []
+        room = int(self._budget.tokens)
+        looked = 0
+        for zxid in zxids if room > 0 else ():
+            looked += 1
+            if self.is_chosen(zxid):
+                picked.append(zxid)
+                if len(picked) == room:
+                    break
+        self._budget.take(len(picked))
+        self.dropped[Loss.RATIO] += looked - len(picked)
+        self.dropped[Loss.BUDGET] += len(zxids) - looked
+        return self._picked(picked, Reason.RATIO)
+
+    def _picked(self, zxids: Iterable[int], reason: Reason) -> list[Pick]:
+        picks = [Pick(zxid, reason) for zxid in zxids]
+        self.kept[reason] += len(picks)
+        return picks

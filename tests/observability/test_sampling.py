@@ -1,0 +1,153 @@
+"""Which writes become traces, and that what does not is counted."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observability.sampling import Batch, Batches, Loss, Pick, Reason, Sampler
+from transport.timings import Note, Timings
+
+MS, SECOND = 1_000_000, 1_000_000_000
+NOW = 50 * SECOND
+
+
+def sampler(*, ratio: float = 1.0, budget: int = 10) -> Sampler:
+    return Sampler(ratio=ratio, budget=budget, slow_ns=100 * MS)
+
+
+def batch(first: int = 1, requests: int = 1, *, ms: int = 2, times_sent: int = 1, traced: int = 0) -> Batch:
+    return Batch(first, requests, ms * MS, times_sent, traced)
+
+
+def test_every_write_is_kept_while_the_budget_lasts() -> None:
+    each = sampler()
+
+    assert each.offer(batch(first=7, requests=3), NOW) == ([Pick(zxid, Reason.RATIO) for zxid in (7, 8, 9)], False)
+    assert len(each.offer(batch(requests=20), NOW)[0]) == 7
+    assert each.kept[Reason.RATIO] == 10
+    assert each.dropped[Loss.BUDGET] == 13
+
+
+def test_the_budget_comes_back_with_time_and_never_beyond_a_second_of_it() -> None:
+    each = sampler()
+    each.offer(batch(requests=10), NOW)
+
+    assert len(each.offer(batch(requests=10), NOW + SECOND // 2)[0]) == 5
+    assert len(each.offer(batch(requests=100), NOW + 60 * SECOND)[0]) == 10
+
+
+@pytest.mark.parametrize(("late", "reason"), [
+    (batch(requests=60, ms=100), Reason.SLOW), (batch(requests=60, times_sent=2), Reason.ELECTION)])
+def test_slow_writes_and_those_of_an_election_go_past_the_budget(late: Batch, reason: Reason) -> None:
+    each = sampler()
+    each.offer(batch(requests=10), NOW)
+
+    assert each.offer(late, NOW) == ([Pick(zxid, reason) for zxid in late.zxids], False)
+
+
+def test_past_the_cap_even_slow_writes_are_dropped_and_counted() -> None:
+    each = sampler()
+
+    assert len(each.offer(batch(requests=250, ms=500), NOW)[0]) == 100
+    assert each.dropped[Loss.URGENT_CAP] == 150
+
+
+def test_slow_writes_are_paid_for_by_the_rest() -> None:
+    each = sampler()
+    each.offer(batch(requests=15, ms=500), NOW)
+
+    assert each.offer(batch(), NOW + SECOND // 2) == ([], False)
+    assert len(each.offer(batch(), NOW + SECOND)[0]) == 1
+
+
+def test_a_batch_with_contexts_is_read_first_unless_it_is_kept_anyway() -> None:
+    each = sampler()
+
+    assert each.offer(batch(traced=1), NOW) == ([], True)
+    assert each.offer(batch(traced=1, ms=300), NOW) == ([Pick(1, Reason.SLOW)], False)
+
+
+def test_what_a_client_samples_goes_before_the_rest_and_may_overdraw() -> None:
+    each = sampler()
+    each.offer(batch(requests=10), NOW)
+
+    picks = each.client([(1, None), (2, True), (3, False), (4, True)], NOW)
+
+    assert picks == [Pick(2, Reason.CLIENT), Pick(4, Reason.CLIENT)]
+    assert each.dropped == {Loss.BUDGET: 1, Loss.CLIENT_BUDGET: 0, Loss.URGENT_CAP: 0, Loss.RATIO: 1}
+    assert len(each.client([(zxid, True) for zxid in range(30)], NOW)) == 8  # a second's worth, and no more
+    assert each.dropped[Loss.CLIENT_BUDGET] == 22
+
+
+def test_the_ratio_keeps_its_share_of_neighbouring_zxids_and_every_member_the_same() -> None:
+    one, other = sampler(ratio=0.25, budget=10_000), sampler(ratio=0.25, budget=10_000)
+    first = 3 << 40
+
+    picks, _ = one.offer(batch(first, 4000), NOW)
+
+    assert 990 <= len(picks) <= 1010
+    assert one.dropped[Loss.RATIO] == 4000 - len(picks)
+    assert [pick.zxid for pick in picks] == [zxid for zxid in range(first, first + 4000) if other.is_chosen(zxid)]
+
+
+@pytest.mark.parametrize(("ratio", "kept"), [(0.0, 0), (1.0, 5)])
+def test_none_and_all_are_ratios(ratio: float, kept: int) -> None:
+    assert len(sampler(ratio=ratio).offer(batch(requests=5), NOW)[0]) == kept
+
+
+def test_a_budget_of_nothing_keeps_nothing() -> None:
+    each = sampler(budget=0)
+
+    assert each.offer(batch(ms=900), NOW) == ([], False)
+    assert each.client([(1, True)], NOW) == []
+
+
+@given(st.lists(st.tuples(
+    st.integers(0, SECOND), st.integers(1, 300), st.sampled_from([1, 500]), st.integers(1, 2),
+    st.sampled_from([0, 1])), max_size=30), st.sampled_from([0.0, 0.3, 1.0]))
+def test_every_write_is_kept_or_dropped_once_and_the_cap_holds(
+        offers: list[tuple[int, int, int, int, int]], ratio: float) -> None:
+    each, now, first, picks = sampler(ratio=ratio), NOW, 1, []
+    for later, requests, ms, times_sent, traced in offers:
+        now += later
+        some, unread = each.offer(batch(first, requests, ms=ms, times_sent=times_sent, traced=traced), now)
+        if unread:
+            some = each.client([(zxid, (None, True, False)[zxid % 3]) for zxid in range(first, first + requests)], now)
+        picks += some
+        first += requests
+
+    assert sum(each.kept.values()) == len(picks)
+    assert sum(each.kept.values()) + sum(each.dropped.values()) == first - 1
+    assert all(a.zxid < b.zxid for a, b in pairwise(sorted(picks)))
+    seconds = (now - NOW) / SECOND
+    assert len(picks) <= (100 + 10 + 10) * (seconds + 1) + 1
+
+
+def test_notes_of_a_processor_become_finished_batches() -> None:
+    notes, batches = Timings(), Batches()
+    notes.note(Note.READ, 10, 1000, count=3)
+    notes.note(Note.SUBMITTED, 10, 1500, who=1, part=2, count=1)
+    notes.note(Note.READ, 20, 2000, count=1)
+    notes.note(Note.SUBMITTED, 20, 2100, who=1, part=1)
+    notes.note(Note.APPLIED, 12, 3000, count=3)
+    notes.note(Note.REPLIED, 12, 4000, count=3)
+
+    assert batches.take(notes.take()) == [Batch(10, 3, 3000, 2, 1)]
+
+    notes.note(Note.REPLIED, 20, 5000, count=1)
+    assert batches.take(notes.take()) == [Batch(20, 1, 3000, 1, 0)]
+
+
+def test_one_note_may_answer_several_batches_and_lost_ones_do_not_pile_up() -> None:
+    notes, batches = Timings(), Batches()
+    for zxid in range(3000):
+        notes.note(Note.READ, zxid, 1000, count=1)
+    assert batches.take(notes.take()) == []
+
+    notes.note(Note.REPLIED, 2999, 2000, count=1)
+    finished = batches.take(notes.take())
+
+    assert [each.first_zxid for each in finished] == list(range(3000 - 1024, 3000))
+    assert batches.lost == 3000 - 1024
