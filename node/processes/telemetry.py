@@ -6,8 +6,9 @@ import sys
 from node.config.member import MemberConfig
 from node.processes.loop import EXIT_REFUSED, StopSignals
 from observability.endpoint import AdminServer, healthz, metrics_route
-from observability.exposition import Samples, registry_of
+from observability.exposition import registry_of
 from observability.logging import configure_logging, get_logger
+from observability.samples import Samples
 from transport.messages import Sample, decode_telemetry
 from transport.poller import Poller
 from transport.sockets import Sockets
@@ -15,7 +16,7 @@ from transport.wiring import ipc_endpoint
 
 
 def run(config: MemberConfig, index: int) -> None:
-    configure_logging()
+    configure_logging(config.log_level)
     log = get_logger(process="telemetry", member=config.id)
     signals = StopSignals()
     samples = Samples()
