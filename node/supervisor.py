@@ -310,6 +310,7 @@ def main(argv: Sequence[str]) -> int:
             return 1
     try:
         loaded = load_config(arguments.config)
+        configure_logging(loaded.config.log_level)
         log = get_logger(process="supervisor", member=loaded.config.id)
         for warning in loaded.warnings:
             log.warning("configuration", problem=str(warning))

@@ -27,6 +27,7 @@ class MemberConfig:
 
     Paths are absolute.  client_addresses: hosts to listen on, all with client_port; a wildcard of
     either family stands for both.  Hosts may be names: whoever binds or connects resolves them.
+    audit_file: None where audit.enable is not set.
     """
 
     file: Path
@@ -58,6 +59,9 @@ class MemberConfig:
     metrics_port: int
     test_hooks: bool
     feature_level: int
+    log_level: str
+    audit_file: Path | None
+    audit_format: str
 
     @property
     def me(self) -> Member:

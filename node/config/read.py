@@ -172,6 +172,14 @@ class _Reader:
             self.problem(self.entries[name], f"{text!r} is neither true nor false", f"{name}=true")
         return _BOOLS.get(text, False)
 
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """One of them, in any case of letters; the default after a problem."""
+        text = self.text(name).lower()
+        if text in choices:
+            return text
+        self.problem(self.entries[name], f"{text!r} is none of {', '.join(choices)}", f"{name}={_row(name).default}")
+        return _row(name).default
+
     def directory(self, name: str, default: Path) -> Path:
         entry = self.entries.get(name)
         if entry is None or not entry.value:
@@ -225,7 +233,14 @@ class _Reader:
             metrics_port=self.number("corral.metricsPort"),
             test_hooks=self.flag("corral.testHooks"),
             feature_level=self.feature_level(),
+            log_level=self.choice("corral.logLevel", ("debug", "info", "warning", "error")),
+            audit_file=self.audit_file(data_dir),
+            audit_format=self.choice("corral.auditFormat", ("json", "zookeeper")),
         )
+
+    def audit_file(self, data_dir: Path) -> Path | None:
+        file = self.directory("corral.auditFile", data_dir / "audit.log")
+        return file if self.flag("audit.enable") else None
 
     def feature_level(self) -> int:
         """Tests may pretend to be of a later version."""

@@ -141,7 +141,14 @@ KEYS: tuple[Key, ...] = (
               "less than 3 counts as 3", Kind.INT),
     _honoured("DigestAuthenticationProvider.superDigest", "", "super:<hash> of the user who passes "
               "every ACL", Kind.TEXT),
+    _honoured("audit.enable", "false", "an audit log: who changed what, from where, and the result",
+              Kind.BOOL),
     # Corral's own.
+    _honoured("corral.auditFile", "", "the audit log; dataDir/audit.log if absent", Kind.PATH),
+    _honoured("corral.auditFormat", "json",
+              "of its lines: json, or zookeeper: key=value as ZooKeeper writes them", Kind.TEXT),
+    _honoured("corral.logLevel", "info", "the least level of log lines: debug, info, warning or error",
+              Kind.TEXT),
     _honoured("corral.processors", "1",
               "processes that serve clients; each holds a tree of its own",
               Kind.INT, least=1, most=64),
@@ -220,9 +227,8 @@ KEYS: tuple[Key, ...] = (
     _unbuilt("enableEagerACLCheck", "false", "a follower checks ACLs before the leader does",
              "ACLs are checked once, at execution"),
     _unbuilt("allowSaslFailedClients", "false", "clients whose SASL failed stay", _NO_SASL),
-    _unbuilt("audit.enable", "false", "an audit log of changes",
-             "changes are not written to an audit log"),
-    _unbuilt("audit.impl.class", "", "its implementation", "there is no audit log"),
+    _unbuilt("audit.impl.class", "", "the audit log's implementation",
+             "there is one: it writes to corral.auditFile, as corral.auditFormat says", r".*auditlogger"),
     _unbuilt("maxCnxns", "0", "connections in all", "only connections per address are limited "
              "(maxClientCnxns)"),
     _unbuilt("leaderServes", "yes", "whether the leader serves clients",

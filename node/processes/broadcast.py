@@ -33,7 +33,7 @@ from node.zab.config import Timing, ZabConfig
 from node.zab.errors import CannotServeError
 from node.zab.events import Event, StreamId
 from node.zab.member import Member
-from observability.logging import RateLimit, configure_logging, get_logger
+from observability.logging import RateLimit, configure_logging, get_logger, log_event
 from transport.endpoints import EndpointError, bind_endpoints, private_directory
 from transport.messages import (
     Ack,
@@ -506,17 +506,14 @@ class Broadcast:
         self.status.is_changed = True
         # A line's own member and process are those that wrote it.
         fields = {_OTHERS.get(name, name): value for name, value in effect.fields.items()}
-        if effect.alarm:
-            self.log.error(effect.event, **fields)
-        else:
-            self.log.info(effect.event, **fields)
+        log_event(self.log, effect.event, fields, alarm=effect.alarm)
 
     # Log lines ---------------------------------------------------------------------------------
 
     def _warn(self, event: str, **fields: object) -> None:
         suppressed = self.limit.admit(event)  # not by its reason: that has numbers in it
         if suppressed is not None:
-            self.log.warning(event, suppressed=suppressed, **fields)
+            log_event(self.log, event, {"suppressed": suppressed, **fields})
 
     def _report_recovery(self) -> None:
         if self.disk.torn_bytes:
@@ -531,7 +528,7 @@ def replicated_settings(config: MemberConfig) -> dict[str, str]:
 
 
 def run(config: MemberConfig, index: int) -> None:
-    configure_logging()
+    configure_logging(config.log_level)
     log = get_logger(process="broadcast", member=config.id)
     try:
         broadcast = Broadcast(config)

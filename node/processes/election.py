@@ -156,7 +156,7 @@ class ElectionShell:
 
 
 def run(config: MemberConfig, index: int) -> None:
-    configure_logging()
+    configure_logging(config.log_level)
     try:
         ElectionShell(config).run()
     except EndpointError as error:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -31,6 +31,7 @@ from node.storage.files import RealFiles
 from node.storage.reader import LogReader
 from node.tree.execute import RecordGapError, poison_hook
 from observability.logging import configure_logging, get_logger
+from observability.spans import trace_id_of
 from transport.client_port import ClientSocket, PortInUseError, bind_client_port
 from transport.messages import (
     Accepting,
@@ -536,11 +537,13 @@ class ProcessorShell:
             self.expiry.touched(touches, now_ms())
 
     def _alarm(self, event: str, **fields: object) -> None:
+        if fields.get("trace") == "":  # the client brought none
+            fields["trace"] = f"{trace_id_of(self.keys.ensemble, cast('int', fields['zxid'])):032x}"
         self.words.log_limited(event, **fields)
 
 
 def run(config: MemberConfig, index: int) -> None:
-    configure_logging()
+    configure_logging(config.log_level)
     gc.disable()
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a shell's soft limit is 1024, for the sake of select()

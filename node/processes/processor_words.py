@@ -23,7 +23,7 @@ from node.requests.four_letter import (
     merged,
     refused,
 )
-from observability.logging import RateLimit
+from observability.logging import RateLimit, log_event
 from transport.messages import Answer, Ask
 from transport.zxid import counter_of, epoch_of
 
@@ -63,7 +63,7 @@ class Words:
         """Once a minute per event, with the number that was left out."""
         left_out = self._rate.admit(event)
         if left_out is not None:
-            self.shell.log.warning(event, left_out=left_out, **fields)
+            log_event(self.shell.log, event, {"left_out": left_out, **fields})
 
     # --- words -------------------------------------------------------------------------------------------------
 

@@ -278,6 +278,6 @@ class Snapshotter:
 
 
 def run(config: MemberConfig, index: int) -> None:
-    configure_logging()
+    configure_logging(config.log_level)
     assert index == 0
     Snapshotter(config).run()

@@ -278,7 +278,8 @@ class Replica:
             except MemoryError:
                 raise  # this process's trouble, not the request's
             except Exception as error:  # noqa: BLE001 - no request may kill every replica
-                result = self._failed(error, session_id, op, zxid)
+                trace = record[at - TRACE_CONTEXT_BYTES:at][:16] if flags & TRACED else b""
+                result = self._failed(error, session_id, op, zxid, trace)
             at = end
             if wanted:
                 state.zxid = zxid
@@ -314,7 +315,7 @@ class Replica:
             return expire(self, record, at, session, zxid)
         return Err.SESSION_EXPIRED if session is None else Err.SESSION_MOVED
 
-    def _failed(self, error: Exception, session_id: int, op: int, zxid: int) -> Err:
+    def _failed(self, error: Exception, session_id: int, op: int, zxid: int, trace: bytes) -> Err:
         if self.undo is not None:
             self.undo.roll_back(self.tree, self.sessions)
             self.undo = None
@@ -322,7 +323,7 @@ class Replica:
         self.moved.clear()
         self.ended.clear()
         self.sink.alarm(
-            "execution_failed", zxid=zxid, op=op, session=session_id, error=repr(error))
+            "execution_failed", zxid=zxid, op=op, session=session_id, error=repr(error), trace=trace.hex())
         return Err.SYSTEM_ERROR
 
     def _tell_watchers(self, zxid: int) -> None:

@@ -1,0 +1,173 @@
+"""The table of log events: every line's name, its level, what it means, and what to do about it.
+
+debug    for those who change Corral; not written unless corral.logLevel asks for it
+info     the state changed, as it does in health
+warning  degraded, or a client or a neighbour did something wrong: it mends itself, or nobody is harmed yet
+error    an operator must act, or must find out why
+
+docs/logs.md shows this table (events_page.py); a test holds every call in the code to it.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """*processes*: who writes it. *act*: what to do; empty: nothing. *limited*: at most once a minute."""
+
+    name: str
+    level: Level
+    processes: str
+    meaning: str
+    act: str = ""
+    limited: bool = False
+
+
+EVENTS: tuple[Event, ...] = (
+    # --- a member and its processes ---
+    Event("member_starting", "info", "supervisor", "the member starts its processes; clients: where it will listen"),
+    Event("member_stopped", "info", "supervisor", "all its processes have ended, in order"),
+    Event("configuration", "warning", "supervisor", "a line of zoo.cfg asks for something that this member does not do",
+          "take the line out, or decide that you can do without; `problem` says what is lost"),
+    Event("process_joined", "info", "broadcast", "a process of this member has said hello to broadcast"),
+    Event("process_lost", "warning", "broadcast",
+          "a process of this member is gone, or was restarted; a dead processor costs its clients a reconnect",
+          "nothing, if process_joined follows; else look for its process_died or process_failed"),
+    Event("process_died", "warning", "supervisor", "a process has ended by itself; it is started again at once, then "
+          "after longer and longer pauses", "read what that process logged last; code −9 is the kernel's OOM killer "
+          "or somebody's SIGKILL"),
+    Event("process_killed", "warning", "supervisor", "a process did not end within its time when asked to",
+          "find out what it waited for: usually a disk that does not answer"),
+    Event("process_failed", "error", "any", "an exception that nobody foresaw ended the process; it starts again from "
+          "disk", "report it, with the traceback in `exception`"),
+    Event("processor_failed", "error", "processor", "as process_failed, in what serves the clients: it was silenced at "
+          "once, its clients reconnect", "report it, with the traceback in `exception`"),
+    Event("refused", "error", "any", "the process, or the whole member, must not start or go on as things are; "
+          "starting "
+          "again does not help", "`reason` says what is wrong and the cure; with `by`, that member refuses this one"),
+    Event("processor_hangs", "warning", "broadcast", "processor 0 lives and says nothing: nobody expires sessions "
+          "while "
+          "it is like that, so a leader hands on", "is it stopped (SIGSTOP, a debugger), or is the machine out of "
+          "CPU or "
+          "memory?"),
+    Event("processor_alive", "warning", "broadcast", "it speaks again"),
+    # --- who leads ---
+    Event("recovered", "info", "broadcast", "the log and the epochs were read; votes: whether this member may vote"),
+    Event("looking", "info", "broadcast", "no leader: this member takes part in an election; reason: why",
+          "if it repeats: is a majority of the members up, and do they reach each other's ports?"),
+    Event("elected", "info", "election", "this member's election has settled on a leader"),
+    Event("leading", "info", "broadcast", "this member leads, once a quorum has followed it"),
+    Event("established", "info", "broadcast", "a quorum follows: the new epoch has begun, writes go on"),
+    Event("handed_over", "warning", "broadcast", "the leader has no working processor 0, and gives up leading to a "
+          "member "
+          "that has", "see why its processor 0 is gone"),
+    Event("no_member_stands", "error", "broadcast", "no member has a working processor 0: this one leads on, and "
+          "sessions "
+          "do not expire", "see each member's log for processor_failed, process_died, processor_hangs"),
+    Event("following", "info", "broadcast", "this member has found its leader and is being brought up to date"),
+    Event("synchronised", "info", "broadcast", "this member has the leader's history and serves"),
+    Event("role", "info", "processor", "the member's role, as this processor serves it"),
+    Event("clients_welcome", "info", "processor", "the client port is open"),
+    # --- learners, as their leader sees them ---
+    Event("synchronising", "info", "broadcast", "a learner is sent what it lacks: mode DIFF, TRUNC or SNAP"),
+    Event("learner_synchronised", "info", "broadcast", "it has it, and takes part"),
+    Event("learner_lost", "warning", "broadcast", "a learner's stream is gone",
+          "nothing, if it comes back; else see that member's own log"),
+    Event("learner_stuck", "warning", "broadcast", "a learner neither answered nor acknowledged within its time, and "
+          "was given up", "look at that member: its disk first (`corral trace` names slow syncs), then the link to it"),
+    Event("truncated", "info", "broadcast", "this member's log had an end that no quorum ever had: it was cut off"),
+    Event("snapshot_received", "info", "broadcast", "the leader has sent its whole state, because the log alone did "
+          "not "
+          "reach back to where this member was"),
+    Event("readmitted", "info", "broadcast", "a member that had lost its disk votes again"),
+    Event("feature_level", "info", "broadcast", "every member can follow a newer behaviour, and it is in force now"),
+    # --- what must not be ---
+    Event("voters_differ", "error", "broadcast", "zoo.cfg names other voters than the ensemble's log does; the log's "
+          "count", "give every member the same server lines again"),
+    Event("histories_diverge", "error", "broadcast", "a learner has committed records that its leader lacks: "
+          "acknowledged "
+          "writes would be lost, so it is refused", "stop, and keep every member's directories: data were lost or "
+          "mixed "
+          "up under one of them (a restored disk? a directory of another ensemble?)"),
+    Event("digest_differs", "error", "broadcast, processor, snapshotter", "a replica's state differs from the "
+          "majority's; "
+          "it has stopped serving and is built anew by itself (`action`)", "once: suspect that machine's memory or "
+          "disk; "
+          "again: report it, with the snapshots of two members at one zxid"),
+    Event("digests_without_majority", "error", "broadcast", "replicas differ, and no majority agrees; service goes on",
+          "report it; keep every member's snapshots"),
+    Event("memory_changed_by_itself", "error", "processor, snapshotter", "a znode is not what was written to it",
+          "test that machine's memory; the replica is rebuilt when its digest differs", limited=True),
+    Event("execution_failed", "error", "processor", "a request made execution fail, on every replica alike; it was "
+          "undone "
+          "and answered with a system error (−1)", "report it, with the client's request if you have it", limited=True),
+    Event("torn_tail_cut", "warning", "broadcast", "the log ended in a record that was never finished, as after a "
+          "power "
+          "cut; nothing acknowledged was in it"),
+    Event("snapshot_damaged", "error", "broadcast", "a snapshot does not read back as it was written; an older one, or "
+          "another member's, is used", "look at that disk (SMART, file system errors) before it takes the log, too"),
+    Event("storage_failed", "error", "broadcast", "a write or sync of the log failed; the process ends and recovers",
+          "look at the disk: full, or failing"),
+    Event("log_gap", "warning", "processor", "the log was replaced by a snapshot under this processor: it starts again "
+          "from that; its clients reconnect"),
+    # --- snapshots ---
+    Event("snapshot", "info", "snapshotter", "a snapshot was written and read back"),
+    Event("snapshot_failed", "error", "snapshotter", "a snapshot could not be made; it is tried again, and the log "
+          "grows "
+          "meanwhile", "`reason` says why: usually no room on dataDir's disk"),
+    Event("spare_segment_failed", "error", "snapshotter", "no room to prepare the next segment of the log; writes get "
+          "slower, then fail", "make room on dataLogDir's disk"),
+    # --- keys, links, ports ---
+    Event("key_refused", "warning", "broadcast, election", "somebody without a listed key knocked at a port between "
+          "members; each key is named once", "if it is a member's: `cure` has the command; if not: who reaches this "
+          "port?"),
+    Event("keys_unusable", "error", "broadcast, election", "the key file has changed and cannot be read; the old keys "
+          "stay in use", "`reason` says what is wrong with it", limited=True),
+    Event("stream_ended", "warning", "broadcast", "a neighbour's stream broke the protocol or lost a message, and was "
+          "closed; it comes back by itself", "if it repeats: versions that differ, or a network that mangles",
+          limited=True),
+    Event("local_stream_ended", "warning", "broadcast, election", "the same, between processes of this member",
+          "if it repeats: report it", limited=True),
+    Event("protocol_error", "warning", "broadcast", "a member said something that ZAB does not allow; it was dropped "
+          "and "
+          "connects anew", "if it repeats: report it, with both members' logs"),
+    Event("unexpected_message", "warning", "any", "a message that this process does not know",
+          "processes of two versions in one member? restart it", limited=True),
+    Event("port_in_use", "error", "processor", "somebody else has the client port",
+          "stop that, or give another clientPort"),
+    Event("metrics", "info", "telemetry", "metrics and the admin page are served here"),
+    Event("metrics_port", "error", "telemetry", "metrics and the admin page cannot be served at that address",
+          "set corral.metricsPort to a free port, or to 0"),
+    # --- what clients can cause ---
+    Event("too_many_connections", "warning", "processor", "an address has more connections than maxClientCnxns; "
+          "further "
+          "ones are refused", "find the client that does not close, or raise maxClientCnxns", limited=True),
+    Event("out_of_open_files", "warning", "processor", "no more connections: the limit of open files is reached",
+          "raise it (LimitNOFILE=, ulimit -Hn), or spread the clients over more members", limited=True),
+    Event("client_closed", "warning", "processor", "a client broke the protocol, or does not take its answers, and was "
+          "closed", "`address` and `reason` tell whose fault to look for", limited=True),
+    Event("client_from_another_history", "warning", "processor", "a client has seen a zxid that this ensemble has "
+          "never "
+          "given: it talked to another ensemble, or this one was restored from a backup",
+          "restart that client; check its connect string", limited=True),
+    # --- tests ---
+    Event("test_hook_flipped_a_byte", "warning", "processor", "a test has corrupted this replica, as it asked for",
+          "corral.testHooks=true has no place in production"),
+)
+
+_BY_NAME = {event.name: event for event in EVENTS}
+_LEVELS: dict[str, int] = {
+    event.name: logging.getLevelNamesMapping()[event.level.upper()] for event in EVENTS}
+
+
+def find_event(name: str) -> Event | None:
+    return _BY_NAME.get(name)
+
+
+def level_of(name: str) -> int:
+    """As the standard library numbers levels. A name that the table lacks is worth an operator's eye."""
+    return _LEVELS.get(name, logging.ERROR)
