@@ -63,6 +63,9 @@ VALUES: tuple[Value, ...] = (
     Value("follower", "whose ack"),
     Value("network_s", "both ways together: the whole less what the follower says it kept it"),
     Value("residence_s", "from receiving to sending the ack, by the follower's clock"),
+    Value("follower_queue_s", "the part of queue_s that is the follower's"),
+    Value("held_s", "the follower had it on its disk, and kept the ack back for so long"),
+    Value("learned_s", "a quorum had it and this member's disk too, but its processes were not told yet"),
     Value("wait_s", "from the watermark to the beginning of the execution"),
     Value("execute_s", "the execution of the record"),
     Value("watchers", "how many were told"),
@@ -80,13 +83,18 @@ def trace_id_of(ensemble: str, zxid: int) -> int:
 
 
 def span_id_of(ensemble: str, zxid: int, stage: Stage, ordinal: int) -> int:
-    """64 bits, never 0. *ordinal*: among the stages of this name, member and process."""
-    text = f"{ensemble}/{zxid}/{stage.name}/{stage.member}/{stage.process}/{ordinal}"
+    """64 bits, never 0. *ordinal*: among the stages with the same `place_of`."""
+    text = f"{ensemble}/{zxid}/{place_of(stage)}/{ordinal}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") or 1
+
+
+def place_of(stage: Stage) -> tuple[str, int, str, int]:
+    """What, and where."""
+    return stage.name, stage.member, stage.process, stage.values.get("follower", 0)
 
 
 def measured_once(stage: Stage) -> tuple[Any, ...] | None:
     """What names the thing measured, alike in the timelines of all that share it; None: it is the write's own."""
     if stage.values.get("shared_by", 1) <= 1 or "last_zxid" not in stage.values:
         return None
-    return stage.name, stage.member, stage.process, stage.values.get("follower", 0), stage.values["last_zxid"]
+    return *place_of(stage), stage.values["last_zxid"]
