@@ -22,6 +22,18 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """otlp_endpoint: empty: nothing is sent.  budget: traces per second.  ring: writes that can be explained."""
+
+    otlp_endpoint: str
+    otlp_protocol: str
+    ratio: float
+    budget: int
+    slow_ms: int
+    ring: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemberConfig:
     """One member's settings, checked, with every default filled in.
 
@@ -57,6 +69,7 @@ class MemberConfig:
     processors: int
     metrics_address: str
     metrics_port: int
+    tracing: Tracing
     test_hooks: bool
     feature_level: int
     log_level: str

@@ -2,12 +2,14 @@
 
 import difflib
 import hashlib
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from node.config.address import Address, Role, ServerLine, parse_server, strip_brackets
-from node.config.member import MEMBER_ID_MAX, Member, MemberConfig
+from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
 from node.config.table import (
@@ -172,6 +174,17 @@ class _Reader:
             self.problem(self.entries[name], f"{text!r} is neither true nor false", f"{name}=true")
         return _BOOLS.get(text, False)
 
+    def share(self, name: str) -> float:
+        """From 0 to 1; the default after a problem."""
+        try:
+            share = float(self.text(name))
+        except ValueError:
+            share = math.nan
+        if 0 <= share <= 1:
+            return share
+        self.problem(self.entries[name], f"{self.text(name)!r} is not from 0 to 1", f"{name}={_row(name).default}")
+        return float(_row(name).default)
+
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         """One of them, in any case of letters; the default after a problem."""
         text = self.text(name).lower()
@@ -231,6 +244,7 @@ class _Reader:
             processors=self.number("corral.processors"),
             metrics_address=strip_brackets(self.text("corral.metricsAddress")),
             metrics_port=self.number("corral.metricsPort"),
+            tracing=self.tracing(),
             test_hooks=self.flag("corral.testHooks"),
             feature_level=self.feature_level(),
             log_level=self.choice("corral.logLevel", ("debug", "info", "warning", "error")),
@@ -241,6 +255,24 @@ class _Reader:
     def audit_file(self, data_dir: Path) -> Path | None:
         file = self.directory("corral.auditFile", data_dir / "audit.log")
         return file if self.flag("audit.enable") else None
+
+    def tracing(self) -> Tracing:
+        return Tracing(
+            otlp_endpoint=self.otlp_endpoint(),
+            otlp_protocol=self.choice("corral.otlpProtocol", ("grpc", "http/protobuf")),
+            ratio=self.share("corral.traceRatio"),
+            budget=self.number("corral.traceBudget"),
+            slow_ms=self.number("corral.traceSlowMs"),
+            ring=self.number("corral.traceRing"),
+        )
+
+    def otlp_endpoint(self) -> str:
+        text = self.text("corral.otlpEndpoint")
+        if text and not _is_http_url(text):
+            self.problem(
+                self.entries["corral.otlpEndpoint"], f"{text!r} is not the URL of a collector",
+                "as in corral.otlpEndpoint=http://collector:4317 (https for TLS)")
+        return text
 
     def feature_level(self) -> int:
         """Tests may pretend to be of a later version."""
@@ -459,6 +491,14 @@ class _Reader:
     def absent(self, key: str, example: str) -> None:
         cure = f"add a line such as {example}"
         self.problems.append(Problem(self.path, 0, key, "is not set", cure))
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname)
 
 
 def _row(name: str) -> Key:
