@@ -241,7 +241,10 @@ class Welcome(Message, frozen=True):
 
 
 class Watermark(Message, frozen=True):
-    """Committed and durable here up to *zxid*, whose record ends at *offset* in the segment named *segment*."""
+    """Committed and durable here up to *zxid*, whose record ends at *offset* in the segment named *segment*.
+
+    *at_ns*: when broadcast sent it (0: not known), so that a replica knows how long it waited.
+    """
 
     zxid: int
     segment: int
@@ -250,6 +253,7 @@ class Watermark(Message, frozen=True):
 
 class Lease(Message, frozen=True):
     """Serve until *until_ns* (0: stop sending at once). *leader_address*: where to submit; role: as Member.role."""
+    at_ns: int = 0
 
     until_ns: int
     epoch: int

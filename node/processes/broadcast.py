@@ -7,6 +7,7 @@ appended and synced here, so that the disks of all work at once: the leader's ow
 
 import gc
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,11 +21,14 @@ from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_leader import LeaderStream
 from node.processes.broadcast_local import Local
 from node.processes.broadcast_records import Records
+from node.processes.broadcast_relay import Relays
 from node.processes.broadcast_status import Status
 from node.processes.broadcast_streams import Streams
 from node.processes.broadcast_submit import Submissions
+from node.processes.broadcast_timings import BroadcastTimings
 from node.processes.keyring import Keyring
 from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms, wall_ms
+from node.processes.notes import unless_silenced
 from node.processes.peers import Peers
 from node.storage.errors import StorageError
 from node.storage.snapshots import DamagedSnapshotError
@@ -35,6 +39,7 @@ from node.zab.events import Event, StreamId
 from node.zab.member import Member
 from observability.logging import RateLimit, configure_logging, get_logger, log_event
 from transport.endpoints import EndpointError, bind_endpoints, private_directory
+from transport.entry import RECORD
 from transport.messages import (
     Ack,
     Answer,
@@ -53,6 +58,7 @@ from transport.messages import (
     Ping,
     Pong,
     Refused,
+    Relay,
     Settled,
     SnapshotDone,
     Submit,
@@ -67,7 +73,7 @@ from transport.messages import Records as RecordsMessage
 from transport.poller import Poller
 from transport.sockets import Listener, Sockets, StreamGapError
 from transport.wiring import ipc_endpoint
-from transport.zxid import MemberId
+from transport.zxid import MemberId, Zxid
 
 GC_THRESHOLD = 20_000
 _OTHERS = {"member": "of_member", "process": "of_process"}  # fields of reports about others
@@ -95,19 +101,25 @@ class Broadcast:
         self.records = Records(self.disk.log)
         self.streams = Streams(self.peer, self.records, self.disk)
         self.local = Local(self.local_listener)
-        self.submissions = Submissions(me=config.id, ensemble=keyring.ensemble)
+        push = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.timings = unless_silenced(BroadcastTimings(push))
+        self.relays = Relays(push)
+        self.submissions = Submissions(
+            me=config.id, ensemble=keyring.ensemble, on_taken=self.timings.on_taken)
         self.timing = Timing.of(
             tick_ms=config.tick_ms, init_limit=config.init_limit, sync_limit=config.sync_limit)
         self.member = Member(self.disk.recovered, ZabConfig(
             me=MemberId(config.id), voters=tuple(MemberId(v) for v in config.voters),
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
             feature_level=config.feature_level, settings=replicated_settings(config)))
-        self.status = Status(self, self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry")))
+        self.status = Status(self, push)
         self.commits = Commits()
         self.acks = Acks()
         self._learners: dict[StreamId, int] = {}  # and whose they are
         self._events: deque[Event] = deque()  # made by effects and by what was sent
         self._lease = Lease(0, 0, 0, "", "", "looking")
+        self._mark: tuple[Zxid, int, int] | None = None  # the watermark to be told at the end of the turn
+        self._committed = self.member.committed
         self._performers = self._table()
 
     def _listen(self, keyring: Keyring) -> tuple[Listener, Listener]:
@@ -136,7 +148,9 @@ class Broadcast:
         self.step(events.Started(wall_ms()))
         self._end_turn()
         while not self.signals.is_stopping:
-            self._turn(self.poller.poll(self._timeout_ms()))
+            ready = self.poller.poll(self._timeout_ms())
+            self.timings.on_woken()
+            self._turn(ready)
 
     def close(self) -> None:
         self.sockets.close()
@@ -154,13 +168,13 @@ class Broadcast:
             elif source == self.disk.fileno():
                 durable = self.disk.finish_sync()
                 if durable is not None:
-                    self.step(events.Flushed(durable))
+                    self._on_synced(durable, in_line=False)
         now = now_ms()
         if now >= self.member.deadline_ms:
             self.step(events.Tick(wall_ms()))
         self._end_turn()
         self.status.on_turn(now)
-        self.local.publish()
+        self._publish()
 
     def _end_turn(self) -> None:
         self._propose()
@@ -171,7 +185,7 @@ class Broadcast:
             self.step(events.TurnEnd())
             if not answers and not self._sync():
                 break
-        self.local.publish()
+        self._publish()
         now = now_ms()
         for stream, commit in self.commits.take_due(now):
             self.streams.send(stream, commit)
@@ -182,6 +196,7 @@ class Broadcast:
         self._end_failed()
 
     def _propose(self) -> None:
+            self.timings.on_ack_sent(ack.zxid)
         submissions = self.submissions
         while submissions.is_accepting and self.member.may_propose:
             joined = submissions.intake.take()
@@ -199,22 +214,53 @@ class Broadcast:
         if not disk.is_fast and self.poller.poll(0):
             disk.begin_sync()
             return False
-        self.step(events.Flushed(disk.sync()))
+        self._on_synced(disk.sync(), in_line=True)
         return True
 
     def _timeout_ms(self) -> int:
         if self.submissions.is_accepting and self.submissions.intake.queued_bytes and self.member.may_propose:
             return 0
-        now = now_ms()
+        now_ns = time.monotonic_ns()
+        now = now_ns // 1_000_000
+    def _on_synced(self, durable: Zxid, *, in_line: bool) -> None:
+        self.timings.on_synced(durable, *self.disk.synced, in_line=in_line)
+        self.step(events.Flushed(durable))
+
+    def _publish(self) -> None:
+        if self._mark is not None:
+            (zxid, segment, offset), self._mark = self._mark, None
+            at_ns = time.monotonic_ns()
+            self.local.tell("watermark", Watermark(zxid, segment, offset, at_ns))
+            self.timings.on_published(zxid, offset, at_ns)
+        self.local.publish()
+
         timeout = min(max(self.member.deadline_ms - now, 0), self.status.timeout_ms(now))
         timeout = self.acks.timeout_ms(self.commits.timeout_ms(timeout, now), now)
-        return self.streams.timeout_ms(self.local.timeout_ms(timeout))
+        timeout = self.streams.timeout_ms(self.local.timeout_ms(self.timings.timeout_ms(timeout, now_ns)))
+        self.timings.on_turn_end(now_ns, timeout)
+        return timeout
 
     def step(self, event: Event) -> None:
         """One event, and those that its effects make at once: before anything else can happen."""
-        self.perform(self.member.step(now_ms(), event))
+        self._step(event)
         while self._events:
-            self.perform(self.member.step(now_ms(), self._events.popleft()))
+            self._step(self._events.popleft())
+
+    def _step(self, event: Event) -> None:
+        at_ns = self.timings.step_ns = time.monotonic_ns()
+        performed = self.member.step(at_ns // 1_000_000, event)
+        committed = self.member.committed
+        if committed != self._committed:
+            self.timings.on_committed(
+                self._committed, committed, completed_by=self._completed_by(event), leader=self.member.leader)
+            self._committed = committed
+        self.perform(performed)
+
+    def _completed_by(self, event: Event) -> int:
+        """Whose ack or sync committed something, at a leader."""
+        if self._lease.role != "leader":
+            return 0
+        return event.member if isinstance(event, events.FromLearner) else self.config.id
 
     # From the sockets --------------------------------------------------------------------------
 
@@ -250,12 +296,16 @@ class Broadcast:
                 if isinstance(message, Hello):
                     self._learners[stream] = member
                 elif isinstance(message, Pong):
+            case Relay():
+                self.relays.relay(member, message)
                     self.streams.on_pong(stream, message.sent_ms)
                 self.step(events.FromLearner(stream, MemberId(member), message))
 
     def _on_touches(self, member: int, touches: Touches) -> None:
         if self._lease.role == "leader" and touches.member == member:
             self.local.pass_to_processor(touches)
+                if isinstance(message, Ack):
+                    self.timings.on_acked(member, message.zxid)
 
     def _drop_peer(self, stream: StreamId, reason: str) -> None:
         self._warn("stream_ended", reason=reason)
@@ -283,12 +333,20 @@ class Broadcast:
         except (StreamGapError, msgspec.MsgspecError) as error:
             self._warn("stream_ended", reason=str(error), leader=self.leader.leader)
             if self.leader.stream is not None:
+                before = self.member.last_zxid
                 self.step(self.leader.lost())
+                if self.member.last_zxid > before:
+                    self._on_received(event)
 
     def _receive_from_own(self) -> None:
         for _ in range(MESSAGES_PER_TURN):
             try:
                 received = self.local_listener.receive()
+    def _on_received(self, event: Event) -> None:
+        if isinstance(event, events.FromLeader) and isinstance(event.message, RecordsMessage):
+            first_zxid = RECORD.unpack_from(event.message.data)[0]
+            self.timings.on_received(first_zxid, self.member.last_zxid)
+
                 if received is None:
                     break
                 stream, _, payload = received
@@ -371,8 +429,7 @@ class Broadcast:
     def _table(self) -> dict[type, Callable[[Any], None]]:
         disk = self.disk
         return {
-            effects.Append: lambda e: disk.log.append(
-                e.record, committed=e.committed, durable_upto=e.durable_upto),
+            effects.Append: self._append,
             effects.Send: self._send,
             effects.SendRecords: self._send_records,
             effects.SendSnapshot: self.streams.send_snapshot,
@@ -399,6 +456,11 @@ class Broadcast:
         stream, message = effect.stream, effect.message
         if isinstance(message, Commit):
             if self.commits.hold(stream, self._learners.get(stream, 0), message, now_ms()):
+    def _append(self, effect: effects.Append) -> None:
+        self.timings.on_append(
+            effect.record, leads=self._lease.role == "leader", has_learners=bool(self._learners))
+        self.disk.log.append(effect.record, committed=effect.committed, durable_upto=effect.durable_upto)
+
                 return
         elif isinstance(message, Backed):
             if not self.commits.is_waited_for(self._learners.get(stream, 0), message):
@@ -420,6 +482,8 @@ class Broadcast:
     def _connect(self, effect: effects.Connect) -> None:
         self.acks.forget()
         self.leader.connect(effect.leader, effect.life)
+        if isinstance(message, Ack):
+            self.timings.on_ack_sent(message.zxid)
 
     def _disconnect(self, _: effects.Disconnect) -> None:
         self.acks.forget()
@@ -438,6 +502,7 @@ class Broadcast:
 
     def _truncate(self, effect: effects.TruncateLog) -> None:
         self._settle_disk()
+            self.timings.on_synced(durable, *self.disk.synced, in_line=True)
         self.disk.log.truncate(effect.zxid)
         self.records.forget_all()
 
@@ -461,8 +526,7 @@ class Broadcast:
         self.streams.refuse(effect.stream, Refused(effect.reason, effect.leader, effect.operator))
 
     def _watermark(self, effect: effects.Watermark) -> None:
-        segment, offset = self.disk.log.position(effect.zxid)
-        self.local.tell("watermark", Watermark(effect.zxid, segment, offset))
+        self._mark = (effect.zxid, *self.disk.log.position(effect.zxid))
 
     def _on_lease(self, effect: effects.Lease) -> None:
         is_renewal = (
@@ -484,6 +548,7 @@ class Broadcast:
             self.submissions.open(effect.epoch)
         else:
             self.submissions.close(self._lease.leader)
+        self.timings.on_leadership()
 
     def _look(self, effect: effects.Look) -> None:
         self.disk.discard_received()
@@ -491,6 +556,7 @@ class Broadcast:
         self.local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch))
+        self.timings.on_look()
         self.status.is_changed = True
 
     def _settle(self, effect: effects.Settle) -> None:

@@ -71,6 +71,7 @@ class Disk:
         self.log = recovery.log
         self.boot = self.epochs.next_generation()
         self.times = SyncTimes()
+        self.synced = (0, 0)  # when the last sync ended, and how long it took: ns
         self.flush_wanted = False
         self._thread = _SyncThread()
         self._outstanding: Sync | None = None
@@ -93,9 +94,9 @@ class Disk:
     def sync(self) -> Zxid:
         """In line: durable up to what it returns."""
         self.flush_wanted = False
-        began_s = time.perf_counter()
+        began_ns = time.monotonic_ns()
         durable = self.log.sync()
-        self.times.add(time.perf_counter() - began_s)
+        self._took(began_ns, time.monotonic_ns())
         return durable
 
     def begin_sync(self) -> None:
@@ -115,10 +116,14 @@ class Disk:
 
     def _end_sync(self) -> Zxid:
         assert self._outstanding is not None
-        self.times.add(self._thread.end())
+        self._took(*self._thread.end())
         self.log.end_sync(self._outstanding)
         self._outstanding = None
         return self.log.durable
+
+    def _took(self, began_ns: int, ended_ns: int) -> None:
+        self.synced = (ended_ns, ended_ns - began_ns)
+        self.times.add((ended_ns - began_ns) / 1e9)
 
     # Snapshots from the leader -----------------------------------------------------------------
 
@@ -179,7 +184,7 @@ class _SyncThread:
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Sync | None] = SimpleQueue()
-        self._done: SimpleQueue[float | StorageError] = SimpleQueue()
+        self._done: SimpleQueue[tuple[int, int] | StorageError] = SimpleQueue()
         self._eventfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread: threading.Thread | None = None
 
@@ -192,8 +197,8 @@ class _SyncThread:
             self._thread.start()
         self._jobs.put(sync)
 
-    def end(self) -> float:
-        """How long it took, in s; waits for it. Raises StorageError."""
+    def end(self) -> tuple[int, int]:
+        """When it began and ended, in ns; waits for it. Raises StorageError."""
         outcome = self._done.get()
         if isinstance(outcome, StorageError):
             raise outcome
@@ -213,10 +218,10 @@ class _SyncThread:
 
     def _run(self) -> None:
         while (sync := self._jobs.get()) is not None:
-            began_s = time.perf_counter()
+            began_ns = time.monotonic_ns()
             try:
                 sync.run()
-                self._done.put(time.perf_counter() - began_s)
+                self._done.put((began_ns, time.monotonic_ns()))
             except StorageError as error:
                 self._done.put(error)
             os.eventfd_write(self._eventfd, 1)

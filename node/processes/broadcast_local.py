@@ -8,9 +8,12 @@ time from the processes that a client waits for.
 """
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+import msgspec
 
 from node.processes.loop import now_ms
 from node.zab.events import StreamId
@@ -24,6 +27,7 @@ from transport.messages import (
     Message,
     Refused,
     Touches,
+    Watermark,
     encode,
 )
 from transport.sockets import Listener
@@ -47,6 +51,9 @@ class LocalProcess:
     is_attended: bool = True  # a client is connected to it, or that is not known yet
     watermark_due_ms: int = 0  # of an unattended one
 
+    is_held: bool = False  # the newest watermark is, on purpose
+    heard_ms: int = 0
+    is_silent: bool = False
     @property
     def name(self) -> str:
         is_one_of_many = self.hello.role == "processor"
@@ -160,9 +167,9 @@ class Local:
             if found is None or process.told.get(kind) is found[0]:
                 continue
             if kind == "watermark" and not process.is_attended and self._must_wait(process):
-                self._is_held = True
+                self._is_held = process.is_held = True
                 continue
-            if not self._listener.send(process.stream, found[1]):
+            if not self._listener.send(process.stream, _payload(process, *found)):
                 return False
             process.told[kind] = found[0]
         return True
@@ -217,3 +224,12 @@ class Local:
     def refuse(self, stream: StreamId, reason: str, leader: int) -> None:
         """A processor's link ends, not its local stream."""
         self.send(stream, Refused(reason, leader))
+
+
+def _payload(process: LocalProcess, message: Message, encoded: bytes) -> bytes:
+    """A watermark that was held on purpose says when it went out, not when the hold began."""
+    if process.is_held and isinstance(message, Watermark):
+        process.is_held = False
+        if message.at_ns:
+            return encode(msgspec.structs.replace(message, at_ns=time.monotonic_ns()))
+    return encoded

@@ -128,5 +128,5 @@ class Status:
             "elections": self.elections, "records": self.records, "log_bytes": self.log_bytes,
             "fsyncs": times.count, "fsync_s": times.total_s, "fsync_max_s": times.take_max(),
             "committed_epoch": epoch_of(member.committed), "committed_counter": counter_of(member.committed),
-            "cpu_s": time.process_time(),
+            "cpu_s": time.process_time(), **shell.timings.figures(), **shell.relays.figures(),
         }

@@ -9,13 +9,16 @@ from transport.zxid import Epoch
 
 Send = Callable[[StreamId, Message], None]
 NOT_LEADING = "this member does not lead"
+PROCESSOR_AT = 5  # in a batch's header: transport/batch.py
 
 
 class Submissions:
     """*linked*: the streams that may submit, each with the way to answer it."""
 
-    def __init__(self, *, me: int, ensemble: str) -> None:
+    def __init__(self, *, me: int, ensemble: str, on_taken: Callable[[int, int, int], None]) -> None:
+        """*on_taken*: of each batch: member, processor, requests."""
         self.intake = Intake(me=me, ensemble=ensemble)
+        self._on_taken = on_taken
         self.is_accepting = False
         self._linked: dict[StreamId, Send] = {}
 
@@ -44,7 +47,11 @@ class Submissions:
         self, stream: StreamId, member: int, message: Submit, send: Send, leader: int,
     ) -> None:
         """A batch on a stream without a link, or with a gap before it, is refused: its processor says hello again."""
-        if stream in self._linked and self.intake.submit(message.batch, member=member):
+        intake = self.intake
+        queued = intake.queued_requests
+        if stream in self._linked and intake.submit(message.batch, member=member):
+            if intake.queued_requests > queued:  # else it had come before
+                self._on_taken(member, message.batch[PROCESSOR_AT], intake.queued_requests - queued)
             return
         self._linked.pop(stream, None)
         send(stream, Refused("not the next batch" if self.is_accepting else NOT_LEADING, leader))

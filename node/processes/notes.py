@@ -1,0 +1,118 @@
+"""Notes on their way to telemetry, and the loop's own stalls: what all hot processes share.
+
+Notes are sent FLUSH_NS after the first of them, or when they come to NOTES_BYTES_MAX: about ten messages a second
+under load, none without. Telemetry is on nobody's path: what it does not take is dropped and counted.
+"""
+
+import os
+import time
+from typing import Any, TypeVar
+
+from transport.messages import Timings as TimingsMessage
+from transport.messages import encode
+from transport.sockets import Push
+from transport.timings import NOTES_BYTES_MAX, Note, Timings
+
+FLUSH_NS = 100_000_000
+STALL_NS = 50_000_000
+SLEPT_NS = 50_000  # a poll that took longer has slept: nothing was waiting when it began
+_SWITCH = "CORRAL_TEST_NO_NOTES"
+
+Hooks = TypeVar("Hooks")
+
+
+class Notes:
+    """*buffer*: packed notes (transport/timings.py). *newest*: the newest zxid that any note of this life names."""
+
+    def __init__(self, process: str, push: Push) -> None:
+        self._process = process
+        self._push = push
+        self._pid = os.getpid()
+        self._timings = Timings()
+        self.buffer, self.pack, self.note = self._timings.buffer, self._timings.pack, self._timings.note
+        self.newest = 0
+        self._due_ns = 0
+        self._stalled_until_ns = 0
+        self._stalls = self._stall_ns = self._count = self._messages = self._dropped = 0
+
+    def send_due(self, now_ns: int) -> None:
+        """At the end of each turn of the loop."""
+        if not self.buffer:
+            return
+        if not self._due_ns:
+            self._due_ns = now_ns + FLUSH_NS
+        if now_ns >= self._due_ns or len(self.buffer) >= NOTES_BYTES_MAX:
+            self._send(now_ns)
+
+    def timeout_ms(self, timeout_ms: int, now_ns: int) -> int:
+        if not self._due_ns:
+            return timeout_ms
+        return min(timeout_ms, max((self._due_ns - now_ns) // 1_000_000 + 1, 0))
+
+    def stalled(self, began_ns: int, now_ns: int) -> bool:
+        """The loop did not run from *began_ns* until now, though it should have. Whether that is worth a note.
+
+        What a note covers already counts once.
+        """
+        took_ns = now_ns - max(began_ns, self._stalled_until_ns)
+        if took_ns <= STALL_NS:
+            return False
+        self._stalled_until_ns = now_ns
+        self._stalls += 1
+        self._stall_ns += took_ns
+        self.note(Note.STALLED, self.newest, now_ns, took_ns)
+        return True
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "stalls": self._stalls, "stall_ns": self._stall_ns, "notes": self._count + len(self.buffer) // 32,
+            "notes_bytes": self._count * 32, "notes_messages": self._messages, "notes_dropped": self._dropped,
+        }
+
+    def _send(self, now_ns: int) -> None:
+        self._due_ns = 0
+        notes = self._timings.take()
+        self._count += len(notes) // 32
+        self._messages += 1
+        message = TimingsMessage(self._process, self._pid, now_ns, self.newest, notes, self._push.dropped)
+        if not self._push.send(encode(message)):
+            self._dropped += 1
+
+
+class PollWatch:
+    """A loop around a poll: was it woken in time, and did its turns take long?"""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._slept_ns = 0  # how long, before the last turn
+        self._due_ns = 0
+        self.ended_ns = self.woken_ns = self.looked_ns = time.monotonic_ns()
+
+    def before_poll(self, now_ns: int, timeout_ms: int, *, excused_ns: int = 0) -> None:
+        """*timeout_ms*: −1 for none. *excused_ns*: of the turn that ends, what has a name of its own already."""
+        if now_ns - self.woken_ns - excused_ns > STALL_NS:
+            self._notes.stalled(self.woken_ns + excused_ns, now_ns)
+        self.ended_ns = now_ns
+        self._due_ns = now_ns + timeout_ms * 1_000_000 if timeout_ms >= 0 else 0
+
+    def after_poll(self, now_ns: int) -> None:
+        if self._due_ns and now_ns - self._due_ns > STALL_NS:
+            # It was due then at the latest; under load, when it would have been woken by what mostly wakes it.
+            self._notes.stalled(min(self._due_ns, self.ended_ns + self._slept_ns), now_ns)
+        self._slept_ns = now_ns - self.ended_ns
+        # What comes out of a socket now came in after this: when it was last seen to be empty.
+        self.looked_ns = now_ns if self._slept_ns > SLEPT_NS else self.woken_ns
+        self.woken_ns = now_ns
+
+
+def unless_silenced(hooks: Hooks) -> Hooks:
+    """The same, but that its methods on_… do nothing where CORRAL_TEST_NO_NOTES=1: bench/telemetry_cost.py."""
+    if os.environ.get(_SWITCH) == "1":
+        for name in dir(hooks):
+            if name.startswith("on_"):
+                setattr(hooks, name, _nothing)
+    return hooks
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """In the place of a hook."""
