@@ -249,11 +249,11 @@ class Watermark(Message, frozen=True):
     zxid: int
     segment: int
     offset: int
+    at_ns: int = 0
 
 
 class Lease(Message, frozen=True):
     """Serve until *until_ns* (0: stop sending at once). *leader_address*: where to submit; role: as Member.role."""
-    at_ns: int = 0
 
     until_ns: int
     epoch: int

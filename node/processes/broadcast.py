@@ -192,11 +192,11 @@ class Broadcast:
         ack = self.acks.take_due(now)
         if ack is not None:
             self.leader.send(ack)
+            self.timings.on_ack_sent(ack.zxid)
         self.streams.pump()
         self._end_failed()
 
     def _propose(self) -> None:
-            self.timings.on_ack_sent(ack.zxid)
         submissions = self.submissions
         while submissions.is_accepting and self.member.may_propose:
             joined = submissions.intake.take()
@@ -217,11 +217,6 @@ class Broadcast:
         self._on_synced(disk.sync(), in_line=True)
         return True
 
-    def _timeout_ms(self) -> int:
-        if self.submissions.is_accepting and self.submissions.intake.queued_bytes and self.member.may_propose:
-            return 0
-        now_ns = time.monotonic_ns()
-        now = now_ns // 1_000_000
     def _on_synced(self, durable: Zxid, *, in_line: bool) -> None:
         self.timings.on_synced(durable, *self.disk.synced, in_line=in_line)
         self.step(events.Flushed(durable))
@@ -234,6 +229,11 @@ class Broadcast:
             self.timings.on_published(zxid, offset, at_ns)
         self.local.publish()
 
+    def _timeout_ms(self) -> int:
+        if self.submissions.is_accepting and self.submissions.intake.queued_bytes and self.member.may_propose:
+            return 0
+        now_ns = time.monotonic_ns()
+        now = now_ns // 1_000_000
         timeout = min(max(self.member.deadline_ms - now, 0), self.status.timeout_ms(now))
         timeout = self.acks.timeout_ms(self.commits.timeout_ms(timeout, now), now)
         timeout = self.streams.timeout_ms(self.local.timeout_ms(self.timings.timeout_ms(timeout, now_ns)))
@@ -292,20 +292,20 @@ class Broadcast:
                 self.submissions.hello(stream, member, message, self.streams.send, self._lease.leader)
             case Touches():
                 self._on_touches(member, message)
+            case Relay():
+                self.relays.relay(member, message)
             case _:
                 if isinstance(message, Hello):
                     self._learners[stream] = member
                 elif isinstance(message, Pong):
-            case Relay():
-                self.relays.relay(member, message)
                     self.streams.on_pong(stream, message.sent_ms)
                 self.step(events.FromLearner(stream, MemberId(member), message))
+                if isinstance(message, Ack):
+                    self.timings.on_acked(member, message.zxid)
 
     def _on_touches(self, member: int, touches: Touches) -> None:
         if self._lease.role == "leader" and touches.member == member:
             self.local.pass_to_processor(touches)
-                if isinstance(message, Ack):
-                    self.timings.on_acked(member, message.zxid)
 
     def _drop_peer(self, stream: StreamId, reason: str) -> None:
         self._warn("stream_ended", reason=reason)
@@ -329,24 +329,24 @@ class Broadcast:
             for event in self.leader.receive(MESSAGES_PER_TURN):
                 if isinstance(event, events.FromLeader) and isinstance(event.message, Ping):
                     self.status.on_ping(event.message.committed)
+                before = self.member.last_zxid
                 self.step(event)
+                if self.member.last_zxid > before:
+                    self._on_received(event)
         except (StreamGapError, msgspec.MsgspecError) as error:
             self._warn("stream_ended", reason=str(error), leader=self.leader.leader)
             if self.leader.stream is not None:
-                before = self.member.last_zxid
                 self.step(self.leader.lost())
-                if self.member.last_zxid > before:
-                    self._on_received(event)
 
-    def _receive_from_own(self) -> None:
-        for _ in range(MESSAGES_PER_TURN):
-            try:
-                received = self.local_listener.receive()
     def _on_received(self, event: Event) -> None:
         if isinstance(event, events.FromLeader) and isinstance(event.message, RecordsMessage):
             first_zxid = RECORD.unpack_from(event.message.data)[0]
             self.timings.on_received(first_zxid, self.member.last_zxid)
 
+    def _receive_from_own(self) -> None:
+        for _ in range(MESSAGES_PER_TURN):
+            try:
+                received = self.local_listener.receive()
                 if received is None:
                     break
                 stream, _, payload = received
@@ -452,15 +452,15 @@ class Broadcast:
             effects.Report: self._report,
         }
 
-    def _send(self, effect: effects.Send) -> None:
-        stream, message = effect.stream, effect.message
-        if isinstance(message, Commit):
-            if self.commits.hold(stream, self._learners.get(stream, 0), message, now_ms()):
     def _append(self, effect: effects.Append) -> None:
         self.timings.on_append(
             effect.record, leads=self._lease.role == "leader", has_learners=bool(self._learners))
         self.disk.log.append(effect.record, committed=effect.committed, durable_upto=effect.durable_upto)
 
+    def _send(self, effect: effects.Send) -> None:
+        stream, message = effect.stream, effect.message
+        if isinstance(message, Commit):
+            if self.commits.hold(stream, self._learners.get(stream, 0), message, now_ms()):
                 return
         elif isinstance(message, Backed):
             if not self.commits.is_waited_for(self._learners.get(stream, 0), message):
@@ -478,12 +478,12 @@ class Broadcast:
         if isinstance(message, Ack) and self.acks.hold(message, now_ms(), voters=len(self.member.voters)):
             return
         self.leader.send(message)
+        if isinstance(message, Ack):
+            self.timings.on_ack_sent(message.zxid)
 
     def _connect(self, effect: effects.Connect) -> None:
         self.acks.forget()
         self.leader.connect(effect.leader, effect.life)
-        if isinstance(message, Ack):
-            self.timings.on_ack_sent(message.zxid)
 
     def _disconnect(self, _: effects.Disconnect) -> None:
         self.acks.forget()
@@ -498,11 +498,11 @@ class Broadcast:
         if durable is None and self.disk.flush_wanted:
             durable = self.disk.sync()
         if durable is not None:
+            self.timings.on_synced(durable, *self.disk.synced, in_line=True)
             self._events.append(events.Flushed(durable))
 
     def _truncate(self, effect: effects.TruncateLog) -> None:
         self._settle_disk()
-            self.timings.on_synced(durable, *self.disk.synced, in_line=True)
         self.disk.log.truncate(effect.zxid)
         self.records.forget_all()
 
@@ -544,19 +544,19 @@ class Broadcast:
         self.status.is_changed = True
 
     def _accept_batches(self, effect: effects.AcceptBatches) -> None:
+        self.timings.on_leadership()
         if effect.accept:
             self.submissions.open(effect.epoch)
         else:
             self.submissions.close(self._lease.leader)
-        self.timings.on_leadership()
 
     def _look(self, effect: effects.Look) -> None:
         self.disk.discard_received()
+        self.timings.on_look()
         self.status.elections += 1
         self.local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch))
-        self.timings.on_look()
         self.status.is_changed = True
 
     def _settle(self, effect: effects.Settle) -> None:

@@ -50,10 +50,10 @@ class LocalProcess:
     counters: dict[str, object] = field(default_factory=dict)
     is_attended: bool = True  # a client is connected to it, or that is not known yet
     watermark_due_ms: int = 0  # of an unattended one
-
     is_held: bool = False  # the newest watermark is, on purpose
     heard_ms: int = 0
     is_silent: bool = False
+
     @property
     def name(self) -> str:
         is_one_of_many = self.hello.role == "processor"
