@@ -30,7 +30,7 @@ class Reason(StrEnum):
     SLOW = "slow"
     ELECTION = "election"
     CLIENT = "client"
-    RATIO = "ratio"
+    SAMPLED = "sampled"  # within the budget
 
 
 class Loss(StrEnum):
@@ -201,7 +201,7 @@ class Sampler:
         self._budget.take(len(picked))
         self.dropped[Loss.RATIO] += looked - len(picked)
         self.dropped[Loss.BUDGET] += len(zxids) - looked
-        return self._picked(picked, Reason.RATIO)
+        return self._picked(picked, Reason.SAMPLED)
 
     def _picked(self, zxids: Iterable[int], reason: Reason) -> list[Pick]:
         picks = [Pick(zxid, reason) for zxid in zxids]

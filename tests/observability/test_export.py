@@ -39,7 +39,7 @@ def test_a_receiver_gets_whole_traces_in_few_messages(receiver: Received) -> Non
     complaints = Complaints()
     export = export_to(receiver, complaints)
     for number in range(20):
-        export.put(story(number), "ratio")
+        export.put(story(number), "sampled")
 
     export.start()
     export.stop(20)
@@ -72,12 +72,12 @@ def test_an_endpoint_that_refuses_is_complained_of_once_and_counted(receiver: Re
     complaints = Complaints()
     export = export_to(receiver, complaints)
     export.start()
-    export.put(story(0), "ratio")
+    export.put(story(0), "sampled")
     wait_until(lambda: export.counts.failed == 1, what="the first is refused")
-    export.put(story(1), "ratio")
+    export.put(story(1), "sampled")
     wait_until(lambda: export.counts.failed == 2, what="the second is refused")
     receiver.fails = False
-    export.put(story(2), "ratio")
+    export.put(story(2), "sampled")
     export.stop(20)
 
     assert [lost for _reason, lost in complaints] == [1]
@@ -89,7 +89,7 @@ def test_putting_never_waits_and_what_finds_no_room_is_counted() -> None:
     with RECEIVERS["grpc"]() as receiver:
         export = export_to(receiver, Complaints())  # not started: nobody takes anything
         for _ in range(QUEUE_TRACES_MAX + 5):
-            export.put(timeline(), "ratio")
+            export.put(timeline(), "sampled")
 
     assert export.counts.dropped == 5
 
@@ -101,7 +101,7 @@ from observability.export import Export
 from tests.observability.stories import timeline
 export = Export(endpoint="http://127.0.0.1:9", protocol={protocol!r}, ensemble="zoo", version="1", complain=print)
 export.start()
-export.put(timeline(), "ratio")
+export.put(timeline(), "sampled")
 export.stop(0.5)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
@@ -124,7 +124,7 @@ def test_headers_come_from_the_environment_as_opentelemetry_names_them(
         receiver: Received, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=zoo")
     export = export_to(receiver, Complaints())
-    export.put(story(0), "ratio")
+    export.put(story(0), "sampled")
     export.start()
     export.stop(20)
 

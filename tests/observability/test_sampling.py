@@ -24,9 +24,9 @@ def batch(first: int = 1, requests: int = 1, *, ms: int = 2, times_sent: int = 1
 def test_every_write_is_kept_while_the_budget_lasts() -> None:
     each = sampler()
 
-    assert each.offer(batch(first=7, requests=3), NOW) == ([Pick(zxid, Reason.RATIO) for zxid in (7, 8, 9)], False)
+    assert each.offer(batch(first=7, requests=3), NOW) == ([Pick(zxid, Reason.SAMPLED) for zxid in (7, 8, 9)], False)
     assert len(each.offer(batch(requests=20), NOW)[0]) == 7
-    assert each.kept[Reason.RATIO] == 10
+    assert each.kept[Reason.SAMPLED] == 10
     assert each.dropped[Loss.BUDGET] == 13
 
 

@@ -20,7 +20,7 @@ def traces(ensemble: str = "zoo") -> Traces:
 
 
 def spans(**changes: object) -> list[ReadableSpan]:
-    return traces().spans_of(timeline(**changes), "ratio")
+    return traces().spans_of(timeline(**changes), "sampled")
 
 
 def id_of(span: ReadableSpan) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def test_every_span_stands_where_its_stage_does_with_the_times_that_were_measure
 def test_ids_are_the_same_whoever_computes_them_and_others_for_another_ensemble() -> None:
     assert [id_of(span) for span in spans()] == [id_of(span) for span in spans()]
     assert not {id_of(span) for span in spans()} & {
-        id_of(span) for span in traces("other").spans_of(timeline(), "ratio")}
+        id_of(span) for span in traces("other").spans_of(timeline(), "sampled")}
     assert id_of(spans()[0]) == (trace_id_of("zoo", ZXID), span_id_of("zoo", ZXID, timeline().stages[0], 0))
 
 
@@ -76,7 +76,7 @@ def test_the_root_tells_the_request_and_the_verdict() -> None:
     assert attributes == {
         "corral.zxid": f"{ZXID:#x}", "corral.zxid.epoch": 5, "corral.zxid.counter": 77, "corral.log.known": True,
         "corral.op": "setData", "corral.session": "0x200000000000123", "corral.xid": 9, "corral.path": "/a/b",
-        "corral.bytes": 41, "error.type": "NO_NODE", "corral.sampled_because": "ratio", "corral.origin": 2,
+        "corral.bytes": 41, "error.type": "NO_NODE", "corral.sampled_because": "sampled", "corral.origin": 2,
         "corral.leader": 1, "corral.slowest.member": 3, "corral.slowest.stage": "fsync",
         "corral.slowest.seconds": 0.05, "corral.slowest.delayed": False,
         "corral.verdict": "member 3 was slowest: fsync took 50.0 ms; the client did not wait"}
@@ -122,8 +122,8 @@ def test_what_another_clock_measured_says_how_far_it_may_be_off() -> None:
 
 def test_what_several_writes_share_says_so_and_is_linked_to_where_it_was_shown_first() -> None:
     maker = traces()
-    first = maker.spans_of(timeline(), "ratio")
-    second = maker.spans_of(msgspec.structs.replace(timeline(), write=timeline(zxid=ZXID + 1).write), "ratio")
+    first = maker.spans_of(timeline(), "sampled")
+    second = maker.spans_of(msgspec.structs.replace(timeline(), write=timeline(zxid=ZXID + 1).write), "sampled")
 
     fsync = second[9]
     assert (fsync.attributes or {})["corral.shared_by"] == 4
@@ -136,9 +136,9 @@ def test_what_several_writes_share_says_so_and_is_linked_to_where_it_was_shown_f
 
 def test_a_trace_that_is_made_twice_does_not_link_to_itself() -> None:
     maker = traces()
-    maker.spans_of(timeline(), "ratio")
+    maker.spans_of(timeline(), "sampled")
 
-    assert not [span for span in maker.spans_of(timeline(), "ratio") if span.links and span.name != "notify"]
+    assert not [span for span in maker.spans_of(timeline(), "sampled") if span.links and span.name != "notify"]
 
 
 def test_what_watchers_were_told_is_linked_to_the_write() -> None:
@@ -151,4 +151,4 @@ def test_what_watchers_were_told_is_linked_to_the_write() -> None:
 def test_members_that_did_not_answer_are_named() -> None:
     story = msgspec.structs.replace(timeline(), missing=[3])
 
-    assert (traces().spans_of(story, "ratio")[0].attributes or {})["corral.members_missing"] == "3"
+    assert (traces().spans_of(story, "sampled")[0].attributes or {})["corral.members_missing"] == "3"
