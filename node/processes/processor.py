@@ -21,6 +21,7 @@ from node.keys import load_keys
 from node.processes.address_counts import AddressCounts
 from node.processes.loading import load_replica_state
 from node.processes.loop import EXIT_REFUSED, now_ms
+from node.processes.processor_figures import Figures
 from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.processes.processor_words import HANDSHAKE_MS, Words
 from node.requests.connection import Connection, Phase
@@ -89,12 +90,15 @@ class ProcessorShell:
             watch=lambda stream: self._watch(stream, self._on_leader_readable), unwatch=self._unwatch,
             retry=self._retry_link)
         self.words = Words(self)
+        self.figures = Figures(self)
         self.lease = NO_LEASE
         self.lease_lost_ms = now_ms()
         self.watermark: Watermark | None = None
         self.member_state: dict[str, object] = {}
         self.is_caught_up = False
         self.is_full = False
+        self.full_ns = 0  # time in which it was; less the moment when it began, while it is
+        self.blocked = 0  # connections that do not take their answers
         self.per_address = AddressCounts(config.run_dir, index=index, processors=config.processors)
         self.connections_max = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_KEPT
         self.expiry: Expiry | None = None
@@ -172,15 +176,14 @@ class ProcessorShell:
             self._send_local(Counters(self.words.counters()))  # watermarks come at once from here on
         limit = self.config.max_client_cnxns
         if limit and held > limit:
-            self.core.statistics.refused_per_address += 1
             self.words.log_limited("too_many_connections", address=address, limit=limit,
                                    cure="raise maxClientCnxns, or find the client that does not close")
-            self.core.close(conn)
+            self.core.close(conn, "limit_per_address")
             client.abort()
         elif len(self.core.connections) > self.connections_max:
             self.words.log_limited("out_of_open_files", connections=self.connections_max,
                                    cure="raise the limit of open files (ulimit -Hn, LimitNOFILE=)")
-            self.core.close(conn)
+            self.core.close(conn, "out_of_files")
             client.abort()
 
     def on_bytes(self, client: ClientSocket, data: bytes) -> None:
@@ -204,6 +207,7 @@ class ProcessorShell:
     def on_blocked(self, client: ClientSocket, *, blocked: bool) -> None:
         conn = client.connection
         assert isinstance(conn, Connection)
+        self.blocked += blocked - conn.paused
         conn.paused = blocked
         if blocked:
             client.pause()
@@ -216,6 +220,7 @@ class ProcessorShell:
         conn = client.connection
         assert isinstance(conn, Connection)
         self.per_address.closed(client.received_address)
+        self.blocked -= conn.paused
         if conn.session_id in self.core.by_session:
             self.heard[conn.session_id] = conn.heard_ms
         self.core.lost(conn)
@@ -233,6 +238,7 @@ class ProcessorShell:
         if full == self.is_full:
             return
         self.is_full = full
+        self.full_ns += -time.monotonic_ns() if full else time.monotonic_ns()
         for conn in self.core.connections.values():
             if full:
                 self._client(conn).pause()
@@ -280,7 +286,9 @@ class ProcessorShell:
                 self._send_slices(client, conn)
             elif out:
                 conn.out = []
-                client.send(out[0] if len(out) == 1 else b"".join(out))
+                data = out[0] if len(out) == 1 else b"".join(out)
+                self.core.statistics.sent_bytes += len(data)
+                client.send(data)
             if conn.phase is Phase.CLOSED:
                 if conn.fault:
                     self.words.log_limited("client_closed", address=conn.address, reason=conn.fault)
@@ -299,8 +307,7 @@ class ProcessorShell:
         if conn.phase is Phase.READY and self._may_read(conn):
             client.resume()
 
-    @staticmethod
-    def _send_slices(client: ClientSocket, conn: Connection) -> None:
+    def _send_slices(self, client: ClientSocket, conn: Connection) -> None:
         """As much as the client takes: the rest are references to values of the tree, which cost next to nothing."""
         out = conn.out
         at = 0
@@ -309,6 +316,7 @@ class ProcessorShell:
             while at < len(out) and size < SLICE_BYTES:
                 size += len(out[at])
                 at += 1
+            self.core.statistics.sent_bytes += size
             client.send(b"".join(out[start:at]))
         conn.out = out[at:]
         conn.bulky = bool(conn.out)
@@ -497,9 +505,9 @@ class ProcessorShell:
             for session_id, source, connection in self.expiry.due(now):
                 self.core.expire(session_id, source, connection)
         self._flush_soon()
-        values = self.words.counters()
-        self._send_local(Counters(values))
-        self.telemetry.send(encode(Sample(f"processor-{self.index}", os.getpid(), values, self.telemetry.dropped)))
+        self._send_local(Counters(self.words.counters()))
+        self.telemetry.send(encode(Sample(
+            f"processor-{self.index}", os.getpid(), self.figures.values(), self.telemetry.dropped)))
         self._on_leader_readable()
 
     def _close_idle(self, now: int) -> None:
@@ -508,15 +516,18 @@ class ProcessorShell:
         elif now - self.lease_lost_ms > self.config.sync_limit * self.config.tick_ms:
             for conn in list(self.core.connections.values()):
                 if conn.phase is not Phase.CLOSED:
+                    conn.outcome = "lease_lost"
                     self._client(conn).abort()
         for conn in list(self.core.connections.values()):
             if conn.phase is Phase.NEW and now - conn.created_ms > HANDSHAKE_MS:
                 self.words.log_limited("client_closed", address=conn.address, reason="no handshake within 10 s")
+                conn.outcome = "no_handshake"
                 self._client(conn).abort()
             elif (conn.paused or conn.phase is Phase.CLOSED) and now - conn.heard_ms > max(
                     conn.timeout_ms, HANDSHAKE_MS):
                 # It sends and never takes: after its session's timeout it has had its chance.
                 self.words.log_limited("client_closed", address=conn.address, reason="it does not take its answers")
+                conn.outcome = conn.outcome or "slow_reader"
                 self._client(conn).abort()
 
     def _report_touches(self, now: int) -> None:
@@ -537,6 +548,7 @@ class ProcessorShell:
             self.expiry.touched(touches, now_ms())
 
     def _alarm(self, event: str, **fields: object) -> None:
+        self.figures.alarm(event)
         if fields.get("trace") == "":  # the client brought none
             fields["trace"] = f"{trace_id_of(self.keys.ensemble, cast('int', fields['zxid'])):032x}"
         self.words.log_limited(event, **fields)

@@ -128,7 +128,7 @@ class Words:
         state = core.replica.state
         report: Report = {
             "received": statistics.received, "sent": statistics.sent,
-            "alive_connections": len(core.connections), "outstanding": self._outstanding(),
+            "alive_connections": len(core.connections), "outstanding": core.submissions.outstanding,
             "latency_sum": statistics.latency_sum_ms, "latency_min": statistics.latency_min_ms,
             "latency_max": statistics.latency_max_ms, "notifications": statistics.notifications,
             "watches": core.watches.total, "zxid": core.replica.zxid, "znodes": state.tree.count,
@@ -159,9 +159,6 @@ class Words:
                 (core.connections[number].session_id, [path.decode(errors="replace") for path in paths])
                 for number, paths in core.watches.by_connection().items() if number in core.connections]
         return report
-
-    def _outstanding(self) -> int:
-        return sum(conn.submitted - conn.done for conn in self.shell.core.connections.values())
 
     def _connection(self, conn: Connection) -> Report:
         client = self.shell._client(conn)
@@ -206,18 +203,8 @@ class Words:
         return lag + (max(mark - zxid, 0) if epoch_of(mark) == epoch_of(zxid) else 0)
 
     def counters(self) -> Report:
-        core = self.shell.core
-        statistics = core.statistics
-        return {
-            "packets_received": statistics.received, "packets_sent": statistics.sent,
-            "connections": len(core.connections), "sessions_here": len(core.by_session),
-            "notifications": statistics.notifications, "writes": statistics.writes,
-            "write_latency_sum_ms": statistics.latency_sum_ms, "outstanding": self._outstanding(),
-            "znodes": core.replica.state.tree.count, "sessions": len(core.replica.state.sessions),
-            "watches": core.watches.total, "executed_epoch": epoch_of(core.replica.zxid),
-            "executed_counter": counter_of(core.replica.zxid), "refused": statistics.refused_per_address,
-            "client_port": self.shell.client_port, "cpu_s": time.process_time(),
-        }
+        """What broadcast wants to know of a processor."""
+        return {"connections": len(self.shell.core.connections), "client_port": self.shell.client_port}
 
     def pack_touches(self, now_ms: int, *, complete: bool) -> bytes:
         """(session, idle ms) of those heard of since the last report, or of all; and of those whose socket went."""

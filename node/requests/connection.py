@@ -23,8 +23,9 @@ class Connection:
 
     __slots__ = (
         "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "last_op", "last_xid", "last_zxid", "number", "out", "pack_request", "parked", "paused", "phase",
-        "read_only_known", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "word",
+        "input", "last_op", "last_xid", "last_zxid", "number", "out", "outcome", "pack_request", "parked", "paused",
+        "phase", "read_only_known", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "trace_bytes",
+        "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -44,6 +45,7 @@ class Connection:
         self.bulky = False  # long values stand in it, shared with the tree: not to be joined in one piece
         self.holds = False  # whole requests wait in input until the output has been taken: feed it again then
         self.fault = ""  # what the client did wrong, when it is closed for that
+        self.outcome = ""  # why it was closed, in a word of corral_client_connections_closed_total
         self.submitted = 0
         self.done = 0
         self.parked: deque[tuple[int, int, int, bytes]] = deque()  # writes before it, xid, op, body

@@ -102,6 +102,7 @@ class Processor:
             shell=shell)
         self._next_number += 1
         self.connections[conn.number] = conn
+        self.statistics.opened += 1
         return conn
 
     def lost(self, conn: Connection) -> None:
@@ -109,6 +110,7 @@ class Processor:
         conn.phase = Phase.CLOSED
         if self.connections.pop(conn.number, None) is None:
             return
+        self.statistics.ended(conn.outcome or "client_gone")
         self.watches.drop(conn.number)
         if self.by_session.get(conn.session_id) is conn:
             del self.by_session[conn.session_id]
@@ -122,6 +124,7 @@ class Processor:
         """
         conn.heard_ms = now_ms
         conn.holds = False
+        self.statistics.received_bytes += len(data)
         if conn.input:
             data = conn.input + data
             conn.input = b""
@@ -149,7 +152,7 @@ class Processor:
         while end - at >= 12:
             length, xid, op = head(data, at)
             if length < 8 or length > limit:
-                self.close(conn, f"a frame of {length} bytes")
+                self.close(conn, "bad_frame", f"a frame of {length} bytes")
                 break
             stop = at + 4 + length
             if stop > end:
@@ -203,11 +206,12 @@ class Processor:
         conn.frames_out += got
         self.statistics.received += frames
         self.statistics.sent += got
+        self.statistics.reads += got
         if at == end:
             conn.holds = False
         elif conn.phase is READY:
             if end - at >= 4 and not 8 <= int.from_bytes(data[at:at + 4], "big", signed=True) <= limit:
-                self.close(conn, "a frame of a length that none has")
+                self.close(conn, "bad_frame", "a frame of a length that none has")
             else:
                 conn.input = data[at:] if at else data
         if frames and conn.out:
@@ -226,11 +230,12 @@ class Processor:
         if word == OWN_WORD or word in WORDS:
             conn.word = word
             conn.phase = Phase.CLOSED
+            conn.outcome = "four_letter_word"
             self.words.append(conn)
             return
         length = int.from_bytes(data[:4], "big", signed=True)
         if not 0 <= length <= self.config.frame_bytes_max:
-            self.close(conn, "its first bytes are no handshake")
+            self.close(conn, "bad_frame", "its first bytes are no handshake")
         elif len(data) < 4 + length:
             conn.input = data
         else:
@@ -239,9 +244,10 @@ class Processor:
             conn.frames_in += 1
             self._on_connect_request(conn, data[4:4 + length])
 
-    def close(self, conn: Connection, fault: str = "") -> None:
-        """After what is in its output has been sent."""
+    def close(self, conn: Connection, outcome: str, fault: str = "") -> None:
+        """After what is in its output has been sent. The first *outcome* counts."""
         conn.phase = Phase.CLOSED
+        conn.outcome = conn.outcome or outcome
         conn.fault = fault
         conn.holds = False
         conn.input = b""
@@ -251,12 +257,12 @@ class Processor:
 
     def _on_connect_request(self, conn: Connection, frame: bytes) -> None:
         if not self.serving:
-            self.close(conn)  # the client tries another member
+            self.close(conn, "not_serving")  # the client tries another member
             return
         try:
             request = parse_connect_request(frame)
         except HandshakeError as error:
-            self.close(conn, str(error))
+            self.close(conn, "bad_frame", str(error))
             return
         conn.read_only_known = request.knows_read_only
         conn.seen_zxid = request.last_zxid_seen
@@ -282,7 +288,7 @@ class Processor:
 
     def _refuse(self, conn: Connection) -> None:
         conn.out.append(refusal(with_read_only=conn.read_only_known))
-        self.close(conn)
+        self.close(conn, "session_refused")
 
     def _on_attached(self, conn: Connection, zxid: int, err: int, body: bytes) -> None:
         if err:
@@ -295,11 +301,15 @@ class Processor:
                        seen=conn.seen_zxid, zxid=zxid)
             if not conn.session_id:
                 self.expire(session_id, self.source, conn.number)  # made a moment ago, and nobody will ever use it
-            self.close(conn)
+            self.close(conn, "another_history")
             return
         older = self.by_session.get(session_id)
         if older is not None and older is not conn:
-            self.close(older)
+            self.close(older, "session_moved")
+        if conn.session_id:
+            self.statistics.sessions_resumed += 1
+        else:
+            self.statistics.sessions_opened += 1
         self.by_session[session_id] = conn
         conn.session_id = session_id
         conn.timeout_ms = timeout_ms
@@ -328,6 +338,7 @@ class Processor:
         zxid = self.replica.zxid
         if op == PING:
             out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, 0))
+            self.statistics.pings += 1
         elif op == GET_DATA and (node := plainly_readable(self.replica.nodes, body, 0, len(body))) is not None:
             value = node.data or b""  # by reference: a thousand such answers are one value
             size = len(value)
@@ -349,9 +360,11 @@ class Processor:
                 out += (REPLY.pack(REPLY_HEADER_BYTES + len(result), xid, zxid, 0), result)
             else:
                 out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, result))
+                self.statistics.failed(result)
         conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
         conn.frames_out += 1
         self.statistics.sent += 1
+        self.statistics.reads += op != PING
         return size
 
     def _on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
@@ -362,12 +375,12 @@ class Processor:
             else:
                 conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
         except AuthPacketError as error:
-            self.close(conn, str(error))
+            self.close(conn, "bad_frame", str(error))
             return
         except AuthRefusedError as error:
             conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, Err.AUTH_FAILED))
             self.statistics.auth_failed += 1
-            self.close(conn, str(error))
+            self.close(conn, "auth_failed", str(error))
             return
         self.watches.identities[conn.number] = conn.identity
         conn.frames_out += 1
@@ -398,6 +411,8 @@ class Processor:
         """An own request has been executed: answer it, then run the reads that waited for it alone."""
         conn = self.connections.get(connection)
         if conn is None:
+            if op == OpCode.EXPIRE and not err:
+                self.statistics.sessions_expired += 1
             return
         conn.done += 1
         if conn.phase is not READY:
@@ -405,12 +420,17 @@ class Processor:
                 self.dirty[conn] = None
                 self._on_attached(conn, zxid, err, body)
             elif op == OpCode.CLOSE_SESSION and conn.session_id == session_id:
+                conn.outcome = "session_closed"
+                self.statistics.sessions_closed += 1
                 conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, err))
             return
         if err == SESSION_MOVED:
-            self.close(conn)  # as ZooKeeper: the client finds its session elsewhere, and no wrong answer reaches it
+            # As ZooKeeper: the client finds its session elsewhere, and no wrong answer reaches it.
+            self.close(conn, "session_moved")
             return
         conn.out.append(REPLY.pack(REPLY_HEADER_BYTES + len(body), xid, zxid, err))
+        if err:
+            self.statistics.failed(err)
         if body:
             conn.out.append(body)
         conn.frames_out += 1
@@ -436,11 +456,12 @@ class Processor:
                 conn.frames_out += 1
                 dirty[conn] = None
         self.statistics.notifications += len(watchers)
+        self.statistics.fanout.observe(len(watchers))
 
     def session_ended(self, session_id: int, source: int, connection: int) -> None:
         conn = self.by_session.pop(session_id, None)
         if conn is not None:
-            self.close(conn)
+            self.close(conn, "session_expired")  # unless its own close says otherwise in a moment
 
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None:
         """Its new connection is elsewhere, or a newer one here: the older one closes."""
@@ -450,7 +471,7 @@ class Processor:
         if conn is not None:
             if self.by_session.get(session_id) is conn:
                 del self.by_session[session_id]
-            self.close(conn)
+            self.close(conn, "session_moved")
 
     def control(self, header: RecordHeader, body: bytes) -> None:
         if header.kind == Kind.EPOCH:

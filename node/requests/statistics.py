@@ -2,22 +2,41 @@
 
 from dataclasses import dataclass, field
 
+from observability.histogram import Histogram, count_histogram
+from transport.errors import Err
+
 
 @dataclass(slots=True)
 class Statistics:
-    """Latencies are of writes, from leaving for the leader to the reply, weighted by requests; reads count as 0 ms."""
+    """Latencies are of writes, from leaving for the leader to the reply, weighted by requests; reads count as 0 ms.
+
+    *received*, *sent* and the latencies start again at srst; metrics want `packets_received` and `packets_sent`.
+    """
 
     received: int = 0
     sent: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
     notifications: int = 0
     writes: int = 0
+    reads: int = 0
+    pings: int = 0
     latency_sum_ms: int = 0
     latency_min_ms: int = 0
     latency_max_ms: int = 0
-    refused_per_address: int = 0
+    opened: int = 0
+    closed: dict[str, int] = field(default_factory=dict)  # connections by outcome
+    sessions_opened: int = 0
+    sessions_resumed: int = 0
+    sessions_closed: int = 0
+    sessions_expired: int = 0
     auth_failed: int = 0
     traceparents_malformed: int = 0
+    fanout: Histogram = field(default_factory=count_histogram)  # watchers told of one change
+    errors: dict[int, int] = field(default_factory=dict)  # code -> requests answered with it
     now_ms: int = field(default=0)  # set by the shell once per turn
+    _received_before: int = 0  # the last srst
+    _sent_before: int = 0
 
     def executed(self, count: int, sealed_ms: int) -> None:
         latency = self.now_ms - sealed_ms
@@ -25,10 +44,37 @@ class Statistics:
         self.latency_sum_ms += latency * count
         self.latency_max_ms = max(self.latency_max_ms, latency)
 
+    def failed(self, code: int) -> None:
+        self.errors[code] = self.errors.get(code, 0) + 1
+
+    def ended(self, outcome: str) -> None:
+        self.closed[outcome] = self.closed.get(outcome, 0) + 1
+
+    @property
+    def refused_per_address(self) -> int:
+        return self.closed.get("limit_per_address", 0)
+
+    @property
+    def packets_received(self) -> int:
+        return self._received_before + self.received
+
+    @property
+    def packets_sent(self) -> int:
+        return self._sent_before + self.sent
+
+    @property
+    def errors_by_name(self) -> dict[str, int]:
+        """By the names of ZooKeeper's KeeperException.Code."""
+        known = set(Err)
+        return {
+            Err(code).name.replace("_", "") if code in known else str(code): count
+            for code, count in list(self.errors.items())}
+
     @property
     def latency_avg_ms(self) -> float:
         return self.latency_sum_ms / self.received if self.received else 0.0
 
     def reset(self) -> None:
-        self.received = self.sent = self.writes = self.latency_sum_ms = self.latency_max_ms = 0
-        self.latency_min_ms = 0
+        self._received_before += self.received
+        self._sent_before += self.sent
+        self.received = self.sent = self.latency_sum_ms = self.latency_min_ms = self.latency_max_ms = 0

@@ -35,6 +35,7 @@ class Submissions:
         self.linked = False  # the leader of `epoch` accepts on the present link
         self.flights: deque[Flight] = deque()
         self.flight_bytes = 0
+        self._flight_requests = 0
         self._sequence = 0  # last one given in this epoch
         self._unsent: deque[Flight] = deque()
         self.requests: list[bytes] = []
@@ -50,6 +51,11 @@ class Submissions:
             self.flight_bytes + self.bytes > IN_FLIGHT_BYTES_MAX
             or len(self.flights) >= IN_FLIGHT_BATCHES_MAX
         )
+
+    @property
+    def outstanding(self) -> int:
+        """Requests taken from clients and not executed yet."""
+        return self._flight_requests + self.count
 
     def add(
         self, *, session_id: int, connection: int, xid: int, op: int, identity: bytes, body: bytes
@@ -88,6 +94,7 @@ class Submissions:
         self.flights.append(flight)
         self._unsent.append(flight)
         self.flight_bytes += len(batch)
+        self._flight_requests += self.count
         self.requests = []
         self.count = self.bytes = self.traced = 0
         self.identities = {}
@@ -135,6 +142,7 @@ class Submissions:
         flight = self.flights.popleft()
         assert (header.epoch, header.sequence) == (self.epoch, flight.sequence), (header, flight.sequence)
         self.flight_bytes -= len(flight.batch)
+        self._flight_requests -= header.count
         return flight
 
 

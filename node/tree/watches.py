@@ -38,6 +38,7 @@ class Watches:
 
     def __init__(self) -> None:
         self.identities: dict[int, bytes] = {}
+        self.total = 0  # watches: connections times paths
         self.data: Table = {}
         self.child: Table = {}
         self.recursive: dict[bytes, dict[int, int]] = {}
@@ -60,6 +61,7 @@ class Watches:
     def _add(self, which: int, path: bytes, connection: int, mode: int, identities: bytes) -> None:
         self.identities[connection] = identities
         watchers = self._tables[which].setdefault(path, {})
+        self.total += connection not in watchers
         watchers[connection] = watchers.get(connection, 0) | mode
         paths = self._paths.get(connection)
         if paths is None:
@@ -73,10 +75,10 @@ class Watches:
             for path in paths:
                 self._forget(self._tables[which], path, connection)
 
-    @staticmethod
-    def _forget(table: Table, path: bytes, connection: int) -> None:
+    def _forget(self, table: Table, path: bytes, connection: int) -> None:
         watchers = table[path]
         del watchers[connection]
+        self.total -= 1
         if not watchers:
             del table[path]
 
@@ -148,10 +150,6 @@ class Watches:
     @property
     def paths(self) -> int:
         return len(self.data.keys() | self.child.keys() | self.recursive.keys())
-
-    @property
-    def total(self) -> int:
-        return sum(len(watchers) for table in self._tables for watchers in table.values())
 
     def by_connection(self) -> dict[int, list[bytes]]:
         return {

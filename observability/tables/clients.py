@@ -1,6 +1,6 @@
 """Connections, sessions, watches and throttling: figures of the processors."""
 
-from observability.metric import Metric
+from observability.metric import NANOSECONDS, Metric
 
 _PROCESSOR = ("processor",)
 
@@ -31,7 +31,8 @@ CLIENTS: tuple[Metric, ...] = (
     Metric("corral_throttled", "gauge", "1 while this processor does not read from its clients.", "throttled",
            _PROCESSOR, "It has no lease, or too much of its clients' is on the way to the quorum."),
     Metric("corral_throttled_seconds_total", "counter", "Time in which it did not read from its clients.",
-           "throttled_s", _PROCESSOR, "The quorum is slower than the load, or there is none."),
+           "throttled_ns", _PROCESSOR, "The quorum is slower than the load, or there is none.",
+           scale=NANOSECONDS),
     Metric("corral_sessions", "gauge", "Sessions of the whole ensemble, as this replica knows them.", "sessions",
            _PROCESSOR, "Equal on all replicas that are up to date."),
     Metric("corral_sessions_connected", "gauge", "Sessions connected to this processor.", "sessions_here", _PROCESSOR,

@@ -21,6 +21,8 @@ TRACING: tuple[Metric, ...] = (
     Metric("corral_notes_sent_bytes_total", "counter", "Bytes of them.", "notes_bytes", _NOTERS, "As above."),
     Metric("corral_notes_dropped_total", "counter", "Messages of notes that a process could not send.",
            "notes_dropped", _NOTERS, "As corral_telemetry_dropped_total: traces and /explain have gaps."),
+    Metric("corral_traceparents_malformed_total", "counter", "Auth packets of scheme traceparent that say no context.",
+           "traceparents_malformed", ("processor",), "Ignored; the client's tracing is at fault."),
     Metric("corral_ring_writes", "gauge", "Writes that /explain can tell of.", "ring_writes", _TELEMETRY,
            "Up to corral.traceRing."),
     Metric("corral_traces_total", "counter", "Writes chosen to become a trace, by reason.", "traces", _TELEMETRY,

@@ -1,0 +1,85 @@
+"""A processor's figures for telemetry and mntr, by the names of observability/metrics.py.
+
+Taken about once a second: nothing here walks over all connections or watches, and over sessions seldom.
+"""
+
+import gc
+import time
+from typing import TYPE_CHECKING, Any
+
+from transport.zxid import counter_of, epoch_of
+
+if TYPE_CHECKING:
+    from node.processes.processor import ProcessorShell
+
+EPHEMERALS_S = 5.0  # between two counts
+
+
+class Figures:
+    """*alarms*: lines with which execution asked for an operator, by event, also those that a limit kept back."""
+
+    def __init__(self, shell: "ProcessorShell") -> None:
+        self._shell = shell
+        self._ephemerals = 0
+        self._ephemerals_s = 0.0
+        self.alarms: dict[str, int] = {}
+
+    def alarm(self, event: str) -> None:
+        self.alarms[event] = self.alarms.get(event, 0) + 1
+
+    def values(self) -> dict[str, Any]:
+        return {**self._clients(), **self._requests(), **self._replica()}
+
+    def _clients(self) -> dict[str, Any]:
+        shell, core = self._shell, self._shell.core
+        statistics = core.statistics
+        throttled_ns = shell.full_ns + (time.monotonic_ns() if shell.is_full else 0)
+        return {
+            "connections": len(core.connections), "connections_opened": statistics.opened,
+            "connections_closed": dict(statistics.closed), "connections_blocked": shell.blocked,
+            "packets_received": statistics.packets_received, "packets_sent": statistics.packets_sent,
+            "received_bytes": statistics.received_bytes, "sent_bytes": statistics.sent_bytes,
+            "throttled": int(shell.is_full), "throttled_ns": throttled_ns,
+            "sessions_here": len(core.by_session), "sessions_opened": statistics.sessions_opened,
+            "sessions_resumed": statistics.sessions_resumed, "sessions_closed": statistics.sessions_closed,
+            "sessions_expired": statistics.sessions_expired, "auth_failed": statistics.auth_failed,
+            "traceparents_malformed": statistics.traceparents_malformed,
+            "watches": core.watches.total, "notifications": statistics.notifications,
+            "fanout": statistics.fanout.figure(), "client_port": shell.client_port,
+        }
+
+    def _requests(self) -> dict[str, Any]:
+        core = self._shell.core
+        statistics, submissions = core.statistics, core.submissions
+        return {
+            "writes": statistics.writes, "reads": statistics.reads, "pings": statistics.pings,
+            "errors": statistics.errors_by_name, "outstanding": submissions.outstanding,
+            "batches_in_flight": len(submissions.flights), "batches_in_flight_bytes": submissions.flight_bytes,
+            "since_srst_received": statistics.received, "since_srst_sent": statistics.sent,
+            "latency_sum_ms": statistics.latency_sum_ms, "latency_min_ms": statistics.latency_min_ms,
+            "latency_max_ms": statistics.latency_max_ms,
+        }
+
+    def _replica(self) -> dict[str, Any]:
+        shell = self._shell
+        replica = shell.core.replica
+        state = replica.state
+        mark = shell.watermark.zxid if shell.watermark else 0
+        same_epoch = epoch_of(mark) == epoch_of(replica.zxid)
+        return {
+            "znodes": state.tree.count, "sessions": len(state.sessions), "ephemerals": self._count_ephemerals(),
+            "data_bytes": state.tree.digest.data_bytes, "executed_epoch": epoch_of(replica.zxid),
+            "executed_counter": counter_of(replica.zxid),
+            "apply_lag_zxids": max(mark - replica.zxid, 0) if same_epoch else counter_of(mark),
+            "uptime_ms": time.monotonic_ns() // 1_000_000 - shell.started_ms,
+            "alarms": dict(self.alarms), "gc_enabled": int(gc.isenabled()),
+            "gc_collections": {str(at): each["collections"] for at, each in enumerate(gc.get_stats())},
+        }
+
+    def _count_ephemerals(self) -> int:
+        """All at once where there are few sessions; else a walk over them every few seconds."""
+        sessions = self._shell.core.replica.state.sessions
+        now_s = time.monotonic()
+        if len(sessions) < 1000 or now_s - self._ephemerals_s >= EPHEMERALS_S:
+            self._ephemerals, self._ephemerals_s = sessions.ephemerals, now_s
+        return self._ephemerals
