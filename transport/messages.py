@@ -75,11 +75,15 @@ class Digest(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pong(Message, frozen=True):
-    """Answer to Ping: *sent_ms* echoed, *at_ms* by the learner's clock. Digests: those computed since the last Pong."""
+    """Answer to Ping: *sent_ms* echoed, *at_ms* by the learner's clock. Digests: those computed since the last Pong.
+
+    *has_processor*: its processor 0 lives, as far as it knows: it could lead (see Look).
+    """
 
     sent_ms: int
     at_ms: int
     digests: list[Digest]
+    has_processor: bool = True
 
 
 # --- leader -> learner ------------------------------------------------------------------------------------------
@@ -307,6 +311,8 @@ class Look(Message, frozen=True):
     """broadcast -> election, after it has stopped appending and acking (rule 10). *votes*: may vote and be elected.
 
     *voters*: of the configuration. *lost*: the leader just lost, of *lost_epoch*: broadcast asks that one itself.
+    *stands*: its processor 0 lives, or did within syncLimit. A leader needs it, to expire sessions: of equal positions
+    one that stands leads.
     """
 
     round: int
@@ -316,6 +322,7 @@ class Look(Message, frozen=True):
     voters: list[int]
     lost: int = 0
     lost_epoch: int = 0
+    stands: bool = True
 
 
 class Settled(Message, frozen=True):
@@ -341,7 +348,7 @@ class Vote(Message, frozen=True):
 
     *state*: looking, leading, following. *logical_clock*: the sender's round of election, raised to the highest seen.
     *votes*: the sender may vote and be elected. *epoch*: of the leader that the sender follows or is, 0 while looking.
-    *is_answer*: to a vote; it is not answered in turn.
+    *is_answer*: to a vote; it is not answered in turn. *leader_stands*: as Look says it of whom is voted for.
     """
 
     sender: int
@@ -354,6 +361,7 @@ class Vote(Message, frozen=True):
     votes: bool
     epoch: int
     is_answer: bool
+    leader_stands: bool = True
 
 
 # --- to telemetry (PUSH, lossy) ---------------------------------------------------------------------------------

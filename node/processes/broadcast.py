@@ -170,6 +170,10 @@ class Broadcast:
                 if durable is not None:
                     self._on_synced(durable, in_line=False)
         now = now_ms()
+        if now >= self.local.check_due_ms:
+            for change in self.local.check_processor(self.timing.sync_ms // 2):
+                self.log.warning("processor_alive" if change.alive else "processor_hangs", silent_ms=change.silent_ms)
+                self.step(change)
         if now >= self.member.deadline_ms:
             self.step(events.Tick(wall_ms()))
         self._end_turn()
@@ -556,7 +560,7 @@ class Broadcast:
         self.status.elections += 1
         self.local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
-            effect.lost, effect.lost_epoch))
+            effect.lost, effect.lost_epoch, effect.stands))
         self.status.is_changed = True
 
     def _settle(self, effect: effects.Settle) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from node.processes.loop import now_ms
-from node.zab.events import StreamId
+from node.zab.events import ProcessorReady, StreamId
 from transport.messages import (
     Answer,
     Ask,
@@ -35,12 +35,13 @@ from transport.sockets import Listener
 RETRY_MS = 10
 UNATTENDED_MS = 50  # between watermarks
 WAITING_MAX = 4096  # messages; beyond that the process is left alone until it says hello again
+CHECK_MS = 250  # between two looks whether processor 0 has fallen silent
 _QUESTIONS_MAX = 1000
 
 
 @dataclass(slots=True)
 class LocalProcess:
-    """*told*: what of each conflated kind it has. *counters*: its own figures, as it told them last."""
+    """*told*: what of each conflated kind it has. *counters*: its own figures, as it told them last, at *heard_ms*."""
 
     stream: StreamId
     hello: LocalHello
@@ -81,6 +82,7 @@ class Local:
         self._unattended_due_ms = 0
         self._questions: dict[int, tuple[StreamId, int]] = {}
         self._question_ids = itertools.count(1)
+        self.check_due_ms = 0
 
     # Who lives ---------------------------------------------------------------------------------
 
@@ -102,7 +104,7 @@ class Local:
         if earlier is not None:
             self.remove(earlier.stream)
             self._listener.drop(earlier.stream)
-        process = self._processes[stream] = LocalProcess(stream, hello, generation)
+        process = self._processes[stream] = LocalProcess(stream, hello, generation, heard_ms=self._clock_ms())
         self._is_changed = True
         return process
 
@@ -217,9 +219,28 @@ class Local:
         process = self._processes.get(stream)
         if process is not None:
             process.counters = counters.values
+            process.heard_ms = self._clock_ms()
             is_attended = counters.values.get("connections", 1) != 0
             self._is_changed = self._is_changed or (is_attended and not process.is_attended)
             process.is_attended = is_attended
+
+    def check_processor(self, silence_ms: int) -> list[ProcessorReady]:
+        """After *check_due_ms*: whether processor 0, which tells its figures once a second, hangs, or hangs no more.
+
+        Its connection says nothing about that: it stays while the process is stopped.
+        """
+        now = self._clock_ms()
+        late_ms, self.check_due_ms = now - self.check_due_ms, now + CHECK_MS
+        first = self.find("processor")
+        if first is None:
+            return []
+        if late_ms > silence_ms // 2:
+            first.heard_ms = now  # it was us who stood still
+        silent_ms = now - first.heard_ms
+        if (silent_ms >= silence_ms) == first.is_silent:
+            return []
+        first.is_silent = not first.is_silent
+        return [ProcessorReady(alive=not first.is_silent, silent_ms=silent_ms)]
 
     def refuse(self, stream: StreamId, reason: str, leader: int) -> None:
         """A processor's link ends, not its local stream."""

@@ -134,7 +134,7 @@ class ElectionShell:
                 self._step(election.Look(
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
-                    MemberId(message.lost), Epoch(message.lost_epoch)))
+                    MemberId(message.lost), Epoch(message.lost_epoch), message.stands))
             case Settled():
                 self._rounds += 1
                 self._step(election.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))

@@ -91,6 +91,17 @@ class Core:
             key, ensemble, mine = differing
             raise SettingsDifferError(key=key, ensemble=ensemble, mine=mine)
 
+    @property
+    def has_processor(self) -> bool:
+        """Whether processor 0 lives, as far as known: a leader without one expires nobody."""
+        return self.processor_gone_ms is None
+
+    @property
+    def stands(self) -> bool:
+        """Whether this member may be preferred as leader: its processor 0 lives, or did within syncLimit."""
+        gone_ms = self.processor_gone_ms
+        return gone_ms is None or self.now_ms - gone_ms <= self.timing.sync_ms
+
     # --- epochs ---
 
     def accept_epoch(self, epoch: Epoch) -> None:

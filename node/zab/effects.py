@@ -17,6 +17,7 @@ class Look:
     """Ask election for a leader; nothing is appended or acked any more until Elected comes for this round.
 
     *lost*: the leader just lost, of *lost_epoch* (0: none): asked by Connect, election need not send us back to it.
+    *stands*: as messages.Look.
     """
 
     round: int
@@ -26,6 +27,7 @@ class Look:
     voters: tuple[MemberId, ...]
     lost: MemberId
     lost_epoch: Epoch
+    stands: bool
 
 
 @dataclass(frozen=True, slots=True)

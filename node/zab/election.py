@@ -1,7 +1,10 @@
 """Fast leader election: the core of the election process. What it decides is a hint: ZAB is safe whoever it names.
 
 Every member that looks votes for the best position it has heard of, its own to begin with: (current epoch, last zxid,
-id). A round of it is a value of the logical clock: a higher one begins it anew, a lower one is answered. As ZooKeeper's
+stands, id). Who does not stand, for want of its processor 0, loses against an equal position only: who is ahead must
+lead, were it just to hand on what it has (docs/decisions/0006).
+
+A round of it is a value of the logical clock: a higher one begins it anew, a lower one is answered. As ZooKeeper's
 FastLeaderElection, but links tell who is there, so that there is hardly ever a reason to wait.
 """
 
@@ -37,6 +40,7 @@ class Look:
     voters: tuple[MemberId, ...]
     lost: MemberId = NOBODY
     lost_epoch: Epoch = NO_EPOCH
+    stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,8 @@ class Decided:
 
 ElectionEffect = SendVote | Decided
 
-Candidate = tuple[int, int, int]  # epoch, zxid, id: compared in this order
-NO_CANDIDATE: Candidate = (0, 0, 0)
+Candidate = tuple[int, int, bool, int]  # epoch, zxid, stands, id: compared in this order
+NO_CANDIDATE: Candidate = (0, 0, False, 0)
 
 
 class Election:
@@ -174,7 +178,7 @@ class Election:
         self._finalize_ms = None
         self._candidate = NO_CANDIDATE
         if self._look.votes:
-            self._candidate = (self._look.current_epoch, self._look.last_zxid, self.me)
+            self._candidate = (self._look.current_epoch, self._look.last_zxid, self._look.stands, self.me)
         self._resend_after_ms = RESEND_MS
         self._resend_ms = self._now_ms + RESEND_MS
 
@@ -236,7 +240,7 @@ class Election:
     def _on_peer_lost(self, member: MemberId) -> None:
         self._absent.add(member)
         self._settled.pop(member, None)
-        if self._votes.pop(member, None) is not None and self._candidate[2] == member:
+        if self._votes.pop(member, None) is not None and self._candidate[-1] == member:
             self._restart()
         if self.state == LOOKING:
             self._check()
@@ -261,7 +265,7 @@ class Election:
         missing = [
             voter for voter in look.voters if voter not in agreeing and voter not in self._absent]
         if not missing:
-            self._decide(MemberId(self._candidate[2]))
+            self._decide(MemberId(self._candidate[-1]))
         elif self._finalize_ms is None:
             self._finalize_ms = self._now_ms + FINALIZE_MS
 
@@ -291,7 +295,7 @@ class Election:
     def _on_tick(self) -> None:
         if self._finalize_ms is not None and self._now_ms >= self._finalize_ms:
             self._finalize_ms = None
-            self._decide(MemberId(self._candidate[2]))
+            self._decide(MemberId(self._candidate[-1]))
         if self._resend_ms is not None and self._now_ms >= self._resend_ms:
             self._resend_after_ms = min(self._resend_after_ms * 2, RESEND_MS_MAX)
             self._resend_ms = self._now_ms + self._resend_after_ms
@@ -313,12 +317,12 @@ class Election:
 
     def _vote(self, *, is_answer: bool) -> Vote:
         votes = self._look is not None and self._look.votes
-        epoch, zxid, leader = self._candidate if self.state == LOOKING else (0, 0, self.leader)
+        epoch, zxid, stands, leader = self._candidate if self.state == LOOKING else (0, 0, True, self.leader)
         return Vote(
             sender=self.me, ensemble=self.ensemble, state=self.state, logical_clock=self.clock,
             leader=leader, leader_epoch=epoch, leader_zxid=zxid, votes=votes, epoch=self.epoch,
-            is_answer=is_answer)
+            is_answer=is_answer, leader_stands=stands)
 
 
 def _candidate_of(vote: Vote) -> Candidate:
-    return vote.leader_epoch, vote.leader_zxid, vote.leader
+    return vote.leader_epoch, vote.leader_zxid, vote.leader_stands, vote.leader

@@ -136,9 +136,10 @@ class SnapshotTaken:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorReady:
-    """Local processor 0 lives (True) or is gone (False): without it a leader gives up after syncLimit."""
+    """Local processor 0 lives (True), or is gone or hangs (False), *silent_ms* ago: see Core.stands."""
 
     alive: bool
+    silent_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,7 @@ class Follower:
             raise UnexpectedMessageError(message, self.phase)
         core.grant(self.leader)
         digests, core.digests = core.digests, []
-        core.emit(SendLeader(Pong(message.sent_ms, core.now_ms, digests)))
+        core.emit(SendLeader(Pong(message.sent_ms, core.now_ms, digests, core.has_processor)))
         self._on_committed(message.committed)
         if message.heard_ms:
             self._lease_ms = max(self._lease_ms, message.heard_ms + core.timing.lease_ms)

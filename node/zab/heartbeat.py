@@ -71,6 +71,7 @@ class Heartbeat:
             raise UnexpectedMessageError(pong, learner.phase.name)
         learner.echoed_ms = max(learner.echoed_ms or 0, pong.sent_ms)
         learner.pong_at_ms = max(learner.pong_at_ms, pong.at_ms)
+        learner.has_processor = pong.has_processor
         for digest in pong.digests:
             self.on_digest(learner.member, digest)
 

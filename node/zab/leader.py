@@ -12,6 +12,7 @@ from node.zab.discovery import Discovery, refuses
 from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
 from node.zab.errors import ProtocolError, RoleEnded, UnexpectedMessageError
 from node.zab.events import Propose, RecordsSent, SnapshotSent, StreamId
+from node.zab.handover import Handover
 from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
@@ -63,6 +64,7 @@ class Leader:
         self.learners: dict[StreamId, LearnerStream] = {}
         self.discovery = Discovery(core)
         self.heartbeat = Heartbeat(core, self.learners)
+        self.handover = Handover(core, self.learners)
         self.initial_end = core.history.last  # the history that this epoch begins with
         self.uncommitted_bytes = 0
         self._uncommitted: deque[tuple[Zxid, int]] = deque()
@@ -71,7 +73,6 @@ class Leader:
         self._is_ready = False  # our own ack of NEWLEADER: history durable, currentEpoch saved
         self._phase_until_ms = core.now_ms + core.timing.discovery_ms
         self._quorum_seen_ms = core.now_ms
-        self._since_ms = core.now_ms
 
     def start(self) -> None:
         """Raises RoleEnded: elected, but without a vote."""
@@ -97,7 +98,8 @@ class Leader:
         return (
             self.phase is Phase.BROADCAST
             and self.uncommitted_bytes < self.core.config.uncommitted_bytes_max
-            and self.core.now_ms < self.heartbeat.lease_until_ms)
+            and self.core.now_ms < self.heartbeat.lease_until_ms
+            and not self.handover.is_under_way)
 
     @property
     def deadline_ms(self) -> int:
@@ -267,7 +269,6 @@ class Leader:
         if self.heartbeat.granted_until_ms() <= core.now_ms:
             return  # asked again at the next Pong
         self.phase = Phase.BROADCAST
-        self._since_ms = core.now_ms
         core.failures = 0
         core.history.commit(self.initial_end)
         core.report("established", epoch=self.epoch, quorum=sorted({core.me, *synchronised}))
@@ -372,10 +373,12 @@ class Leader:
         self._acked = max(self._acked, learner.durable)
         if learner.cursor < self.core.history.last:
             self._advance(learner)
-        if self.phase is Phase.BROADCAST:
-            self._count()
-        else:
+        if self.phase is not Phase.BROADCAST:
             self._progressed()
+            return
+        self._count()
+        if self.handover.is_under_way:
+            self.handover.check()
 
     def on_flushed(self) -> None:
         """history.durable has risen: our own ack, by the same rules (rule 1)."""
@@ -491,9 +494,7 @@ class Leader:
             self.heartbeat.renew(self.epoch)
             if now_ms >= self.heartbeat.lease_until_ms:
                 raise RoleEnded("no quorum has answered within the lease")
-            gone_ms = self.core.processor_gone_ms
-            if gone_ms is not None and now_ms - max(gone_ms, self._since_ms) > self.core.timing.sync_ms:
-                raise RoleEnded("no processor 0 within syncLimit")
+            self.handover.check()
         else:
             self._check_progress()
         self._drop_stuck()

@@ -46,6 +46,7 @@ class LearnerStream:
         self.alive_ms = self.progress_ms = now_ms  # last message; last ack, or nothing was due
         self.echoed_ms: int | None = None  # send time of the newest ping that it has answered
         self.pong_at_ms = 0  # its clock, at its last Pong
+        self.has_processor = False  # by its last Pong
         self.unacked_bytes = 0
         self._unacked: deque[tuple[Zxid, int]] = deque()
         self._asked: Zxid | None = None  # SendRecords or SendSnapshot is outstanding, up to here

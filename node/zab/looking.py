@@ -70,7 +70,7 @@ class Looking:
         if self._look_ms is not None and core.now_ms >= self._look_ms:
             self._look_ms = None
             lost, lost_epoch = self._lost
-            core.emit(Look(core.round, *core.position, core.votes, core.voters, lost, lost_epoch))
+            core.emit(Look(core.round, *core.position, core.votes, core.voters, lost, lost_epoch, core.stands))
         if core.now_ms >= self._probe_ms:
             self._probe_ms = core.now_ms + core.timing.tick_ms
             self._probe_next()

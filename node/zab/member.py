@@ -116,6 +116,11 @@ class Member:
         return self._core.votes
 
     @property
+    def stands(self) -> bool:
+        """Whether this member could do all of a leader's duties: its processor 0 lives."""
+        return self._core.stands
+
+    @property
     def control(self) -> ControlEntry | None:
         """The last control entry in the log."""
         return self._core.history.control
@@ -207,7 +212,7 @@ class Member:
             case DigestComputed():
                 self._on_digest(Digest(event.zxid, event.process, event.digest))
             case ProcessorReady():
-                self._on_processor(alive=event.alive)
+                self._on_processor(event)
             case SnapshotTaken():
                 core.history.snapshot_zxid, core.history.log_after = event.zxid, event.log_after
             case SnapshotReceived():
@@ -333,9 +338,9 @@ class Member:
         self._core.digests.append(digest)
         del self._core.digests[:-DIGESTS_MAX]
 
-    def _on_processor(self, *, alive: bool) -> None:
+    def _on_processor(self, event: ProcessorReady) -> None:
         core = self._core
-        if alive:
+        if event.alive:
             core.processor_gone_ms = None
         elif core.processor_gone_ms is None:
-            core.processor_gone_ms = core.now_ms
+            core.processor_gone_ms = core.now_ms - event.silent_ms

@@ -26,6 +26,9 @@ WEIGHTS: dict[str, float] = {
     "stop processor": 0.7,
     "stop snapshotter": 0.3,
     "stop member": 0.8,
+    # processor 0 alone, for longer than syncLimit: a leader without it hands on
+    "gone processor": 0.5,
+    "hung processor": 0.5,
     # unsynced data is lost, in part, and torn
     "power cut": 1.5,
     "power cut of all": 0.7,
@@ -55,6 +58,8 @@ DURATIONS_MS: dict[str, tuple[int, int]] = {
     "slow": (500, 3_000),
     "wrong": (500, 4_000),
     "lost": (300, 2_000),
+    "gone": (2_000, 7_000),
+    "hung": (2_000, 7_000),
     "silent": (4_000, 14_000),
 }
 

@@ -26,6 +26,7 @@ class Nemesis:
             "isolate": self.isolate, "one-way": self.one_way, "stuck": self.stuck, "reset": self.reset,
             "slow": self.slow_disk, "sync": self.sync_error, "lost": self.lost_disk, "wall": self.clock_jump,
             "silent": self.silent_client, "client": self.client_reset,
+            "gone": self.gone_processor, "hung": self.hung_processor,
         }
 
     @property
@@ -65,19 +66,33 @@ class Nemesis:
         return None if role == "member" else [role]
 
     def kill(self, fault: Fault, target: int) -> None:
+        self.kill_roles(fault, target, self.roles(fault))
+
+    def kill_roles(self, fault: Fault, target: int, roles: list[str] | None) -> None:
         host = self.ensemble.hosts[target]
-        host.kill(self.roles(fault))
+        host.kill(roles)
         self.until(fault, host.start)
 
+    def gone_processor(self, fault: Fault, target: int) -> None:
+        self.kill_roles(fault, target, [PROCESSORS[0]])
+
     def stop(self, fault: Fault, target: int) -> None:
-        host = self.ensemble.hosts[target]
-        stopped = host.pause(self.roles(fault))
+        self.stop_roles(fault, target, self.roles(fault))
+
+    def stop_roles(self, fault: Fault, target: int, roles: list[str] | None) -> None:
+        stopped = self.ensemble.hosts[target].pause(roles)
 
         def resume() -> None:
             for process in stopped:
                 process.resume()
 
         self.until(fault, resume)
+
+    def hung_processor(self, fault: Fault, target: int) -> None:
+        """Now and then that of every member: then who leads leads on."""
+        targets = self.ensemble.members if fault.duration_us // MS % 4 == 0 else [target]
+        for each in targets:
+            self.stop_roles(fault, each, [PROCESSORS[0]])
 
     def wrong_election(self, fault: Fault, target: int) -> None:
         """At one member, or at all of them."""

@@ -9,7 +9,7 @@ MUST_OCCUR = (
     *WEIGHTS,
     *(f"crash of {role}" for role in ROLES),
     "DIFF", "TRUNC", "SNAP", "torn tail", "snapshot taken", "session expired", "watch event", "writes resent",
-    "readmitted",
+    "readmitted", "handed_over", "no_member_stands",
 )
 
 

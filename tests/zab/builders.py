@@ -2,7 +2,7 @@
 
 from node.zab.config import Timing, ZabConfig
 from node.zab.effects import Effect, Look, Report
-from node.zab.events import Elected, Event, FromLeader, FromLearner, Recovered, Started
+from node.zab.events import Elected, Event, FromLeader, FromLearner, ProcessorReady, Recovered, Started
 from node.zab.looking import ANSWER_MS
 from node.zab.member import Member
 from transport.entry import ControlEntry, Kind, pack_control, pack_record, read_record_header
@@ -129,7 +129,8 @@ class Driver:
         return [each for each in done if not isinstance(each, Report)]
 
     def start(self) -> list[Effect]:
-        return self.step(Started())
+        """Its processor 0 lives."""
+        return self.step(Started(), ProcessorReady(alive=True))
 
     def elect(self, leader: int) -> list[Effect]:
         return self.step(Elected(self.round, MemberId(leader)))

@@ -31,19 +31,19 @@ ONE, TWO, THREE = VOTERS
 
 def look(
     number: int = 1, *, epoch: int = 0, zxid: int = 0, votes: bool = True,
-    voters: tuple[MemberId, ...] = VOTERS, lost: int = 0, lost_epoch: int = 0,
+    voters: tuple[MemberId, ...] = VOTERS, lost: int = 0, lost_epoch: int = 0, stands: bool = True,
 ) -> Look:
     return Look(
-        number, Epoch(epoch), Zxid(zxid), votes, voters, MemberId(lost), Epoch(lost_epoch))
+        number, Epoch(epoch), Zxid(zxid), votes, voters, MemberId(lost), Epoch(lost_epoch), stands)
 
 
 def vote(
     sender: int, *, leader: int, epoch: int = 0, zxid: int = 0, clock: int = 1,
-    state: str = "looking", of_epoch: int = 0, votes: bool = True,
+    state: str = "looking", of_epoch: int = 0, votes: bool = True, stands: bool = True,
 ) -> VoteReceived:
     return VoteReceived(MemberId(sender), Vote(
         sender=sender, ensemble="zoo", state=state, logical_clock=clock, leader=leader,
-        leader_epoch=epoch, leader_zxid=zxid, votes=votes, epoch=of_epoch, is_answer=False))
+        leader_epoch=epoch, leader_zxid=zxid, votes=votes, epoch=of_epoch, is_answer=False, leader_stands=stands))
 
 
 def election(me: int = 2) -> Election:
@@ -67,16 +67,19 @@ def test_looking_begins_with_a_vote_for_itself() -> None:
 
 @pytest.mark.parametrize(
     ("better", "worse"),
-    [((5, 0, 1), (4, 9, 3)), ((4, 9, 1), (4, 8, 3)), ((4, 9, 3), (4, 9, 1))],
-    ids=["the later epoch", "then the longer log", "then the higher id"],
+    [
+        ((5, 0, False, 1), (4, 9, True, 3)), ((4, 9, False, 1), (4, 8, True, 3)),
+        ((4, 9, True, 1), (4, 9, False, 3)), ((4, 9, True, 3), (4, 9, True, 1)),
+    ],
+    ids=["the later epoch", "then the longer log", "then who stands", "then the higher id"],
 )
-def test_votes_are_ordered(better: tuple[int, int, int], worse: tuple[int, int, int]) -> None:
+def test_votes_are_ordered(better: tuple[int, int, bool, int], worse: tuple[int, int, bool, int]) -> None:
     member = election()
     member.step(0, look(epoch=1))
-    for sender, (epoch, zxid, leader) in ((1, worse), (3, better)):
-        found = member.step(0, vote(sender, leader=leader, epoch=epoch, zxid=zxid))
+    for sender, (epoch, zxid, stands, leader) in ((1, worse), (3, better)):
+        found = member.step(0, vote(sender, leader=leader, epoch=epoch, zxid=zxid, stands=stands))
 
-    assert {each.vote.leader for each in found if isinstance(each, SendVote)} == {better[2]}
+    assert {each.vote.leader for each in found if isinstance(each, SendVote)} == {better[-1]}
 
 
 def test_a_worse_vote_changes_nothing() -> None:
@@ -332,6 +335,18 @@ def test_all_agree_on_the_best_position(count: int, seed: int) -> None:
     ballot.run()
 
     best = max(ballot.voters, key=lambda i: (*positions[i], i))
+    assert ballot.decided == dict.fromkeys(ballot.voters, best)
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+@pytest.mark.parametrize("standing", [{1}, {1, 2}, set()], ids=["one", "two", "nobody"])
+def test_of_equals_one_that_stands_leads_and_if_none_does_the_highest_id(count: int, standing: set[int]) -> None:
+    ballot = Ballot(count, random.Random(count))
+    for member in ballot.up:
+        ballot.step(member, look(voters=ballot.voters, stands=member in standing))
+    ballot.run()
+
+    best = max(standing & set(ballot.voters), default=count)
     assert ballot.decided == dict.fromkeys(ballot.voters, best)
 
 

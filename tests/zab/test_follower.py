@@ -83,7 +83,7 @@ def looking_again(driver: Driver, *, last: int, current: int, probe: int = 0) ->
     return [
         Lease(0, Epoch(5), MemberId(0), "looking"), Disconnect(), *connect,
         Look(driver.round, Epoch(current), z(4, 3) if last == z(4, 3) else z(5, 0), True, VOTERS,
-             LEADER, Epoch(5))]
+             LEADER, Epoch(5), True)]
 
 
 # --- discovery ---

@@ -6,6 +6,7 @@ from node.zab.effects import (
     AcceptBatches,
     Append,
     Drop,
+    Effect,
     Flush,
     Lease,
     Look,
@@ -76,7 +77,6 @@ OPENING = control_record(z(5, 0), control(leader=3))
 def serving_leader() -> Driver:
     """Established, its EPOCH record committed by 2 and itself."""
     driver = established_leader()
-    driver.step(ProcessorReady(alive=True))
     driver.step(TurnEnd(), Flushed(z(5, 0)))
     driver.learn(2, Ack(z(5, 0)))
     driver.step(TurnEnd())
@@ -165,7 +165,7 @@ def test_without_a_quorum_in_time_it_looks_again() -> None:
 
     assert driver.step(Tick()) == [
         Lease(0, Epoch(0), MemberId(0), "looking"), AcceptBatches(Epoch(0), accept=False),
-        Look(driver.round, Epoch(4), z(4, 3), True, VOTERS, MemberId(0), Epoch(0))]
+        Look(driver.round, Epoch(4), z(4, 3), True, VOTERS, MemberId(0), Epoch(0), True)]
 
 
 def test_a_voter_of_one_leads_by_itself() -> None:
@@ -466,7 +466,7 @@ def test_without_answers_of_a_quorum_it_stops_at_the_end_of_the_lease() -> None:
     assert driver.step(Tick()) == [
         Lease(0, Epoch(5), MemberId(0), "looking"), AcceptBatches(Epoch(5), accept=False),
         Drop(stream(2), "looking", MemberId(0)),
-        Look(driver.round, Epoch(5), z(5, 0), True, VOTERS, MemberId(0), Epoch(0))]
+        Look(driver.round, Epoch(5), z(5, 0), True, VOTERS, MemberId(0), Epoch(0), True)]
 
 
 def test_an_answer_of_the_future_ends_the_stream() -> None:
@@ -499,17 +499,86 @@ def test_a_silent_learner_is_dropped_after_synclimit() -> None:
     assert driver.member.role == "leader"
 
 
-def test_a_leader_without_a_processor_gives_up_after_synclimit() -> None:
+# --- without its processor 0 ---
+
+
+def lead_on(driver: Driver, until_ms: int, *, stands: bool = True) -> list[Effect]:
+    """As long as it leads; its follower says whether it stands itself. Returns the effects of the last tick."""
+    last: list[Effect] = []
+    while driver.now_ms <= until_ms and driver.member.role == "leader":
+        driver.wait(TIMING.ping_ms)
+        driver.learn(2, Pong(driver.now_ms, 78, [], stands))
+        last = driver.step(Tick())
+    return last
+
+
+def test_a_leader_without_a_processor_hands_on_after_synclimit() -> None:
     driver = serving_leader()
     driver.step(ProcessorReady(alive=False))
     gone_since = driver.now_ms
-    while driver.now_ms <= gone_since + TIMING.sync_ms:
-        assert driver.member.role == "leader"
-        driver.wait(TIMING.ping_ms)
-        driver.step(Tick())
-        driver.learn(2, Pong(driver.now_ms, 78, []))
+
+    lead_on(driver, gone_since + TIMING.sync_ms - TIMING.ping_ms)
+    assert driver.member.role == "leader"
+    last = lead_on(driver, gone_since + TIMING.sync_ms)
 
     assert driver.member.role == "looking"
+    assert driver.reported("handed_over") == [{"to": 2}]
+    (look,) = [each for each in last if isinstance(each, Look)]
+    assert (look.votes, look.stands) == (True, False)
+
+
+def test_a_processor_that_hangs_is_gone_since_its_last_word() -> None:
+    driver = serving_leader()
+    driver.step(ProcessorReady(alive=False, silent_ms=TIMING.sync_ms + 1))
+
+    lead_on(driver, driver.now_ms)
+
+    assert driver.member.role == "looking"
+
+
+def test_a_processor_that_comes_back_in_time_changes_nothing() -> None:
+    driver = serving_leader()
+    driver.step(ProcessorReady(alive=False))
+    gone_since = driver.now_ms
+    lead_on(driver, gone_since + TIMING.sync_ms // 2)
+    driver.step(ProcessorReady(alive=True))
+
+    lead_on(driver, gone_since + 2 * TIMING.sync_ms)
+
+    assert driver.member.role == "leader"
+
+
+def test_where_nobody_stands_the_leader_leads_on_and_says_so_once() -> None:
+    driver = serving_leader()
+    driver.step(ProcessorReady(alive=False, silent_ms=TIMING.sync_ms + 1))
+
+    lead_on(driver, driver.now_ms + 3 * TIMING.sync_ms, stands=False)
+
+    assert driver.member.role == "leader"
+    assert driver.member.may_propose
+    assert len(driver.reported("no_member_stands")) == 1
+
+
+def test_before_it_hands_on_nothing_is_proposed_until_somebody_has_it_all() -> None:
+    driver = serving_leader()
+    driver.step(Propose(b"batch", 1, 0), TurnEnd(), Flushed(z(5, 1)))
+    driver.step(ProcessorReady(alive=False, silent_ms=TIMING.sync_ms + 1))
+
+    lead_on(driver, driver.now_ms)
+    assert (driver.member.role, driver.member.may_propose) == ("leader", False)
+    driver.learn(2, Ack(z(5, 1)))
+
+    assert driver.member.role == "looking"
+
+
+def test_who_does_not_catch_up_in_time_does_not_hold_up_writes() -> None:
+    driver = serving_leader()
+    driver.step(Propose(b"batch", 1, 0), TurnEnd(), Flushed(z(5, 1)))
+    driver.step(ProcessorReady(alive=False, silent_ms=TIMING.sync_ms + 1))
+
+    lead_on(driver, driver.now_ms + TIMING.silence_ms + TIMING.ping_ms)
+
+    assert (driver.member.role, driver.member.may_propose) == ("leader", True)
 
 
 # --- who may join ---

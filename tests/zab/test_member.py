@@ -53,7 +53,7 @@ def test_a_member_begins_with_what_its_files_prove_committed_and_looks() -> None
     driver = Driver(settled(z(4, 3), committed=z(4, 1), me=2), config(2))
 
     assert driver.start() == [
-        Watermark(z(4, 1)), Look(1, Epoch(4), z(4, 3), True, VOTERS, NOBODY, Epoch(0))]
+        Watermark(z(4, 1)), Look(1, Epoch(4), z(4, 3), True, VOTERS, NOBODY, Epoch(0), True)]
 
 
 def test_a_decision_for_another_round_is_ignored() -> None:
@@ -83,7 +83,7 @@ def test_an_empty_directory_that_nobody_initialised_has_no_vote() -> None:
     """Rule 9."""
     driver = Driver(recovered(me=2), config(2))
 
-    assert driver.start() == [Look(1, Epoch(0), z(0, 0), False, VOTERS, NOBODY, Epoch(0))]
+    assert driver.start() == [Look(1, Epoch(0), z(0, 0), False, VOTERS, NOBODY, Epoch(0), True)]
 
 
 def test_the_mark_of_initialisation_goes_before_the_first_ack_of_a_log_that_names_us() -> None:

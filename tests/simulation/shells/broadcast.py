@@ -6,6 +6,7 @@ As in the real shell what comes is collected and handed in together, then TurnEn
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from node.processes.broadcast_local import CHECK_MS
 from node.processes.broadcast_records import Records
 from node.storage.epochs import Epochs
 from node.storage.errors import LogGapError, RefusedError
@@ -28,6 +29,7 @@ from transport import messages as msg
 from transport.zxid import Zxid, show
 
 TURN_US = 100
+COUNTED = ("handed_over", "no_member_stands")  # of the core's reports
 CONFLATION_PROBABILITY = 0.1
 IN_LINE_PROBABILITY = 0.1  # of a sync
 SYNC_RUNS_EARLY_PROBABILITY = 0.4  # the bytes are on the platter long before anybody is told
@@ -47,6 +49,9 @@ class Broadcast(Process):
         self.turn_due = False
         self.outbox = Outbox(self, self.stream_lost)
         self.local: dict[bytes, str] = {}  # stream -> role
+        self.processor_heard_ms = 0  # number 0
+        self.processor_hangs = False
+        self.check_due_ms = 0
         self.linked: dict[bytes, int] = {}  # streams that may submit -> their member
         self.leader: Stream | None = None
         self.leader_life = 0
@@ -97,6 +102,7 @@ class Broadcast(Process):
         self.world.network.bind(self, "peer")
         self.world.network.bind(self, "local")
         self.hand_in(ev.Started(host.wall_ms()))
+        self.check_processor()
 
     def on_death(self, error: Exception | None) -> None:
         self.hub.lease(self.member, is_leader=False, now_us=0, until_us=0)
@@ -128,6 +134,19 @@ class Broadcast(Process):
         self.step(ev.TurnEnd())
         self.publish_mark()
         self.ask_deadline()
+
+    def check_processor(self) -> None:
+        """As node/processes/broadcast_local.py: whether processor 0 hangs, which its connection does not tell."""
+        now, silence_ms = self.now_ms(), self.host.ensemble.timing.sync_ms // 2
+        late_ms, self.check_due_ms = now - self.check_due_ms, now + CHECK_MS
+        self.after(CHECK_MS * MS, self.check_processor)
+        if late_ms > silence_ms // 2:
+            self.processor_heard_ms = now
+        silent_ms = now - self.processor_heard_ms
+        hangs = silent_ms >= silence_ms
+        if PROCESSORS[0] in self.local.values() and hangs != self.processor_hangs:
+            self.processor_hangs = hangs
+            self.hand_in(ev.ProcessorReady(alive=not hangs, silent_ms=silent_ms))
 
     def publish_mark(self) -> None:
         """Watermarks are conflated: a process that takes none now gets the newest later."""
@@ -199,6 +218,8 @@ class Broadcast(Process):
                 self.welcome(stream, message)
             case msg.SubmitHello() | msg.Submit():
                 self.on_submit(stream, self.member, message)
+            case msg.Counters() if self.local.get(stream) == PROCESSORS[0]:
+                self.processor_heard_ms = self.now_ms()
             case msg.Touches():
                 self.hand_in(ev.FromLearner(stream, self.member, message))  # type: ignore[arg-type]
             case msg.Elected():
@@ -224,6 +245,7 @@ class Broadcast(Process):
         if hello.role == "processor":
             self.outbox.send(stream, self.lease)
             if hello.index == 0:
+                self.processor_heard_ms, self.processor_hangs = self.now_ms(), False
                 self.hand_in(ev.ProcessorReady(alive=True))
 
     def tell(self, message: msg.Message, *roles: str) -> None:
@@ -240,7 +262,7 @@ class Broadcast(Process):
         self.trace("looks, round %d, at %d %s", effect.round, effect.current_epoch, show(effect.last_zxid))
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
-            effect.lost, effect.lost_epoch)
+            effect.lost, effect.lost_epoch, effect.stands)
         self.tell(self.look, "election")
 
     def on_settle(self, effect: fx.Settle) -> None:
@@ -434,5 +456,6 @@ class Broadcast(Process):
 
     def on_report(self, effect: fx.Report) -> None:
         self.trace("%s %s", effect.event, str(effect.fields))
+        self.world.occurred[effect.event] += effect.event in COUNTED
         if effect.alarm:
             self.world.occurred[f"alarm {effect.event}"] += 1

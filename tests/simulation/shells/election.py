@@ -104,7 +104,7 @@ class Election(Process):
                 self.step(core.Look(
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
-                    MemberId(message.lost), Epoch(message.lost_epoch)))
+                    MemberId(message.lost), Epoch(message.lost_epoch), message.stands))
             case Settled():
                 self.was_told = True
                 self.step(core.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))

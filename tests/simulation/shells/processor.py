@@ -23,6 +23,7 @@ from tests.simulation.scheduler import MS
 from transport.entry import Kind, read_record_header
 from transport.messages import (
     Accepting,
+    Counters,
     Differs,
     Digest,
     DigestReport,
@@ -306,6 +307,7 @@ class Processor(Process):
         self.link.follow(self.lease, now)
         self.close_idle()
         self.report_touches(now)
+        self.send_local(Counters({}))
         if self.expiry is not None and self.has_lease():
             for session_id, source, connection in self.expiry.due(now):
                 self.world.occurred["session expired"] += 1
