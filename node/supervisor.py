@@ -31,8 +31,8 @@ from node.keys import KeysError, load_keys
 from node.ports import PortError, claim_ports
 from node.processes.loop import EXIT_REFUSED
 from node.roles import ROLES, Role
+from node.run_dir import clear, make_private, remove_stale
 from node.running import (
-    STATE_FILE,
     RunningMember,
     RunningProcess,
     own_start_ticks,
@@ -40,6 +40,7 @@ from node.running import (
 )
 from node.storage.errors import RefusedError
 from node.storage.layout import NewerFormatError
+from node.title import set_title
 from observability.logging import configure_logging, get_logger
 from transport.endpoints import EndpointError
 
@@ -56,7 +57,6 @@ IMPORTED_APART: Final = frozenset(["telemetry"])
 
 _SIGNALS: Final = frozenset([signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 _PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NAME: Final = 15
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -99,7 +99,9 @@ class Supervisor:
         ports = claim_ports(self.config)
         self.config = ports.config
         self.private_files = [lock, *(held.fileno() for held in ports.held)]
-        _make_private(self.config.run_dir)
+        make_private(self.config.run_dir)
+        for left in remove_stale():
+            self.log.info("stale_run_dir_removed", path=str(left))
         self.preload()
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         self.log.info("member_starting", clients=self.client_addresses())
@@ -107,7 +109,7 @@ class Supervisor:
             self.watch()
         finally:
             self.stop()
-            (self.config.run_dir / STATE_FILE).unlink(missing_ok=True)
+            clear(self.config.run_dir)
             self.log.info("member_stopped")
             for held in ports.held:
                 held.close()
@@ -255,14 +257,6 @@ def _lock(data_dir: Path) -> int:
     return lock
 
 
-def _make_private(run_dir: Path) -> None:
-    """Raises RefusedError: the directory belongs to somebody else, who could swap our sockets."""
-    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if run_dir.stat().st_uid != os.getuid():
-        raise RefusedError("another user's", file=run_dir, cure="set corral.runDir to another")
-    run_dir.chmod(0o700)
-
-
 def _be_child(child: Child, config: MemberConfig, private: list[int], parent: int) -> NoReturn:
     """In the new process: run the role, then end without the interpreter's farewells."""
     code = 1
@@ -288,7 +282,7 @@ def _settle(child: Child, config: MemberConfig, private: list[int], parent: int)
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before that took effect
         os._exit(1)
-    _libc.prctl(_PR_SET_NAME, f"m{config.id}-{child.name}".encode()[:15])
+    set_title(config.id, child.name)
     for descriptor in private:
         os.close(descriptor)
     os.nice(child.role.nice)
@@ -315,6 +309,7 @@ def main(argv: Sequence[str]) -> int:
         for warning in loaded.warnings:
             log.warning("configuration", problem=str(warning))
         load_keys(loaded.config)
+        set_title(loaded.config.id, "supervisor")
         return Supervisor(loaded.config).run()
     except REFUSALS as error:
         sys.stderr.write(f"{error}\n")

@@ -115,6 +115,7 @@ def start(member_id: int, data: Path | None) -> None:
 
 def delete_ensemble(ensemble: LocalEnsemble) -> None:
     """What `up` made, and nothing else that somebody may have put there."""
+    ensemble.remove_run_dirs()
     for member in ensemble.members:
         shutil.rmtree(ensemble.home(member))
     (ensemble.directory / "ensemble.json").unlink()

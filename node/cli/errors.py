@@ -29,7 +29,7 @@ class Failure(click.ClickException):
 
 
 def refusals_shown(command: Callable[P, R]) -> Callable[P, R]:
-    """The errors of configuration and keys, as text and EXIT_REFUSED."""
+    """The errors of configuration and keys, as text and EXIT_REFUSED; those of files with a cure."""
 
     @functools.wraps(command)
     def shown(*arguments: P.args, **options: P.kwargs) -> R:
@@ -37,5 +37,10 @@ def refusals_shown(command: Callable[P, R]) -> Callable[P, R]:
             return command(*arguments, **options)
         except (ConfigError, KeysError) as error:
             raise Failure(str(error), exit_code=EXIT_REFUSED) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            cure = "see that the place exists, has room and may be written by this user"
+            raise Failure(f"{error.filename}: {error.strerror} — {cure}") from None
 
     return shown

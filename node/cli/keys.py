@@ -25,6 +25,12 @@ def keys() -> None:
       host2$ corral keys init /etc/corral/zoo.cfg --join ensemble.json   (copied from host 1)
       host3$ corral keys init /etc/corral/zoo.cfg --join ensemble.json   (copied from host 2)
       then host 3's ensemble.json over that of hosts 1 and 2, or `corral keys add` there
+
+    \b
+    Examples:
+      corral keys init /etc/corral/zoo.cfg
+      corral keys add /etc/corral/zoo.cfg 3 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
+      corral keys show /etc/corral/zoo.cfg
     """
 
 

@@ -2,6 +2,7 @@
 
 DATA/ensemble.json    which members there are, and their ports: what up, down and status go by
 DATA/m1/zoo.cfg       as any member's, may be edited     DATA/m1/data  m1/log (what it prints)
+DATA/m1/run-dir       the path of its run directory, as it was started last
 DATA/up.json          while an `up` runs in the foreground: its pid, for `down`
 """
 
@@ -23,12 +24,15 @@ import msgspec
 from node.cli.errors import Failure
 from node.config.address import Address, format_address
 from node.config.member import MemberConfig
+from node.config.problems import ConfigError
 from node.config.read import load_config
 from node.keys import init_ensemble
 from node.processes.loop import EXIT_REFUSED
+from node.run_dir import clear
 from node.running import RunningMember, read_running, start_ticks_of
 
 ENSEMBLE_FORMAT: Final = 1
+RUN_DIR_FILE: Final = "run-dir"
 MEMBERS_MAX: Final = 254
 STOP_S: Final = 12.0  # a supervisor gives its processes 8
 _POLL_S: Final = 0.05
@@ -80,7 +84,15 @@ class LocalEnsemble:
         return load_config(self.home(member) / "zoo.cfg").config
 
     def running(self, member: LocalMember) -> RunningMember | None:
-        return read_running(self.config(member).run_dir)
+        """Raises ConfigError: it was never started from here, and its zoo.cfg does not say where it would run."""
+        return read_running(self.run_dir(member))
+
+    def run_dir(self, member: LocalMember) -> Path:
+        """Where it was started last, whatever has become of its zoo.cfg since.  Raises ConfigError."""
+        try:
+            return Path((self.home(member) / RUN_DIR_FILE).read_text().strip())
+        except OSError:
+            return self.config(member).run_dir
 
     def member(self, member_id: int) -> LocalMember:
         for member in self.members:
@@ -92,6 +104,8 @@ class LocalEnsemble:
     def start(self, member: LocalMember, *, die_with: int | None = None) -> subprocess.Popen[bytes]:
         """Start the member's supervisor in a session of its own; die_with: pid of this process."""
         home = self.home(member)
+        with contextlib.suppress(ConfigError):  # the supervisor says what is wrong
+            (home / RUN_DIR_FILE).write_text(f"{self.config(member).run_dir}\n")
         options = [] if die_with is None else [f"--die-with={die_with}"]
         with (home / "log").open("ab") as log:
             return subprocess.Popen(
@@ -111,11 +125,24 @@ class LocalEnsemble:
 
     def stop_all(self) -> None:
         """All at once, in order within each member."""
-        stopping = [r for r in map(self.running, self.members) if r is not None]
+        stopping = [r for r in map(self._found_running, self.members) if r is not None]
         for running in stopping:
             signal_process(running.pid, signal.SIGTERM)
         for running in stopping:
             await_end_of(running)
+
+    def remove_run_dirs(self) -> None:
+        """Of members that do not run: what killed ones left."""
+        for member in self.members:
+            with contextlib.suppress(ConfigError):
+                clear(self.run_dir(member))
+
+    def _found_running(self, member: LocalMember) -> RunningMember | None:
+        """A broken zoo.cfg is no reason not to stop the others."""
+        try:
+            return self.running(member)
+        except ConfigError:
+            return None
 
 
 def stop_member(running: RunningMember) -> None:
@@ -157,13 +184,8 @@ def create_ensemble(
     directory: Path, *, count: int, host: str, client_port: int, settings: Mapping[str, str]
 ) -> LocalEnsemble:
     """A new ensemble, initialised with keys, not started.  Raises Failure, ConfigError."""
-    if directory.exists() and any(directory.iterdir()):
-        raise Failure(
-            f"{directory} is not empty and holds no ensemble — give another --data DIR",
-            exit_code=EXIT_REFUSED,
-        )
+    _make_empty(directory)
     members = _choose_ports(count, host, client_port)
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     ensemble = LocalEnsemble(directory, host, members)
     try:
         for member in members:
@@ -176,6 +198,23 @@ def create_ensemble(
             shutil.rmtree(ensemble.home(member), ignore_errors=True)
         raise
     return ensemble
+
+
+def _make_empty(directory: Path) -> None:
+    """Raises Failure: there is something in it, or this user may not write there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        is_empty = not any(directory.iterdir())
+    except OSError as error:
+        raise Failure(
+            f"{directory}: {error.strerror} — give a directory that you may write, by --data DIR",
+            exit_code=EXIT_REFUSED) from None
+    if not is_empty:
+        raise Failure(
+            f"{directory} is not empty and holds no ensemble — give another --data DIR", exit_code=EXIT_REFUSED)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise Failure(
+            f"{directory}: you may not write there — give another directory, by --data DIR", exit_code=EXIT_REFUSED)
 
 
 def load_ensemble(directory: Path) -> LocalEnsemble:
@@ -250,6 +289,7 @@ def _choose_ports(count: int, host: str, client_port: int) -> list[LocalMember]:
 
 def _free_ports(host: str, count: int, *, apart_from: range) -> list[int]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    _check_ours(host, family)
     found: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
         if len(found) == count:
@@ -262,6 +302,18 @@ def _free_ports(host: str, count: int, *, apart_from: range) -> list[int]:
         if port not in apart_from:
             found.append(port)
     raise Failure(f"fewer than {count} free ports on {host} — stop something")
+
+
+def _check_ours(host: str, family: socket.AddressFamily) -> None:
+    """Raises Failure: it is not an address of this machine, or none at all."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+    except OSError as error:
+        raise Failure(
+            f"--host {host}: {error.strerror} — members run on this machine: give one of its addresses (`ip address` "
+            "lists them), 127.0.0.1 or ::1; for several machines see `corral member --help`",
+            exit_code=EXIT_REFUSED) from None
 
 
 def _write_member(

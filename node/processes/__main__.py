@@ -1,7 +1,6 @@
 """python -m node.processes ROLE CONFIG [INDEX]: one process of a member, as systemd starts it."""
 
 import argparse
-import ctypes
 import importlib
 import sys
 from collections.abc import Sequence
@@ -13,9 +12,8 @@ from node.keys import KeysError
 from node.processes.loop import EXIT_REFUSED
 from node.roles import ROLES
 from node.storage.errors import RefusedError, StorageError
+from node.title import set_title
 from transport.endpoints import EndpointError
-
-_PR_SET_NAME = 15
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         config = load_config(asked.config).config
         name = role.name if role.count_key is None else f"{role.name}-{asked.index}"
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, f"m{config.id}-{name}".encode()[:15])
+        set_title(config.id, name)
         importlib.import_module(role.module).run(config, asked.index)
     except (ConfigError, KeysError, RefusedError, EndpointError) as error:
         sys.stderr.write(f"{error}\n")

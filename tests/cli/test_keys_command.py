@@ -98,3 +98,9 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
     assert result.exit_code == 0
     assert f"corral {name}" in result.stdout.partition("\n\n")[2]
+
+
+def test_the_help_of_keys_has_examples_of_each_command() -> None:
+    text = run("keys", "--help").stdout.partition("Examples:")[2]
+
+    assert all(f"corral keys {command} " in text for command in ("init", "add", "show"))

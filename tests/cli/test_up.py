@@ -233,3 +233,66 @@ def test_one_member_runs_from_a_standalone_zoo_cfg(corral: Corral, tmp_path: Pat
 
     assert process.returncode == 0
     assert not state.exists()
+
+
+def test_down_stops_members_whose_zoo_cfg_was_broken_meanwhile(corral: Corral) -> None:
+    corral.up("--members=1", "--client-port=0")
+    pids = corral.pids()
+    (corral.data / "m1" / "zoo.cfg").write_text("tickTime=soon\n")
+
+    done = corral.run("down", "--wipe", "--data", str(corral.data))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any(start_ticks_of(pid) for pid in pids)
+    assert not corral.data.exists()
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "/dev/null/x", "/proc"])
+def test_a_place_where_nothing_can_be_written_is_refused_with_its_name_and_the_cure(corral: Corral, place: str) -> None:
+    done = corral.run("up", "--client-port=0", "--data", place)
+
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"Error: {place}: ") or f"{place} is not empty" in done.stderr
+    assert "--data DIR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid"])
+def test_a_host_that_is_not_this_machine_is_refused_with_the_cure(corral: Corral, host: str) -> None:
+    done = corral.run("up", "--client-port=0", "--data", str(corral.data), "--host", host)
+
+    assert done.returncode == 78
+    assert f"--host {host}: " in done.stderr
+    assert "127.0.0.1 or ::1" in done.stderr
+    assert not any(corral.data.iterdir())
+
+
+def test_ps_tells_the_processes_of_a_member_apart(corral: Corral) -> None:
+    corral.up("--members=1", "--client-port=0")
+    ensemble = corral.ensemble()
+    running = ensemble.running(ensemble.members[0])
+    assert running is not None
+
+    assert titles(running.pid) == ("m1-supervisor", "corral member 1: supervisor")
+    for process in running.processes:
+        assert titles(process.pid) == (f"m1-{process.name}"[:15], f"corral member 1: {process.name}")
+
+
+def titles(pid: int) -> tuple[str, str]:
+    """Its short name and its command line."""
+    home = Path(f"/proc/{pid}")
+    return (home / "comm").read_text().strip(), (home / "cmdline").read_bytes().rstrip(b"\0").decode()
+
+
+def test_a_clean_stop_leaves_nothing_in_tmp(tmp_path: Path) -> None:
+    deep = Corral(tmp_path / ("d" * 80))  # too long for sockets
+    deep.data.parent.mkdir()
+    deep.up("--members=1", "--client-port=0")
+    ensemble = deep.ensemble()
+    run_dir = ensemble.run_dir(ensemble.members[0])
+    assert run_dir.parent == Path("/tmp")
+    assert run_dir.is_dir()
+
+    deep.run("down", "--data", str(deep.data))
+
+    assert not run_dir.exists()
