@@ -31,11 +31,12 @@ PROTOCOLS = ("grpc", "http/protobuf")
 
 @dataclass
 class ExportCounts:
-    """Of traces, since the start. *dropped*: the queue was full; *failed*: the endpoint did not take them."""
+    """Since the start. *dropped*: traces that found the queue full; *failed*: the endpoint did not take them."""
 
     exported: int = 0
-    spans: int = 0
+    exported_spans: int = 0
     failed: int = 0
+    failed_spans: int = 0
     dropped: int = 0
 
 
@@ -106,9 +107,10 @@ class Export:
             span for timeline, reason in batch for span in traces.spans_of(timeline, reason)]
         if exporter.export(spans).value == 0:  # SpanExportResult.SUCCESS
             self.counts.exported += len(batch)
-            self.counts.spans += len(spans)
+            self.counts.exported_spans += len(spans)
             return
         self.counts.failed += len(batch)
+        self.counts.failed_spans += len(spans)
         self._lost += len(batch)
         now_s = time.monotonic()
         if now_s - self._complained_s >= COMPLAINT_INTERVAL_S:

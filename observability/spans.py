@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal
 
-from observability.timeline import Stage
+from observability.timeline import Stage, Write
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ VALUE_NAMES = frozenset(value.name for value in VALUES)
 def trace_id_of(ensemble: str, zxid: int) -> int:
     """Of a write whose client sent no context: 128 bits, never 0."""
     return int.from_bytes(blake2b(f"{ensemble}/{zxid}".encode(), digest_size=16).digest(), "big") or 1
+
+
+def trace_of(ensemble: str, write: Write) -> int:
+    """The client's, or the write's own."""
+    return int(write.trace_id, 16) if write.trace_id else trace_id_of(ensemble, write.zxid)
 
 
 def span_id_of(ensemble: str, zxid: int, stage: Stage, ordinal: int) -> int:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from observability.spans import SPAN_OF, measured_once, place_of, span_id_of, trace_id_of
+from observability.spans import SPAN_OF, measured_once, place_of, span_id_of, trace_of
 from observability.timeline import Stage, Timeline, Write
 from transport.errors import Err
 from transport.zxid import counter_of, epoch_of
@@ -57,7 +57,7 @@ class Traces:
 
     def _contexts(self, timeline: Timeline) -> list[SpanContext]:
         write = timeline.write
-        trace_id = int(write.trace_id, 16) if write.trace_id else trace_id_of(self.ensemble, write.zxid)
+        trace_id = trace_of(self.ensemble, write)
         seen: Counter[tuple[Any, ...]] = Counter()
         contexts = []
         for stage in timeline.stages:

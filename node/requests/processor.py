@@ -345,6 +345,8 @@ class Processor:
             if size > BULKY_BYTES:
                 conn.bulky = True
             out += (DATA_REPLY.pack(DATA_REPLY_BYTES + size, xid, zxid, 0, size), value, pack_stat(node))
+        elif op == AUTH:
+            out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, 0))
         else:
             reader = READS.get(op)
             if reader is not None:
@@ -364,16 +366,16 @@ class Processor:
         conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
         conn.frames_out += 1
         self.statistics.sent += 1
-        self.statistics.reads += op != PING
+        self.statistics.reads += op not in (PING, AUTH)
         return size
 
     def _on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
-        """Answered at once, whatever is on its way, with zxid 0; identities and contexts count for later requests."""
+        """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
         try:
             if is_traceparent(body):
-                self._on_traceparent(conn, body)
-            else:
-                conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
+                self._on_traceparent(conn, xid, body)
+                return
+            conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
         except AuthPacketError as error:
             self.close(conn, "bad_frame", str(error))
             return
@@ -388,13 +390,22 @@ class Processor:
         conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, 0))
         self.dirty[conn] = None
 
-    def _on_traceparent(self, conn: Connection, body: bytes) -> None:
-        """A malformed one changes nothing and is answered like any: tracing never costs a client its connection."""
+    def _on_traceparent(self, conn: Connection, xid: int, body: bytes) -> None:
+        """A malformed one changes nothing and is answered like any: tracing never costs a client its connection.
+
+        It is answered in its turn, unlike other auth packets: kazoo takes an auth packet's answer for that to the
+        oldest request that it waits for, and contexts change while writes are on their way.
+        """
         context = context_of(body)
         if context is None:
             self.statistics.traceparents_malformed += 1
         else:
             conn.trace(context)
+        if conn.submitted != conn.done or conn.parked:
+            conn.parked.append((conn.submitted, xid, AUTH, b""))
+            conn.holds = len(conn.parked) >= PARKED_MAX
+        else:
+            self.read(conn, xid, AUTH, b"")
 
     # --- the Sink of execution -------------------------------------------------------------------------------
 

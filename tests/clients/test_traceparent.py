@@ -94,6 +94,21 @@ def test_it_is_no_identity_and_takes_none_away(zk: KazooClient) -> None:
     assert [acl.id.scheme for acl in zk.get_acls("/mine")[0]] == ["digest"]
 
 
+def test_contexts_change_while_writes_are_on_their_way(ensemble: Ensemble, zk: KazooClient) -> None:
+    results = []
+    for number in range(200):
+        results.append(zk.add_auth_async("traceparent", header(1000 + number)))
+        results.append(zk.create_async(f"/n-{number:04d}", str(number).encode()))
+        results.append(zk.get_async(f"/n-{number:04d}"))
+
+    values = [result.get(timeout=30) for result in results]
+
+    assert values[0::3] == [True] * 200
+    assert values[1::3] == [f"/n-{number:04d}" for number in range(200)]
+    assert [data for data, _stat in values[2::3]] == [str(number).encode() for number in range(200)]
+    assert logs_with(ensemble, context(1199)) >= 2
+
+
 def test_kazoo_says_it_again_on_a_new_connection(ensemble: Ensemble, zk: KazooClient) -> None:
     zk.add_auth("traceparent", header(7))
     before = zk.client_id

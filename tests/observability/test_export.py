@@ -46,7 +46,7 @@ def test_a_receiver_gets_whole_traces_in_few_messages(receiver: Received) -> Non
 
     assert {len(spans) for spans in receiver.traces.values()} == {len(timeline().stages)}
     assert (len(receiver.traces), receiver.messages, complaints) == (20, 1, [])
-    assert (export.counts.exported, export.counts.spans) == (20, 20 * len(timeline().stages))
+    assert (export.counts.exported, export.counts.exported_spans) == (20, 20 * len(timeline().stages))
 
 
 def test_what_arrives_is_what_was_told(receiver: Received) -> None:

@@ -88,6 +88,31 @@ def test_replies_and_reads_are_what_they_are_without_it() -> None:
     assert [xid for xid, _err, _body in outputs[0]] == [-4, 1, 2, 3, 4]
 
 
+def test_its_answer_comes_in_its_turn() -> None:
+    solo = Solo()
+    conn = solo.connect()
+
+    solo.send(conn, create(1, b"/a", b"0"), auth(HEADER), set_data(2, b"/a", b"1"), auth(b""), get_data(3, b"/a"))
+    solo.send(conn, auth(b"u:p", b"digest"))
+    assert [(xid, err) for xid, err, _body in replies(conn)] == [(-4, 0)]  # the digest's, at once as in ZooKeeper
+    solo.execute()
+
+    assert [(xid, err) for xid, err, _body in replies(conn)] == [(1, 0), (-4, 0), (2, 0), (-4, 0), (3, 0)]
+
+
+def test_contexts_that_wait_for_their_answers_hold_the_connection_as_parked_reads_do() -> None:
+    solo = Solo()
+    conn = solo.connect()
+
+    solo.send(conn, create(1, b"/a"), *(auth(HEADER) for _ in range(1000)))
+    assert (conn.holds, len(conn.parked)) == (True, 128)
+    solo.execute()
+    while conn.holds or conn.input:
+        solo.core.feed(conn, b"", 0)
+
+    assert [xid for xid, _err, _body in replies(conn)] == [1] + [-4] * 1000
+
+
 def test_it_is_no_identity_and_a_malformed_one_changes_nothing() -> None:
     solo = Solo()
     conn = solo.connect()
@@ -98,7 +123,7 @@ def test_it_is_no_identity_and_a_malformed_one_changes_nothing() -> None:
 
     assert conn.identity == before
     assert contexts(solo.queue[0]) == [CONTEXT]
-    assert [(xid, err) for xid, err, _body in replies(conn)] == [(-4, 0), (-4, 0)]
+    assert [(xid, err) for xid, err, _body in replies(conn)] == [(-4, 0), (-4, 0)]  # and the create is on its way
     assert solo.core.statistics.traceparents_malformed == 1
 
 
