@@ -34,9 +34,9 @@ EVENTS: tuple[Event, ...] = (
     Event("configuration", "warning", "supervisor", "a line of zoo.cfg asks for something that this member does not do",
           "take the line out, or decide that you can do without; `problem` says what is lost"),
     Event("process_joined", "info", "broadcast", "a process of this member has said hello to broadcast"),
-    Event("process_lost", "warning", "broadcast",
-          "a process of this member is gone, or was restarted; a dead processor costs its clients a reconnect",
-          "nothing, if process_joined follows; else look for its process_died or process_failed"),
+    Event("process_lost", "info", "broadcast", "a process of this member has ended, as asked to or not; a dead "
+          "processor "
+          "costs its clients a reconnect", "if nobody asked it to: process_died, or systemd, says more"),
     Event("process_died", "warning", "supervisor", "a process has ended by itself; it is started again at once, then "
           "after longer and longer pauses", "read what that process logged last; code −9 is the kernel's OOM killer "
           "or somebody's SIGKILL"),
@@ -154,6 +154,10 @@ EVENTS: tuple[Event, ...] = (
           "never "
           "given: it talked to another ensemble, or this one was restored from a backup",
           "restart that client; check its connect string", limited=True),
+    # --- the audit log ---
+    Event("audit_failed", "error", "processor", "a line of the audit log could not be written; the processor ends, "
+          "because it serves nobody whom it cannot audit. The lines that are not in the file stand in `lines`",
+          "make room, or mend the permissions of corral.auditFile; or set audit.enable=false"),
     # --- tests ---
     Event("test_hook_flipped_a_byte", "warning", "processor", "a test has corrupted this replica, as it asked for",
           "corral.testHooks=true has no place in production"),

@@ -410,7 +410,7 @@ class Broadcast:
         process = self.local.remove(stream)
         if process is None:
             return
-        self.log.warning("process_lost", name=process.name, pid=process.hello.pid)
+        self.log.info("process_lost", name=process.name, pid=process.hello.pid)
         if process.name == "processor-0":
             self.step(events.ProcessorReady(alive=False))
 

@@ -21,9 +21,11 @@ from node.keys import load_keys
 from node.processes.address_counts import AddressCounts
 from node.processes.loading import load_replica_state
 from node.processes.loop import EXIT_REFUSED, now_ms
+from node.processes.processor_audit import Audit
 from node.processes.processor_figures import Figures
 from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.processes.processor_words import HANDSHAKE_MS, Words
+from node.requests.audit import AuditedProcessor
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
 from node.sessions.expiry import Expiry
@@ -73,13 +75,16 @@ class ProcessorShell:
         self.keys = load_keys(config)
         files = RealFiles()
         state = load_replica_state(files, config)
-        self.core = Processor(
+        self.core = (AuditedProcessor if config.audit_file else Processor)(
             RequestConfig(
                 member=config.id, processor=index, secret=self.keys.ensemble_secret,
                 session_timeout_min_ms=config.min_session_timeout_ms,
                 session_timeout_max_ms=config.max_session_timeout_ms,
                 frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest),
             state, self._alarm, hook=poison_hook if config.test_hooks else None)
+        self.audit = (
+            Audit(config, config.audit_file, index, self.core, self._fall_silent)
+            if config.audit_file and isinstance(self.core, AuditedProcessor) else None)
         self.reader = LogReader(files, config.log_dir / "corral", state.zxid)
         self.sockets = Sockets()
         self.local = self.sockets.stream(ipc_endpoint(str(config.run_dir), "local"))
@@ -131,6 +136,8 @@ class ProcessorShell:
             server.close()
         for conn in list(self.core.connections.values()):
             self._client(conn).finish()
+        if self.audit is not None and not code:
+            self.audit.stopped()
         self.sockets.close()
         return code
 
@@ -140,8 +147,11 @@ class ProcessorShell:
 
     def _on_exception(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A callback raised: what it left undone nobody knows. Silent at once, and started again from disk."""
-        self.lease = NO_LEASE
         self.log.error("processor_failed", reason=str(context.get("message")), exc_info=context.get("exception"))
+        self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        self.lease = NO_LEASE
         self._end(1)
 
     def _hello(self) -> None:
@@ -158,12 +168,16 @@ class ProcessorShell:
                 backlog=self.config.listen_backlog if self.config.listen_backlog > 0 else 4096)
         except PortInUseError as error:
             self.log.error("port_in_use", reason=str(error))
+            if self.audit is not None:
+                self.audit.started(succeeded=False)
             self._end(EXIT_REFUSED)
             return
         self.client_port = bound[0].getsockname()[1]
         for each in bound:
             self.servers.append(await self.loop.create_server(lambda: ClientSocket(self), sock=each))
         self.log.info("clients_welcome", port=self.client_port)
+        if self.audit is not None:
+            self.audit.started(succeeded=True)
 
     # --- clients: transport.client_port.Owner ----------------------------------------------------------------
 
@@ -263,7 +277,8 @@ class ProcessorShell:
                 self.link.submit(batches, now)
                 if self.link.has_message():
                     self._on_leader_readable()
-        if core.dirty:
+        may_answer = self.audit is None or self.audit.flush()
+        if core.dirty and may_answer:
             self._send_outputs()
         if submissions.is_full != self.is_full and self.has_lease():
             self._set_full(submissions.is_full)
@@ -499,6 +514,9 @@ class ProcessorShell:
         self.core.statistics.now_ms = now
         self.core.serving = self.has_lease() and self.is_caught_up
         self.link.follow(self.lease, now)
+        if self.audit is not None:
+            self.audit.flush()
+            self.audit.follow_file()
         self._close_idle(now)
         self._report_touches(now)
         if self.expiry is not None and self.has_lease():

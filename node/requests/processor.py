@@ -8,7 +8,7 @@ that shows its change.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from node.requests.auth import AuthPacketError, AuthRefusedError, authenticate, ip_identity
@@ -469,7 +469,9 @@ class Processor:
         self.statistics.notifications += len(watchers)
         self.statistics.fanout.observe(len(watchers))
 
-    def session_ended(self, session_id: int, source: int, connection: int) -> None:
+    def session_ended(
+        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
+    ) -> None:
         conn = self.by_session.pop(session_id, None)
         if conn is not None:
             self.close(conn, "session_expired")  # unless its own close says otherwise in a moment

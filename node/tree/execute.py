@@ -6,7 +6,7 @@ offsets into the record and makes nothing that is not stored or sent.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from node.sessions.table import Session
@@ -80,8 +80,10 @@ class Sink(Protocol):
 
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
 
-    def session_ended(self, session_id: int, source: int, connection: int) -> None:
-        """Before the reply to the request that ended it."""
+    def session_ended(
+        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
+    ) -> None:
+        """Before the reply to the request that ended it. *ephemerals*: paths that went with it."""
 
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
 
@@ -102,7 +104,9 @@ class NullSink:
 
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
 
-    def session_ended(self, session_id: int, source: int, connection: int) -> None: ...
+    def session_ended(
+        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
+    ) -> None: ...
 
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
 
@@ -155,7 +159,7 @@ class Replica:
         self.undo: Undo | None = None
         self.changes: list[tuple[EventType, bytes, Acl]] = []
         self.moved: list[tuple[int, int, int]] = []
-        self.ended: list[tuple[int, int, int]] = []
+        self.ended: list[tuple[int, int, int, Collection[bytes]]] = []
         self.has_extended_types = False
         self.feature_level = FEATURE_LEVEL_FIRST
         self._take_settings()

@@ -80,7 +80,7 @@ def end_session(replica: "Replica", session: Session, zxid: int) -> None:
         slash = path.rfind(b"/")
         remove_node(replica, nodes[path], nodes[path[:slash]], path[slash + 1:], zxid)
     replica.sessions.remove(session)
-    replica.ended.append((session.id, session.source, session.connection))
+    replica.ended.append((session.id, session.source, session.connection, session.ephemerals))
 
 
 def sync(

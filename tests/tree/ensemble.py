@@ -1,6 +1,6 @@
 """One replica with clients that speak the protocol's records: requests go through real records and batches."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,9 @@ class RecordingSink:
         self.events.append((watchers, event_type, path, zxid))
         self.heard.append(("event", tuple(watchers), path))
 
-    def session_ended(self, session_id: int, source: int, connection: int) -> None:
+    def session_ended(
+        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
+    ) -> None:
         self.ended.append((session_id, source, connection))
 
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None:
