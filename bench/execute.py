@@ -27,7 +27,7 @@ VALUE = b"v" * 100
 class OwnerSink(NullSink):
     """Wants every reply, as the processor that holds the connections does."""
 
-    def owns(self, header: BatchHeader) -> bool:
+    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
         return True
 
 

@@ -35,10 +35,14 @@ class Note(IntEnum):
     EPOCH = 10  # the zxid that opens an epoch, committed here. who: the leader
     # processor
     READ = 11  # first of an own batch: its first request was read from the client. count: requests
-    SUBMITTED = 12  # first of an own batch: sent to the leader. who: leader, part: times sent, count: traced requests
-    APPLIED = 13  # last of a record: executed. count: requests; took: execution
+    # first of an own batch: sent to the leader, the last time. who: leader, part: times sent, count: traced requests
+    SUBMITTED = 12
+    # last of a record: executed. count: requests; took: execution; part: 1: no client is connected here, so that
+    # broadcast tells it of watermarks at intervals
+    APPLIED = 13
     REPLIED = 14  # last of an own batch: the answers were written. count: requests
-    FAILED = 15  # of an own request: answered with an error. count: the code's absolute value
+    # of an own request: ended with an error. count: the code's absolute value; part: how many more right after it alike
+    FAILED = 15
     NOTIFIED = 16  # of a request: watchers were told. count: how many
     # every process
     STALLED = 17  # newest zxid here: the loop did not run when it should have. took: for how long

@@ -42,7 +42,7 @@ class Notes:
         if not self._due_ns:
             self._due_ns = now_ns + FLUSH_NS
         if now_ns >= self._due_ns or len(self.buffer) >= NOTES_BYTES_MAX:
-            self._send(now_ns)
+            self.send(now_ns)
 
     def timeout_ms(self, timeout_ms: int, now_ns: int) -> int:
         if not self._due_ns:
@@ -69,7 +69,7 @@ class Notes:
             "notes_bytes": self._count * 32, "notes_messages": self._messages, "notes_dropped": self._dropped,
         }
 
-    def _send(self, now_ns: int) -> None:
+    def send(self, now_ns: int) -> None:
         self._due_ns = 0
         notes = self._timings.take()
         self._count += len(notes) // 32

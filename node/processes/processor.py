@@ -21,9 +21,11 @@ from node.keys import load_keys
 from node.processes.address_counts import AddressCounts
 from node.processes.loading import load_replica_state
 from node.processes.loop import EXIT_REFUSED, now_ms
+from node.processes.notes import FLUSH_NS, unless_silenced
 from node.processes.processor_audit import Audit
 from node.processes.processor_figures import Figures
 from node.processes.processor_link import RETRY_MS, LeaderLink
+from node.processes.processor_timings import ProcessorTimings
 from node.processes.processor_words import HANDSHAKE_MS, Words
 from node.requests.audit import AuditedProcessor
 from node.requests.connection import Connection, Phase
@@ -89,6 +91,7 @@ class ProcessorShell:
         self.sockets = Sockets()
         self.local = self.sockets.stream(ipc_endpoint(str(config.run_dir), "local"))
         self.telemetry = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.timings = self.core.witness = unless_silenced(ProcessorTimings(f"processor-{index}", self.telemetry))
         self.link = LeaderLink(
             member=config.id, processor=index, ensemble=self.keys.ensemble, keys=self.keys,
             sockets=self.sockets, submissions=self.core.submissions, send_local=self._send_local,
@@ -112,7 +115,7 @@ class ProcessorShell:
         self.servers: list[asyncio.Server] = []
         self.client_port = config.client_port
         self.exit_code: int | None = None
-        self._flush_due = self._drain_due = False
+        self._flush_due = self._drain_due = self._pulses = False
         self._executing = False
 
     # --- life -----------------------------------------------------------------------------------------------
@@ -203,12 +206,16 @@ class ProcessorShell:
     def on_bytes(self, client: ClientSocket, data: bytes) -> None:
         conn = client.connection
         assert isinstance(conn, Connection)
-        self.core.feed(conn, data, now_ms())
+        now_ns = time.monotonic_ns()
+        if not self.core.submissions.count:
+            self.core.submissions.read_ns = now_ns
+        self.core.feed(conn, data, now_ns // 1_000_000)
         if conn.phase is not Phase.READY:
             self._after_early_bytes(client, conn)
         elif conn.holds:
             client.pause()
         if not self._flush_due:
+            self.timings.on_turn(now_ns)
             self._flush_due = True
             self.loop.call_soon(self._flush)
 
@@ -270,7 +277,8 @@ class ProcessorShell:
         self._flush_due = False
         core = self.core
         submissions = core.submissions
-        now = core.statistics.now_ms = now_ms()
+        submissions.now_ns = time.monotonic_ns()
+        now = core.statistics.now_ms = submissions.now_ns // 1_000_000
         if submissions.count or submissions.linked:
             batches = submissions.seal(now)
             if batches:
@@ -278,12 +286,27 @@ class ProcessorShell:
                 if self.link.has_message():
                     self._on_leader_readable()
         may_answer = self.audit is None or self.audit.flush()
-        if core.dirty and may_answer:
-            self._send_outputs()
+        has_answered = may_answer and (not core.dirty or self._send_outputs())
+        self.timings.on_turn_end(reads=core.statistics.reads, has_answered=has_answered)
+        if not self._pulses and self.timings.has_worked:
+            self._await_pulse()
         if submissions.is_full != self.is_full and self.has_lease():
             self._set_full(submissions.is_full)
 
-    def _send_outputs(self) -> None:
+    def _await_pulse(self) -> None:
+        """While there is something to do: notes go out, and a loop that does not run is noticed."""
+        self._pulses = True
+        due_ns = time.monotonic_ns() + FLUSH_NS
+        self.timings.expect_pulse(due_ns)
+        self.loop.call_later(FLUSH_NS / 1e9, self._pulse)
+
+    def _pulse(self) -> None:
+        self._pulses = False
+        if self.timings.pulse(time.monotonic_ns()):
+            self._await_pulse()
+
+    def _send_outputs(self) -> bool:
+        """Whether it may: there is a lease."""
         if not self.has_lease():
             # Silent: what is ready waits. A close needs no lease, and tells the client nothing that may be stale.
             for conn in list(self.core.dirty):
@@ -291,7 +314,7 @@ class ProcessorShell:
                     del self.core.dirty[conn]
                     self._client(conn).finish()
             self._set_full(True)
-            return
+            return False
         dirty, self.core.dirty = self.core.dirty, {}
         for conn in dirty:
             client = conn.shell
@@ -315,6 +338,7 @@ class ProcessorShell:
                     client.resume()
                 elif conn.holds and not conn.paused and not conn.parked:
                     self.loop.call_soon(self._feed_held, client, conn)
+        return True
 
     def _feed_held(self, client: ClientSocket, conn: Connection) -> None:
         """There is room for the answers to requests that came long ago."""
@@ -407,6 +431,8 @@ class ProcessorShell:
         match message:
             case Watermark():
                 self.watermark = message
+                if self.is_caught_up:
+                    self.timings.on_watermark(message)
             case Lease():
                 self._on_lease(message)
             case Accepting() | Refused():
@@ -439,6 +465,7 @@ class ProcessorShell:
             self.log.info("role", role=lease.role, epoch=lease.epoch, leader=lease.leader)
         had = self.has_lease()
         self.lease = lease
+        self.timings.leader = lease.leader or self.timings.leader
         now = now_ms()
         holds = self.has_lease()
         if had and not holds:
@@ -466,12 +493,15 @@ class ProcessorShell:
         if mark is None or self._executing:
             return
         self._executing = True
-        self.core.statistics.now_ms = now_ms()
+        self._begin_execution(time.monotonic_ns())
         done = 0
         if mark.zxid > replica.zxid:
             try:
                 for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
+                    began_ns = time.monotonic_ns()
                     replica.apply_record(buffer, offset)
+                    if self.is_caught_up:
+                        self.timings.on_applied(buffer, offset, began_ns, is_attended=bool(self.core.connections))
                     done += size
                     if done >= EXECUTE_BYTES:
                         break
@@ -493,6 +523,14 @@ class ProcessorShell:
         if done:
             self.link.follow(self.lease, now_ms())
             self._flush()
+
+    def _begin_execution(self, now_ns: int) -> None:
+        core = self.core
+        core.statistics.now_ms = now_ns // 1_000_000
+        if not core.submissions.count:
+            core.submissions.read_ns = now_ns  # an attach may set free what its client sent behind it
+        if self.is_caught_up:
+            self.timings.on_turn(now_ns)
 
     def _report_digests(self) -> None:
         for zxid, value in self.core.digests:
@@ -519,13 +557,15 @@ class ProcessorShell:
             self.audit.follow_file()
         self._close_idle(now)
         self._report_touches(now)
+        if not self.core.submissions.count:
+            self.core.submissions.read_ns = now * 1_000_000
         if self.expiry is not None and self.has_lease():
             for session_id, source, connection in self.expiry.due(now):
                 self.core.expire(session_id, source, connection)
         self._flush_soon()
         self._send_local(Counters(self.words.counters()))
-        self.telemetry.send(encode(Sample(
-            f"processor-{self.index}", os.getpid(), self.figures.values(), self.telemetry.dropped)))
+        values = {**self.figures.values(), **self.timings.figures()}
+        self.telemetry.send(encode(Sample(f"processor-{self.index}", os.getpid(), values, self.telemetry.dropped)))
         self._on_leader_readable()
 
     def _close_idle(self, now: int) -> None:

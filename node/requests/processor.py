@@ -24,6 +24,7 @@ from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
 from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
 from node.requests.traceparent import context_of, is_traceparent
+from node.requests.witness import NoWitness, Witness
 from node.tree.execute import Hook, Replica
 from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
@@ -88,11 +89,11 @@ class Processor:
         self.by_session: dict[int, Connection] = {}
         self.dirty: dict[Connection, None] = {}
         self.statistics = Statistics()
+        self.witness: Witness = NoWitness()
         self.words: list[Connection] = []  # four-letter words to answer
         self.serving = False  # set by the shell: lease held and caught up once
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self._next_number = 1
-        self._flight_ms = 0
 
     # --- clients ---------------------------------------------------------------------------------------------
 
@@ -409,17 +410,20 @@ class Processor:
 
     # --- the Sink of execution -------------------------------------------------------------------------------
 
-    def owns(self, header: BatchHeader) -> bool:
+    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
         if not self.submissions.owns(header):
             return False
-        self._flight_ms = self.submissions.executed(header).sealed_ms
-        self.statistics.executed(header.count, self._flight_ms)
+        flight = self.submissions.executed(header)
+        self.statistics.executed(header.count, flight.sealed_ms)
+        self.witness.on_executed(flight, first_zxid, header.count)
         return True
 
     def reply(
         self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
     ) -> None:
         """An own request has been executed: answer it, then run the reads that waited for it alone."""
+        if err:
+            self.witness.on_failed(zxid, err)
         conn = self.connections.get(connection)
         if conn is None:
             if op == OpCode.EXPIRE and not err:
@@ -467,6 +471,7 @@ class Processor:
                 conn.frames_out += 1
                 dirty[conn] = None
         self.statistics.notifications += len(watchers)
+        self.witness.on_notified(zxid, len(watchers))
         self.statistics.fanout.observe(len(watchers))
 
     def session_ended(

@@ -22,10 +22,16 @@ class Flight:
     sequence: int
     sealed_ms: int
     traced: int  # requests that carry a client's trace context
+    read_ns: int = 0  # when the first of its requests was read
+    sent_ns: int = 0  # when it was sent to the leader last
+    times_sent: int = 0
 
 
 class Submissions:
-    """The building batch is `requests`, `count`, `bytes`, `traced`, `identities`: filled in line by the hot loop."""
+    """The building batch is `requests`, `count`, `bytes`, `traced`, `identities`: filled in line by the hot loop.
+
+    The shell sets *read_ns* before the first request of a batch is read, and *now_ns* before `seal`.
+    """
 
     def __init__(self, *, member: int, processor: int) -> None:
         self.member = member
@@ -43,6 +49,7 @@ class Submissions:
         self.bytes = 0
         self.traced = 0
         self.identities: dict[bytes, int] = {}
+        self.read_ns = self.now_ns = 0
 
     @property
     def is_full(self) -> bool:
@@ -90,7 +97,7 @@ class Submissions:
             member=self.member, processor=self.processor, generation=self.generation,
             sequence=self._sequence, epoch=self.epoch, count=self.count,
             identities=list(self.identities), requests=b"".join(self.requests))
-        flight = Flight(batch, self._sequence, now_ms, self.traced)
+        flight = Flight(batch, self._sequence, now_ms, self.traced, self.read_ns)
         self.flights.append(flight)
         self._unsent.append(flight)
         self.flight_bytes += len(batch)
@@ -106,6 +113,9 @@ class Submissions:
         if not self.linked or not self._unsent:
             return []
         due = [flight.batch for flight in self._unsent]
+        for flight in self._unsent:
+            flight.sent_ns = self.now_ns
+            flight.times_sent += 1
         self._unsent.clear()
         return due
 

@@ -71,7 +71,8 @@ class RecordGapError(Exception):
 class Sink(Protocol):
     """What a processor gives to hear of what execution does; NullSink for those who only want the state."""
 
-    def owns(self, header: BatchHeader) -> bool: ...
+    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
+        """Whether replies are wanted to this batch, which is about to be executed from *first_zxid* on."""
 
     def reply(
         self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
@@ -95,7 +96,7 @@ class Sink(Protocol):
 
 
 class NullSink:
-    def owns(self, header: BatchHeader) -> bool:
+    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
         return False
 
     def reply(
@@ -246,7 +247,7 @@ class Replica:
         at += BATCH.size + batch.identities
         source = source_of(
             member=batch.member, processor=batch.processor, generation=batch.generation)
-        wanted = self.wanted = self.sink.owns(batch)
+        wanted = self.wanted = self.sink.owns(batch, zxid + 1)
         state, changes, hook = self.state, self.changes, self.hook
         reply = self.sink.reply
         get_session = self.sessions.get

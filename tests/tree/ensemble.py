@@ -59,7 +59,7 @@ class RecordingSink:
     digests: list[tuple[int, int]] = field(default_factory=list)
     alarms: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def owns(self, header: BatchHeader) -> bool:
+    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
         return header.member == self.member
 
     def reply(
