@@ -25,7 +25,7 @@ class Span:
 SPANS: tuple[Span, ...] = (
     Span("request", "server", "", "the origin's processor: the batch's first request was read, to the answers written"),
     Span("forward", "internal", "request", "from there until the leader's broadcast had the batch"),
-    Span("election", "internal", "forward", "nobody led: from a submission that died with its leader to the new epoch"),
+    Span("election", "internal", "forward", "nobody led: from the batch's first request to the new epoch"),
     Span("propose", "internal", "request", "the leader's broadcast: the batch came, to the record that it joined"),
     Span("commit", "internal", "request", "the leader's broadcast: the record was stamped, to a quorum that has it"),
     Span("append", "internal", "commit", "one member's broadcast: it had the record, to the record on its disk"),

@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from observability.spans import SPAN_OF, SPANS, VALUE_NAMES, VALUES, span_id_of, trace_id_of
+from observability.spans_page import PAGE, with_tables
 from observability.traces import Traces
 from tests.observability.stories import MS, START_NS, ZXID, timeline
 from transport.errors import Err
@@ -33,6 +34,12 @@ def test_the_table_says_everything_once_and_every_parent_is_in_it() -> None:
     assert [name for name, n in Counter([s.name for s in SPANS] + [v.name for v in VALUES]).items() if n > 1] == []
     assert [span.name for span in SPANS if span.parent and span.parent not in SPAN_OF] == []
     assert all(set(stage.values) <= VALUE_NAMES for stage in timeline().stages)
+
+
+def test_the_page_shows_the_tables() -> None:
+    page = PAGE.read_text()
+
+    assert page == with_tables(page), "python -m observability.spans_page"
 
 
 def test_the_root_is_named_by_the_operation_and_never_by_a_path() -> None:
