@@ -9,7 +9,7 @@ import gc
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -135,6 +135,11 @@ class Broadcast:
         for source in (peer, local, self.signals.fileno(), self.disk.fileno()):
             self.poller.add(source)
         return peer, local
+
+    @property
+    def learners(self) -> Mapping[StreamId, int]:
+        """Streams that have said hello as a learner's, and whose they are."""
+        return self._learners
 
     # The loop ----------------------------------------------------------------------------------
 
@@ -423,7 +428,7 @@ class Broadcast:
             if type(effect) is effects.Append:
                 # Before all else, since it may be sent to learners before it is appended here.
                 self.records.remember(effect.record)
-                self.status.on_append(effect.record)
+                self.status.figures.on_append(effect.record)
                 self.acks.on_append(
                     effect.record, leader=self._lease.leader, voters=self.member.voters)
         performers = self._performers
@@ -557,7 +562,6 @@ class Broadcast:
     def _look(self, effect: effects.Look) -> None:
         self.disk.discard_received()
         self.timings.on_look()
-        self.status.elections += 1
         self.local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch, effect.stands))
@@ -573,6 +577,7 @@ class Broadcast:
         self.local.pass_to_processor(effect.message)
 
     def _report(self, effect: effects.Report) -> None:
+        self.status.figures.on_report(effect)
         self.status.is_changed = True
         # A line's own member and process are those that wrote it.
         fields = {_OTHERS.get(name, name): value for name, value in effect.fields.items()}

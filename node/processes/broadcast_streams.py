@@ -110,6 +110,10 @@ class Streams:
         while snapshot is not None and snapshot.pings and snapshot.pings[0][0] <= sent_ms:
             snapshot.taken = snapshot.pings.popleft()[1]
 
+    def waiting(self) -> dict[StreamId, tuple[int, int]]:
+        """Messages and bytes that a stream has not taken yet; of those that take everything none."""
+        return {stream: (len(queue.messages), queue.bytes) for stream, queue in self._queues.items()}
+
     def forget(self, stream: StreamId) -> None:
         self._queues.pop(stream, None)
         self._records.close(stream)

@@ -11,7 +11,7 @@ import msgspec
 from node.config.member import MemberConfig
 from node.processes.election_links import PeerOpened, VoteLinks
 from node.processes.keyring import Keyring
-from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms
+from node.processes.loop import EXIT_REFUSED, StopSignals, gc_figures, now_ms
 from node.zab import election
 from node.zab.election import Decided, Election, ElectionEvent, SendVote
 from observability.logging import configure_logging, get_logger
@@ -150,8 +150,7 @@ class ElectionShell:
         if now < self._sample_due_ms:
             return
         self._sample_due_ms = now + SAMPLE_MS
-        times = os.times()
-        values = {"cpu_s": times.user + times.system, "election_clock": self.core.clock}
+        values = {"election_clock": self.core.clock, **gc_figures()}
         self.telemetry.send(encode(Sample("election", os.getpid(), values, self.telemetry.dropped)))
 
 

@@ -1,9 +1,11 @@
 """What every shell with a poll loop shares: signals as a descriptor, the clock in ms, exit codes."""
 
+import gc
 import os
 import signal
 import time
 from types import FrameType
+from typing import Any
 
 EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h: starting again does not help
 
@@ -15,6 +17,12 @@ def now_ms() -> int:
 
 def wall_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def gc_figures() -> dict[str, Any]:
+    """Of this process's cyclic garbage collector, by the names of observability/tables/machine.py."""
+    collections = {str(at): each["collections"] for at, each in enumerate(gc.get_stats())}
+    return {"gc_enabled": int(gc.isenabled()), "gc_collections": collections}
 
 
 class StopSignals:

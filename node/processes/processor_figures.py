@@ -3,10 +3,10 @@
 Taken about once a second: nothing here walks over all connections or watches, and over sessions seldom.
 """
 
-import gc
 import time
 from typing import TYPE_CHECKING, Any
 
+from node.processes.loop import gc_figures
 from transport.zxid import counter_of, epoch_of
 
 if TYPE_CHECKING:
@@ -71,9 +71,8 @@ class Figures:
             "data_bytes": state.tree.digest.data_bytes, "executed_epoch": epoch_of(replica.zxid),
             "executed_counter": counter_of(replica.zxid),
             "apply_lag_zxids": max(mark - replica.zxid, 0) if same_epoch else counter_of(mark),
-            "uptime_ms": time.monotonic_ns() // 1_000_000 - shell.started_ms,
-            "alarms": dict(self.alarms), "gc_enabled": int(gc.isenabled()),
-            "gc_collections": {str(at): each["collections"] for at, each in enumerate(gc.get_stats())},
+            "started_ms": shell.started_ms,
+            "alarms": dict(self.alarms), **gc_figures(),
         }
 
     def _count_ephemerals(self) -> int:

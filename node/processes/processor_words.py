@@ -112,7 +112,8 @@ class Words:
         facts = Facts(
             version=VERSION, serving=self.shell.core.serving, member=self.shell.member_state, report=report,
             config=self._config() if word in {"conf", "dirs"} else [],
-            environment=self._environment() if word == "envi" else [])
+            environment=self._environment() if word == "envi" else [],
+            now_ms=time.monotonic_ns() // 1_000_000)
         self._finish(conn, answer(word, facts))
 
     def _finish(self, conn: Connection, text: str) -> None:
@@ -130,19 +131,17 @@ class Words:
             "received": statistics.received, "sent": statistics.sent,
             "alive_connections": len(core.connections), "outstanding": core.submissions.outstanding,
             "latency_sum": statistics.latency_sum_ms, "latency_min": statistics.latency_min_ms,
-            "latency_max": statistics.latency_max_ms, "notifications": statistics.notifications,
-            "watches": core.watches.total, "zxid": core.replica.zxid, "znodes": state.tree.count,
-            "ephemerals": state.sessions.ephemerals, "data_bytes": state.tree.digest.data_bytes,
-            "refused": statistics.refused_per_address, "auth_failed": statistics.auth_failed,
+            "latency_max": statistics.latency_max_ms, "zxid": core.replica.zxid, "znodes": state.tree.count,
             "uptime_ms": time.monotonic_ns() // 1_000_000 - self.shell.started_ms,
-            "open_fds": sum(1 for _ in Path("/proc/self/fd").iterdir()),
-            "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            "sessions": [], "connections": [], "watches_by_connection": [],
+            "sessions": [], "connections": [], "watches_by_connection": [], "figures": [],
         }
         if word == "mntr":
             state.digest()  # counts the bytes of what was written since the last digest point
-            report["data_bytes"] = state.tree.digest.data_bytes
-        if word in {"dump", "mntr"}:
+            report["figures"] = [{
+                **self.shell.figures.values(), "ephemerals": state.sessions.ephemerals,
+                "open_fds": sum(1 for _ in Path("/proc/self/fd").iterdir()),
+                "max_fds": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}]
+        if word == "dump":
             report["sessions"] = [
                 (sid, session.timeout_ms, [path.decode(errors="replace") for path in session.ephemerals])
                 for sid, session in state.sessions.items()]

@@ -1,20 +1,19 @@
 """The snapshotter: decides when a snapshot is due, has it built by a child process, prepares segments for the log.
 
 It works from files alone and touches nobody's tree; a member serves without it, only its log grows. Watermarks come
-with every commit: it looks at the newest one twice a second at most, and sleeps without timers while none come.
+with every commit: it looks at the newest one twice a second at most; while none come, only its figures wake it.
 """
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
 
 import node
 from node.config.member import MemberConfig
-from node.processes.loop import StopSignals, now_ms
+from node.processes.loop import StopSignals, gc_figures, now_ms
 from node.processes.snapshot_build import BuildReport, BuildRequest
 from node.storage.errors import LogGapError, StorageError
 from node.storage.files import RealFiles
@@ -29,6 +28,7 @@ from node.storage.segments import (
     spare_bytes,
 )
 from node.storage.snapshots import list_snapshots, snapshot_path
+from observability.histogram import Histogram
 from observability.logging import configure_logging, get_logger
 from transport.messages import (
     Differs,
@@ -49,6 +49,7 @@ from transport.zxid import counter_of, epoch_of, show
 
 LOOK_MS = 500
 REOPEN_MS = 200
+SAMPLE_MS = 5000
 RETRY_MS = 10_000  # after a build that failed; doubled each time, RETRY_MS_MAX at most
 RETRY_MS_MAX = 600_000
 # snapCount counts only from this share of snapshotBytes on: else small writes at a high rate would mean
@@ -109,8 +110,10 @@ class Snapshotter:
         self.child: subprocess.Popen[bytes] | None = None
         self.retry_at_ms = 0
         self.retry_ms = RETRY_MS
-        self.built = 0
+        self.built = self.failed = 0
         self.seconds = 0.0
+        self.times = Histogram(first=20, last=42)  # 1 ms to 73 min
+        self.sample_due_ms = 0
 
     # Life --------------------------------------------------------------------------------------
 
@@ -126,6 +129,7 @@ class Snapshotter:
             self.sockets.close()
 
     def _turn(self) -> None:
+        self._send_sample()
         self._receive()
         if self.local.is_lost:
             self._wait(REOPEN_MS, with_local=False)
@@ -138,9 +142,10 @@ class Snapshotter:
             self._wait(self._timeout_ms(), with_local=True)
 
     def _timeout_ms(self) -> int:
+        due_ms = self.sample_due_ms
         if self.child is None and self.retry_at_ms and self.mark is not None:
-            return max(0, self.retry_at_ms - now_ms())
-        return -1
+            due_ms = min(due_ms, self.retry_at_ms)
+        return max(0, due_ms - now_ms())
 
     def _wait(self, timeout_ms: int, *, with_local: bool) -> None:
         poller = Poller()
@@ -153,7 +158,7 @@ class Snapshotter:
         found = poller.poll(timeout_ms)
         if self.child is not None and self.child.stdout is not None and self.child.stdout.fileno() in found:
             self._on_built(self.child)
-        elif not found and with_local:
+        elif with_local and self.retry_at_ms and now_ms() >= self.retry_at_ms:
             self.looked = None  # time to try again
 
     # Broadcast ---------------------------------------------------------------------------------
@@ -248,6 +253,7 @@ class Snapshotter:
         report = msgspec.msgpack.decode(answer, type=BuildReport) if answer else BuildReport(
             problem=f"the building process ended with code {code}")
         if report.problem:
+            self.failed += 1
             self.log.error("snapshot_failed", reason=report.problem, retry_ms=self.retry_ms)
             self.retry_at_ms = now_ms() + self.retry_ms
             self.retry_ms = min(2 * self.retry_ms, RETRY_MS_MAX)
@@ -255,6 +261,8 @@ class Snapshotter:
         self.retry_at_ms, self.retry_ms = 0, RETRY_MS
         self.built += 1
         self.seconds = report.seconds
+        self.times.observe(round(report.seconds * 1e9))
+        self.sample_due_ms = 0
         self.log.info(
             "snapshot", zxid=show(report.zxid), znodes=report.znodes, bytes=report.size,
             seconds=round(report.seconds, 3), log_after=show(report.log_after))
@@ -265,7 +273,15 @@ class Snapshotter:
         zxid, digest = (report.digest_zxid, report.digest_at_point) if report.digest_zxid else (
             report.zxid, report.digest)
         self._send(DigestReport(Digest(zxid, "snapshotter", digest)))
-        values = {"snapshots": self.built, "snapshot_s": self.seconds, "cpu_s": time.process_time()}
+
+    def _send_sample(self) -> None:
+        now = now_ms()
+        if now < self.sample_due_ms:
+            return
+        self.sample_due_ms = now + SAMPLE_MS
+        values = {
+            "snapshots": self.built, "snapshot_failures": self.failed, "snapshot_ns": self.times.figure(),
+            **({"snapshot_s": self.seconds} if self.built else {}), **gc_figures()}
         self.telemetry.send(encode(Sample("snapshotter", os.getpid(), values, self.telemetry.dropped)))
 
     def _kill_child(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from observability.zookeeper import ROWS, MemberFigures, Summary, Value
 from transport.opcodes import OpCode
 
 Report = dict[str, Any]
@@ -25,14 +26,16 @@ OP_NAMES = {
 }
 NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 OWN_WORD = "corl"  # Corral's own: one JSON object; always allowed, it says no more than srvr and mntr do
-_COUNTERS = ("received", "sent", "outstanding", "latency_sum", "alive_connections", "watches", "auth_failed",
-             "refused", "local_sessions", "notifications")
-_LISTS = ("connections", "watches_by_connection")
+_COUNTERS = ("received", "sent", "outstanding", "latency_sum", "alive_connections")
+_LISTS = ("connections", "watches_by_connection", "figures")
 
 
 @dataclass
 class Facts:
-    """What a word is answered from. *config* is for `conf`, *environment* for `envi`: lists of (key, value)."""
+    """What a word is answered from. *config* is for `conf`, *environment* for `envi`: lists of (key, value).
+
+    *now_ms*: CLOCK_MONOTONIC.
+    """
 
     version: str
     serving: bool
@@ -40,6 +43,7 @@ class Facts:
     report: Report
     config: list[tuple[str, str]] = field(default_factory=list)
     environment: list[tuple[str, str]] = field(default_factory=list)
+    now_ms: int = 0
 
 
 def merged(reports: list[Report]) -> Report:
@@ -85,8 +89,8 @@ def _server_lines(facts: Facts) -> str:
         f"Zxid: 0x{report['zxid']:x}", f"Mode: {mode(facts)}", f"Node count: {report['znodes']}",
     ]
     if facts.member.get("role") == "leader" and mode(facts) == "leader":
-        sizes = [facts.member.get(f"{which}_proposal_size", -1) for which in ("last", "min", "max")]
-        lines.append("Proposal sizes last/min/max: " + "/".join(map(str, sizes)))
+        last, least, most = facts.member.get("figures", {}).get("proposal_bytes", (-1, -1, -1))
+        lines.append(f"Proposal sizes last/min/max: {last}/{least}/{most}")
     return "\n".join(lines) + "\n"
 
 
@@ -199,24 +203,22 @@ def _mntr(facts: Facts) -> str:
     rows: list[tuple[str, object]] = [("version", facts.version), ("server_state", role)]
     if peer_state:
         rows.append(("peer_state", peer_state))
-    rows += [
-        ("ephemerals_count", report["ephemerals"]), ("num_alive_connections", report["alive_connections"]),
-        ("avg_latency", latency_avg(report)), ("min_latency", report.get("latency_min", 0)),
-        ("max_latency", report.get("latency_max", 0)), ("outstanding_requests", report["outstanding"]),
-        ("znode_count", report["znodes"]), ("global_sessions", len(report["sessions"])),
-        ("local_sessions", report.get("local_sessions", 0)), ("packets_sent", report["sent"]),
-        ("packets_received", report["received"]), ("watch_count", report["watches"]),
-        ("approximate_data_size", report["data_bytes"]), ("auth_failed_count", report.get("auth_failed", 0)),
-        ("connection_rejected", report.get("refused", 0)), ("uptime", report["uptime_ms"]),
-        ("open_file_descriptor_count", report["open_fds"]), ("max_file_descriptor_count", report["max_fds"]),
-    ]
-    if role != "standalone":
-        rows.append(("quorum_size", member.get("quorum_size", 1)))
-    if role == "leader":
-        rows += list(member.get("mntr", {}).items())
-        sizes = [f"{which}_proposal_size" for which in ("last", "min", "max")]
-        rows += [(size, member.get(size, -1)) for size in sizes]
+    figures = MemberFigures(
+        processors=report["figures"], broadcast=member.get("figures", {}), snapshotter={}, now_ms=facts.now_ms)
+    for row in ROWS:
+        if row.in_mntr:
+            rows += _mntr_rows(row.name, row.value(figures))
     return "".join(f"zk_{name}\t{value}\n" for name, value in rows)
+
+
+def _mntr_rows(name: str, value: Value) -> list[tuple[str, object]]:
+    """As ZooKeeper's default provider names the parts of a summary; without those that a histogram cannot tell."""
+    if value is None:
+        return []
+    if isinstance(value, Summary):
+        average = round(value.sum / value.count, 4) if value.count else 0.0
+        return [(f"avg_{name}", average), (f"cnt_{name}", value.count), (f"sum_{name}", round(value.sum))]
+    return [(name, value)]
 
 
 # word -> (answer, needs a serving member, needs the reports of all processors)

@@ -1,6 +1,6 @@
 """Log, snapshots and space: figures of broadcast, of the snapshotter, and what telemetry sees of the directories."""
 
-from observability.metric import Metric
+from observability.metric import NANOSECONDS, Metric
 
 _TELEMETRY = ("telemetry",)
 
@@ -11,6 +11,8 @@ STORAGE: tuple[Metric, ...] = (
            "None for long although there are writes: read the snapshotter's log; the log cannot be purged."),
     Metric("corral_snapshot_failures_total", "counter", "Snapshots that failed.", "snapshot_failures",
            ("snapshotter",), "Most often a full disk."),
+    Metric("corral_snapshot_seconds", "histogram", "Building and verifying a snapshot.", "snapshot_ns",
+           ("snapshotter",), "Grows with the tree; nobody waits for it.", scale=NANOSECONDS),
     Metric("corral_snapshot_duration_seconds", "gauge", "How long the last snapshot took.", "snapshot_s",
            ("snapshotter",), "Grows with the tree; nobody waits for it."),
     Metric("corral_snapshot_age_seconds", "gauge", "Age of the newest snapshot on disk.", "snapshot_age_s",

@@ -11,16 +11,17 @@ CONNECTION = {
 }
 REPORT: dict[str, Any] = {
     "received": 7, "sent": 6, "outstanding": 0, "latency_sum": 35, "latency_min": 1, "latency_max": 10,
-    "alive_connections": 1, "watches": 2, "zxid": 0x100000002, "znodes": 6, "ephemerals": 1, "data_bytes": 185,
-    "uptime_ms": 552, "open_fds": 43, "max_fds": 20000, "sessions": [(0x100001581EE0000, 10000, ["/e"])],
+    "alive_connections": 1, "zxid": 0x100000002, "znodes": 6, "uptime_ms": 552,
+    "figures": [{"watches": 2, "ephemerals": 1, "data_bytes": 185, "started_ms": 448, "executed_counter": 2}],
+    "sessions": [(0x100001581EE0000, 10000, ["/e"])],
     "connections": [CONNECTION], "watches_by_connection": [(0x100001581EE0000, ["/e", "/nn"])],
 }
 
 
 def facts(role: str = "follower", *, serving: bool = True, **report: Any) -> Facts:
-    sizes = {"last_proposal_size": 87, "min_proposal_size": 48, "max_proposal_size": 87}
-    member = {"role": role, "quorum_size": 3} | sizes
-    return Facts(version="3.8.0", serving=serving, member=member, report=REPORT | report)
+    figures = {"proposal_bytes": [87, 48, 87], "is_leader": int(role == "leader"), "voters": 3}
+    member = {"role": role, "quorum_size": 3, "figures": figures}
+    return Facts(version="3.8.0", serving=serving, member=member, report=REPORT | report, now_ms=1000)
 
 
 def test_srvr_of_a_follower_and_of_a_leader() -> None:
@@ -62,6 +63,8 @@ def test_mntr_tells_a_leaders_proposals() -> None:
     assert rows["zk_peer_state"] == "leading - broadcast"
     assert rows["zk_max_proposal_size"] == "87"
     assert rows["zk_approximate_data_size"] == "185"
+    assert rows["zk_uptime"] == "552"
+    assert "zk_max_proposal_size" not in answer("mntr", facts("follower"))
 
 
 def test_a_member_that_does_not_serve_says_so_and_ruok_is_about_the_process() -> None:
