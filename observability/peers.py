@@ -1,0 +1,113 @@
+"""Questions of one member's telemetry to the others': what did you note about these zxids, what does your clock show?
+
+They travel as the payload of Relay (transport/messages.py), some a second. An answer that is late or lost makes its
+member `missing` in a Timeline, and nothing else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from observability.clocks import ClockEstimate, Offset
+from observability.fragments import Fragment
+
+ANSWER_NS = 500_000_000
+ASKED_MAX = 32  # zxids in one question
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """*sent_ns*: by the asking one's CLOCK_MONOTONIC. Without zxids it asks for the clock alone."""
+
+    id: int
+    zxids: list[int]
+    sent_ns: int
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """*sent_ns*: of the question. The others by the answering one's; *wall_ns*: from that to its wall clock."""
+
+    id: int
+    sent_ns: int
+    received_ns: int
+    answered_ns: int
+    wall_ns: int
+    fragments: list[Fragment]
+
+
+_encoder = msgspec.msgpack.Encoder()
+encode = _encoder.encode
+decode = msgspec.msgpack.Decoder(Ask | Answer).decode
+
+
+@dataclass(slots=True)
+class Question:
+    """*waiting*: who has not answered yet."""
+
+    ask: Ask
+    due_ns: int
+    waiting: set[int]
+    fragments: dict[int, dict[int, Fragment]] = field(default_factory=dict)  # zxid → member → what it told
+
+    @property
+    def is_answered(self) -> bool:
+        return not self.waiting
+
+
+class Questions:
+    """Open questions, and what is known of the others' clocks. Times are this member's CLOCK_MONOTONIC."""
+
+    def __init__(self, members: Iterable[int]) -> None:
+        """*members*: the others."""
+        self.clocks = {member: ClockEstimate() for member in members}
+        self._open: dict[int, Question] = {}
+        self._last_id = 0
+
+    def ask(self, zxids: list[int], now_ns: int) -> Question:
+        """To be sent to every one of *waiting*; who cannot be reached is to be discarded from it."""
+        self._last_id += 1
+        question = Question(Ask(self._last_id, zxids, now_ns), now_ns + ANSWER_NS, set(self.clocks))
+        self._open[question.ask.id] = question
+        return question
+
+    def answered(self, member: int, answer: Answer, now_ns: int) -> None:
+        """One that comes too late still tells what the clock shows."""
+        clock = self.clocks.get(member)
+        if clock is None:
+            return
+        clock.observe(
+            asked_ns=answer.sent_ns, received_ns=answer.received_ns, answered_ns=answer.answered_ns, now_ns=now_ns,
+            wall_ns=answer.wall_ns)
+        question = self._open.get(answer.id)
+        if question is None or member not in question.waiting:
+            return
+        question.waiting.discard(member)
+        for fragment in answer.fragments:
+            question.fragments.setdefault(fragment.zxid, {})[member] = fragment
+
+    def gone(self, member: int) -> None:
+        """Nobody waits for it any more."""
+        for question in self._open.values():
+            question.waiting.discard(member)
+
+    def take_finished(self, now_ns: int) -> list[Question]:
+        """Those that are answered, or that have waited long enough."""
+        finished = [each for each in self._open.values() if each.is_answered or each.due_ns <= now_ns]
+        for each in finished:
+            del self._open[each.ask.id]
+        return finished
+
+    @property
+    def due_ns(self) -> int | None:
+        """When `take_finished` wants to be called at the latest."""
+        return min((each.due_ns for each in self._open.values()), default=None)
+
+    def wall_offsets(self, now_ns: int, own_wall_ns: int) -> dict[int, Offset]:
+        """By how much each one's wall clock is ahead of ours, as far as known."""
+        found = {}
+        for member, clock in self.clocks.items():
+            offset = clock.offset(now_ns)
+            if offset is not None:
+                ahead_ns = clock.wall_ns - own_wall_ns - offset.offset_ns
+                found[member] = Offset(ahead_ns, offset.uncertainty_ns)
+        return found

@@ -1,0 +1,199 @@
+"""Which member and which stage made a write slow: from the stages of its Timeline, in one sentence.
+
+The stages are taken apart into parts that do not overlap and that somebody is to blame for: a disk, a link, a busy or
+stopped process, an election. A part counts as waited for if it lies on the path from request to reply. Where nothing on
+that path is slow, a slow part beside it is named too, with what it cost the client: nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from observability.timeline import Stage, Verdict
+
+SLOW_S = 0.005  # below it, nothing stands out
+BESIDE = 3.0  # a part beside the path is named if it is so much longer than all on it
+COVERED = 0.5  # of a part: so much of it explained by a stop, or by the disk, names that instead
+NOBODY = 0
+
+
+class Part(NamedTuple):
+    """*what*: words for it. *is_cause*: false for waiting that another part of the same process may explain."""
+
+    member: int
+    stage: str
+    process: str
+    seconds: float
+    what: str
+    is_waited_for: bool
+    is_cause: bool = True
+    stalled_s: float = 0.0
+
+
+def verdict_of(stages: list[Stage], *, origin: int, leader: int, completed_by: int) -> Verdict | None:
+    """None: there is nothing to go by."""
+    parts = list(_Parts(stages, origin, leader, completed_by).all())
+    if not parts:
+        return None
+    slowest = _slowest(parts)
+    total_s = next((each.duration_ns / 1e9 for each in stages if each.name == "request"), 0.0)
+    return Verdict(
+        slowest.member, slowest.stage, slowest.seconds, slowest.is_waited_for,
+        _sentence(slowest, stages, total_s, completed_by, leader))
+
+
+def _slowest(parts: list[Part]) -> Part:
+    explained = [_explained(each, parts) for each in parts]
+    on_path = max((each for each in explained if each.is_waited_for), key=_seconds, default=None)
+    beside = max((each for each in explained if not each.is_waited_for), key=_seconds, default=None)
+    if on_path is None or beside is None:
+        slowest = on_path or beside
+        assert slowest is not None
+        return slowest
+    return beside if beside.seconds >= max(SLOW_S, BESIDE * on_path.seconds) else on_path
+
+
+def _seconds(part: Part) -> float:
+    return part.seconds
+
+
+def _explained(part: Part, parts: list[Part]) -> Part:
+    """Waiting in a process that was at its disk, or stopped, is that disk's or that stop's doing."""
+    if part.is_cause or part.stalled_s >= COVERED * part.seconds:
+        return part
+    causes = [
+        each for each in parts
+        if each.is_cause and (each.member, each.process) == (part.member, part.process)
+        and each.seconds >= COVERED * part.seconds]
+    if not causes:
+        return part
+    cause = max(causes, key=_seconds)
+    return cause._replace(is_waited_for=cause.is_waited_for or part.is_waited_for)
+
+
+class _Parts:
+    """The stages of one write, taken apart."""
+
+    def __init__(self, stages: Iterable[Stage], origin: int, leader: int, completed_by: int) -> None:
+        self.stages = list(stages)
+        self.origin, self.leader = origin, leader
+        self.needed = {origin, completed_by or leader}
+
+    def all(self) -> Iterator[Part]:
+        for stage in self.stages:
+            match stage.name:
+                case "forward":
+                    yield from self._forward(stage)
+                case "election":
+                    yield _part(stage, stage.duration_ns / 1e9, "an election came in between", is_waited_for=True)
+                case "propose":
+                    yield _part(
+                        stage, stage.duration_ns / 1e9, "the request waited for the leader's broadcast",
+                        is_waited_for=True, is_cause=False)
+                case "append":
+                    yield from self._append(stage)
+                case "ack":
+                    yield from self._ack(stage)
+                case "apply":
+                    yield from self._apply(stage)
+                case "reply":
+                    yield _part(stage, stage.duration_ns / 1e9, "writing the answer took", is_waited_for=True)
+                case _:
+                    pass
+
+    def _forward(self, stage: Stage) -> Iterator[Part]:
+        values = stage.values
+        elected_s = sum(each.duration_ns / 1e9 for each in self.stages if each.name == "election")
+        yield _part(
+            stage, max(values.get("collect_s", 0.0) - elected_s, 0.0), "the request waited in its processor",
+            is_waited_for=True)
+        if "network_s" in values:
+            yield _part(
+                stage, values["network_s"], f"the way to the leader, member {self.leader}, and back took",
+                is_waited_for=True)._replace(stalled_s=0.0)
+
+    def _append(self, stage: Stage) -> Iterator[Part]:
+        fsync_s = sum(
+            each.duration_ns / 1e9 for each in self.stages if each.name == "fsync" and each.member == stage.member)
+        is_needed = stage.member in self.needed
+        yield Part(
+            stage.member, "fsync", stage.process, fsync_s, "fsync took", is_needed,
+            stalled_s=stage.values.get("stalled_s", 0.0))
+        yield _part(
+            stage, max(stage.duration_ns / 1e9 - fsync_s, 0.0), "the record waited for the disk",
+            is_waited_for=is_needed, is_cause=False)
+
+    def _ack(self, stage: Stage) -> Iterator[Part]:
+        values = stage.values
+        follower = values["follower"]
+        is_needed = follower in self.needed
+        if "network_s" not in values:  # its own notes are missing: what the leader saw is all there is
+            yield _part(stage, stage.duration_ns / 1e9, "its ack took", is_waited_for=is_needed)._replace(
+                member=follower)
+            return
+        theirs_s = values.get("follower_queue_s", 0.0)
+        yield Part(
+            follower, "ack", "network", values["network_s"],
+            f"the network between it and the leader, member {self.leader}, took", is_needed)
+        yield Part(
+            follower, "ack", "broadcast", theirs_s, "records waited for its broadcast", is_needed, is_cause=False)
+        yield Part(
+            self.leader, "ack", "broadcast", max(values.get("queue_s", 0.0) - theirs_s, 0.0),
+            f"the ack of member {follower} waited for the leader's broadcast", is_needed, is_cause=False,
+            stalled_s=values.get("stalled_s", 0.0))
+        yield Part(
+            follower, "ack", "broadcast", values.get("held_s", 0.0), "its broadcast kept the ack back",
+            is_needed and follower != self.origin, is_cause=False)
+
+    def _apply(self, stage: Stage) -> Iterator[Part]:
+        values = stage.values
+        own = any(
+            each.name == "request" and (each.member, each.process) == (stage.member, stage.process)
+            for each in self.stages)
+        yield _part(stage, values.get("wait_s", 0.0), f"{stage.process} came late to execute it", is_waited_for=own)
+        yield _part(stage, values.get("execute_s", 0.0), "executing it took", is_waited_for=own)
+        yield Part(
+            stage.member, "apply", "broadcast", values.get("learned_s", 0.0),
+            "it learned of the commit late", own, is_cause=False)
+
+
+def _part(
+    stage: Stage, seconds: float, what: str, *, is_waited_for: bool, is_cause: bool = True,
+) -> Part:
+    return Part(
+        stage.member, stage.name, stage.process, seconds, what, is_waited_for, is_cause,
+        min(stage.values.get("stalled_s", 0.0), seconds))
+
+
+# The sentence ----------------------------------------------------------------------------------
+
+
+def _sentence(part: Part, stages: list[Stage], total_s: float, completed_by: int, leader: int) -> str:
+    what = f"{part.what} {milliseconds(part.seconds)}" if part.what.endswith("took") else (
+        f"{part.what} ({milliseconds(part.seconds)})")
+    if part.seconds < SLOW_S:
+        longest = f"the longest part was on member {part.member}: {what}"
+        return f"nothing stands out: {milliseconds(total_s)} in all; {longest}"
+    if part.stalled_s >= COVERED * part.seconds:
+        what = f"its {part.process} did not run for {milliseconds(part.stalled_s)}; {what}"
+    slowest = f"member {part.member} was slowest: {what}"
+    if part.is_waited_for:
+        return f"{slowest}; the client waited for it ({milliseconds(total_s)} in all)" if total_s else slowest
+    return f"{slowest}; the client did not wait for it{_quorum(stages, completed_by, leader)}"
+
+
+def _quorum(stages: list[Stage], completed_by: int, leader: int) -> str:
+    commit = next((each for each in stages if each.name == "commit"), None)
+    if commit is None or completed_by == NOBODY:
+        return ""
+    after = milliseconds(commit.duration_ns / 1e9)
+    needed = {each.member for each in stages if each.name == "append" and each.values.get("needed")}
+    needed |= {completed_by}
+    if len(needed) == 1:
+        return f" (the quorum was complete after {after})"
+    *others, last = [str(each) for each in sorted(needed)]
+    return f" (members {', '.join(others)} and {last} were the quorum after {after})"
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
