@@ -1,5 +1,6 @@
 """The figures of a member's processes as Prometheus sees them: the rows of observability/metrics.py, and no others."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import accumulate
@@ -15,6 +16,7 @@ from observability.histogram import bounds
 from observability.metric import Metric
 from observability.metrics import METRICS
 from observability.samples import Figures, Samples
+from observability.zookeeper_exposition import ZooKeeperNames
 
 Labels = dict[str, str]
 
@@ -23,8 +25,14 @@ class Exposition(Collector):
     def __init__(self, samples: Samples, exemplars: Exemplars | None = None) -> None:
         self._samples = samples
         self._exemplars = exemplars or Exemplars()
+        self._zookeeper = ZooKeeperNames()
+        self._lock = threading.Lock()
 
     def collect(self) -> Iterator[Family]:
+        with self._lock:  # scrapes of several servers
+            return iter(list(self._families()))
+
+    def _families(self) -> Iterator[Family]:
         found = self._samples.figures()
         for metric in METRICS:
             family = Family(metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name,
@@ -34,6 +42,7 @@ class Exposition(Collector):
                     self._add(family, metric, {"process": process, **labels}, value)
             if family.samples:
                 yield family
+        yield from self._zookeeper.families(found)
 
     def _add(self, family: Family, metric: Metric, labels: Labels, value: Any) -> None:
         if metric.kind == "histogram":

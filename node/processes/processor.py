@@ -564,7 +564,7 @@ class ProcessorShell:
                 self.core.expire(session_id, source, connection)
         self._flush_soon()
         self._send_local(Counters(self.words.counters()))
-        values = {**self.figures.values(), **self.timings.figures()}
+        values = self.figures.values()
         self.telemetry.send(encode(Sample(f"processor-{self.index}", os.getpid(), values, self.telemetry.dropped)))
         self._on_leader_readable()
 

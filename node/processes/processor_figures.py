@@ -28,7 +28,7 @@ class Figures:
         self.alarms[event] = self.alarms.get(event, 0) + 1
 
     def values(self) -> dict[str, Any]:
-        return {**self._clients(), **self._requests(), **self._replica()}
+        return {**self._clients(), **self._requests(), **self._replica(), **self._shell.timings.figures()}
 
     def _clients(self) -> dict[str, Any]:
         shell, core = self._shell, self._shell.core

@@ -50,6 +50,7 @@ from transport.zxid import counter_of, epoch_of, show
 LOOK_MS = 500
 REOPEN_MS = 200
 SAMPLE_MS = 5000
+RETRY_SAMPLE_MS = 500
 RETRY_MS = 10_000  # after a build that failed; doubled each time, RETRY_MS_MAX at most
 RETRY_MS_MAX = 600_000
 # snapCount counts only from this share of snapshotBytes on: else small writes at a high rate would mean
@@ -282,7 +283,8 @@ class Snapshotter:
         values = {
             "snapshots": self.built, "snapshot_failures": self.failed, "snapshot_ns": self.times.figure(),
             **({"snapshot_s": self.seconds} if self.built else {}), **gc_figures()}
-        self.telemetry.send(encode(Sample("snapshotter", os.getpid(), values, self.telemetry.dropped)))
+        if not self.telemetry.send(encode(Sample("snapshotter", os.getpid(), values, self.telemetry.dropped))):
+            self.sample_due_ms = now + RETRY_SAMPLE_MS  # telemetry is not up yet
 
     def _kill_child(self) -> None:
         if self.child is not None:

@@ -5,11 +5,11 @@ import sys
 
 from node.config.member import MemberConfig
 from node.processes.loop import EXIT_REFUSED, StopSignals
+from node.processes.telemetry_figures import samples_of
 from observability.endpoint import AdminServer, healthz, metrics_route
 from observability.exposition import registry_of
 from observability.logging import configure_logging, get_logger
-from observability.samples import Samples
-from transport.messages import Sample, decode_telemetry
+from transport.messages import Sample, Timings, decode_telemetry
 from transport.poller import Poller
 from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
@@ -19,7 +19,7 @@ def run(config: MemberConfig, index: int) -> None:
     configure_logging(config.log_level)
     log = get_logger(process="telemetry", member=config.id)
     signals = StopSignals()
-    samples = Samples()
+    samples = samples_of(config)
     sockets = Sockets()
     pull = sockets.pull(ipc_endpoint(str(config.run_dir), "telemetry"))
     try:
@@ -39,8 +39,8 @@ def run(config: MemberConfig, index: int) -> None:
         poller.poll(-1)
         while (payload := pull.receive()) is not None:
             message = decode_telemetry(payload)
-            if isinstance(message, Sample):
-                samples.take(message)
+            if isinstance(message, Sample | Timings):
+                samples.take(message, len(payload))
     server.shutdown()
     sockets.close()
 

@@ -66,7 +66,7 @@ ENSEMBLE: tuple[Metric, ...] = (
            "Rises once every voter runs a release that can follow."),
     Metric("corral_committed_epoch", "gauge", "Epoch of the last zxid known to be committed.", "committed_epoch",
            _BROADCAST, "Position of this member."),
-    Metric("corral_committed_counter", "gauge", "Counter of the last zxid known to be committed.",
+    Metric("corral_committed_in_epoch", "gauge", "Counter of the last zxid known to be committed.",
            "committed_counter", _BROADCAST, "Its rate is the rate of writes of the ensemble. Starts again with each "
            "epoch."),
     Metric("corral_clock_offset_seconds", "gauge", "What must be added to a peer's wall clock to get this member's.",

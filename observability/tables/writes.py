@@ -60,6 +60,6 @@ WRITES: tuple[Metric, ...] = (
            "apply_lag_zxids", _PROCESSOR, "Lasting: this processor has not enough CPU for the load."),
     Metric("corral_executed_epoch", "gauge", "Epoch of the last executed zxid.", "executed_epoch", _PROCESSOR,
            "Position of this replica."),
-    Metric("corral_executed_counter", "gauge", "Counter of the last executed zxid.", "executed_counter", _PROCESSOR,
+    Metric("corral_executed_in_epoch", "gauge", "Counter of the last executed zxid.", "executed_counter", _PROCESSOR,
            "Position of this replica. Starts again with each epoch."),
 )
