@@ -140,6 +140,8 @@ EVENTS: tuple[Event, ...] = (
     Event("port_in_use", "error", "processor", "somebody else has the client port",
           "stop that, or give another clientPort"),
     Event("metrics", "info", "telemetry", "metrics and the admin page are served here"),
+    Event("traces_not_taken", "warning", "telemetry", "the collector at corral.otlpEndpoint did not take `traces` of "
+          "them since the last such line", "`reason` says why; the ensemble is not touched by it", limited=True),
     Event("metrics_port", "error", "telemetry", "metrics and the admin page cannot be served at that address",
           "set corral.metricsPort to a free port, or to 0"),
     # --- what clients can cause ---

@@ -103,11 +103,13 @@ class Stories:
         """What the log says of it, as far as this member can tell."""
         return self._entry(zxid, self.fragment(zxid))
 
+    def published(self, zxid: int) -> tuple[int, int] | None:
+        """The watermark that first covered it here, and the offset of its end in the log."""
+        return _published(self.fragment(zxid))
+
     def _entry(self, zxid: int, fragment: Fragment) -> Entry | None:
-        for note in unpack_notes(fragment.processes.get("broadcast", b"")):
-            if note.kind == Note.PUBLISHED:
-                return self._find(zxid, note.zxid, note.count)
-        return None
+        place = _published(fragment)
+        return None if place is None else self._find(zxid, *place)
 
     # Asking ------------------------------------------------------------------------------------
 
@@ -204,3 +206,10 @@ class Stories:
     def _told(self, member: int, fragment: Fragment, offset: Offset, wall_ns: int) -> Told:
         processes = {name: unpack_notes(packed) for name, packed in fragment.processes.items()}
         return told(member, dict(processes), fragment.zxid, offset=offset, wall_ns=wall_ns)
+
+
+def _published(fragment: Fragment) -> tuple[int, int] | None:
+    for note in unpack_notes(fragment.processes.get("broadcast", b"")):
+        if note.kind == Note.PUBLISHED:
+            return note.zxid, note.count
+    return None

@@ -44,11 +44,26 @@ class WriteLog:
 
     def find(self, zxid: int, *, watermark: int, offset: int) -> Entry | None:
         """*watermark*: at or after it; its record ends at *offset*. None: purged, or not readable."""
+        record = self._record(zxid, watermark, offset)
+        return None if record is None else _entry(record, read_record_header(record), zxid)
+
+    def writes(self, zxids: range, *, watermark: int, offset: int) -> list[Write]:
+        """Of one batch; none where it is purged, or not readable. *watermark*, *offset*: as in `find`."""
+        record = self._record(zxids[0], watermark, offset)
+        if record is None:
+            return []
+        header = read_record_header(record)
+        if header.kind != Kind.BATCHES:
+            return []
+        return [each.write for each in _entries(record, header) if each.write.zxid in zxids]
+
+    def _record(self, zxid: int, watermark: int, offset: int) -> bytes | None:
+        """The one that it stands in."""
         searched = 0
         for record in self._back(watermark, offset):
             header = read_record_header(record)
             if header.first_zxid <= zxid:
-                return _entry(record, header, zxid) if zxid <= header.last_zxid else None
+                return record if zxid <= header.last_zxid else None
             searched += len(record)
             if searched > SEARCHED_BYTES_MAX:
                 return None

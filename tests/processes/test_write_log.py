@@ -84,6 +84,16 @@ def test_a_multi_is_named_by_its_first_path(tmp_path: Path) -> None:
     assert (write.op, write.path) == ("multi", "/a/b")
 
 
+def test_the_writes_of_a_batch_come_together(tmp_path: Path) -> None:
+    log = written(tmp_path)
+    mark = {"watermark": log.last_zxid, "offset": log.position(log.last_zxid)[1]}
+    writes, first = WriteLog(log.files, log.directory), make_zxid(epoch=4, counter=1)
+
+    assert [write.op for write in writes.writes(range(first + 1, first + 3), **mark)] == ["create", "createSession"]
+    assert writes.writes(range(first - 1, first), **mark) == []  # an epoch's start is no batch
+    assert writes.writes(range(first + 9, first + 10), **mark) == []
+
+
 def test_an_epochs_start_is_its_leaders(tmp_path: Path) -> None:
     entry = found(written(tmp_path), 0)
 

@@ -1,0 +1,167 @@
+"""From finished writes to exported traces: sampling, then the story of each pick, then the export. No socket, no clock.
+
+A member traces the writes that its own processors answered, so each write is decided on once. Where a client's context
+must be known first it is read from the log, some time after the answer: broadcast's note of where it stands comes
+on its own.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from observability.exemplars import REQUEST, Exemplars
+from observability.export import Export
+from observability.sampling import Batch, Batches, Reason, Sampler
+from observability.spans import trace_of
+from observability.stories import Stories, Story
+from observability.timeline import Stage, Timeline, Write
+from transport.messages import Timings
+
+READ_AFTER_NS = 300_000_000  # notes of every process of this member have come by then
+AGAIN_AFTER_NS = 3_000_000_000  # a story that lacks a member's part is asked for once more
+UNREAD_MAX = 1024  # batches with contexts
+
+FindWrites = Callable[[range], Sequence[Write]]  # what the log says of these zxids; fewer where it is not known
+
+
+class _Later(NamedTuple):
+    due_ns: int
+    zxid: int
+    reason: Reason
+
+
+class Tracing:
+    """*me*: this member. *read_log*: opens no connection and asks nobody. Times: CLOCK_MONOTONIC in ns."""
+
+    def __init__(
+        self, *, me: int, ensemble: str, stories: Stories, sampler: Sampler, export: Export, exemplars: Exemplars,
+        read_log: FindWrites,
+    ) -> None:
+        self.me = me
+        self.ensemble = ensemble
+        self.stories = stories
+        self.sampler = sampler
+        self.export = export
+        self.exemplars = exemplars
+        self.read_log = read_log
+        self._batches: dict[tuple[str, int], Batches] = {}
+        self._unread: deque[tuple[int, Batch]] = deque()
+        self._again: deque[_Later] = deque()
+        self._lost = {"unknown": 0, "unread": 0}
+
+    def intake(self, timings: Timings, now_ns: int) -> None:
+        """After `stories` has taken the same message."""
+        if not timings.process.startswith("processor"):
+            return
+        key = timings.process, timings.pid
+        batches = self._batches.get(key)
+        if batches is None:
+            for old in [each for each in self._batches if each[0] == timings.process]:
+                del self._batches[old]
+            batches = self._batches[key] = Batches()
+        for batch in batches.take(timings.notes):
+            picks, unread = self.sampler.offer(batch, now_ns)
+            for pick in picks:
+                self._want(pick.zxid, pick.reason, now_ns)
+            if unread:
+                self._read_later(batch, now_ns)
+
+    def step(self, now_ns: int) -> None:
+        """What is due. To be called again by `due_ns`."""
+        while self._unread and self._unread[0][0] <= now_ns:
+            self._read(self._unread.popleft()[1], now_ns)
+        while self._again and self._again[0].due_ns <= now_ns:
+            later = self._again.popleft()
+            self.stories.want(later.zxid, now_ns, partial(self._tell, later.reason))
+
+    @property
+    def due_ns(self) -> int | None:
+        due = [self._unread[0][0]] if self._unread else []
+        if self._again:
+            due.append(self._again[0].due_ns)
+        return min(due, default=None)
+
+    # Figures of observability/tables/tracing.py --------------------------------------------------
+
+    def kept(self) -> dict[str, int]:
+        return {reason.value: count for reason, count in self.sampler.kept.items()}
+
+    def dropped(self) -> dict[str, int]:
+        """unknown: nobody could tell of it; queue: the collector is too slow; failed: it did not take it."""
+        counts = self.export.counts
+        return {
+            **{loss.value: count for loss, count in self.sampler.dropped.items()}, **self._lost,
+            "queue": counts.dropped, "failed": counts.failed}
+
+    # Clients' contexts ---------------------------------------------------------------------------
+
+    def _read_later(self, batch: Batch, now_ns: int) -> None:
+        if len(self._unread) >= UNREAD_MAX:
+            self._lost["unread"] += batch.requests
+        else:
+            self._unread.append((now_ns + READ_AFTER_NS, batch))
+
+    def _read(self, batch: Batch, now_ns: int) -> None:
+        writes = self.read_log(batch.zxids)
+        self._lost["unread"] += batch.requests - len(writes)
+        contexts = [(write.zxid, write.client_sampled if write.trace_id else None) for write in writes]
+        for pick in self.sampler.client(contexts, now_ns):
+            self._want(pick.zxid, pick.reason, now_ns)
+
+    # Stories -------------------------------------------------------------------------------------
+
+    def _want(self, zxid: int, reason: Reason, now_ns: int) -> None:
+        self.stories.want(zxid, now_ns, partial(self._heard, reason, now_ns))
+
+    def _heard(self, reason: Reason, wanted_ns: int, story: Story) -> None:
+        """A slow member's part may be still to come; of a dead one it never will: once more, and no more."""
+        timeline = story.timeline
+        if timeline is not None and not self._is_whole(timeline):
+            self._again.append(_Later(wanted_ns + AGAIN_AFTER_NS, story.zxid, reason))
+        else:
+            self._tell(reason, story)
+
+    def _is_whole(self, timeline: Timeline) -> bool:
+        """Every member has it on disk and has executed it."""
+        members = self.stories.others | {self.me}
+        return all(
+            {stage.member for stage in timeline.stages if stage.name == name} >= members
+            for name in ("append", "apply"))
+
+    def _tell(self, reason: Reason, story: Story) -> None:
+        timeline = story.timeline
+        if timeline is None:
+            self._lost["unknown"] += 1
+            return
+        self.export.put(timeline, reason)
+        trace_id = f"{trace_of(self.ensemble, timeline.write):032x}"
+        for stage, seconds in measured(timeline, self.me):
+            self.exemplars.put(stage, seconds, trace_id, zxid=story.zxid)
+
+
+def measured(timeline: Timeline, member: int) -> list[tuple[str, float]]:
+    """What the histograms of this member have of it: (stage as in corral_stage_seconds, seconds)."""
+    found = []
+    if timeline.total_ns is not None and timeline.origin == member:
+        found.append((REQUEST, timeline.total_ns / 1e9))
+    for stage in timeline.stages:
+        if stage.member == member:
+            found += _of_stage(stage)
+    return found
+
+
+def _of_stage(stage: Stage) -> list[tuple[str, float]]:
+    whole = stage.duration_ns / 1e9
+    match stage.name:
+        case "forward":
+            return [("collect", stage.values["collect_s"])] if "collect_s" in stage.values else []
+        case "propose":
+            return [("queue", whole)]
+        case "apply":
+            return [
+                (name, stage.values[key]) for name, key in (("apply_wait", "wait_s"), ("apply", "execute_s"))
+                if key in stage.values]
+        case "append" | "fsync" | "commit" | "reply":
+            return [(stage.name, whole)]
+    return []
