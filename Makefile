@@ -2,6 +2,7 @@
 #
 #   make up                          three members on loopback; Ctrl-C stops them
 #   make up ARGS="--members 5"       …with options of `corral up`
+#   make up OBSERVE=1                …and Prometheus with scrape configuration and alert rules
 #   make test TESTS=tests/zab        some of the tests
 
 .PHONY: all up test test-all simulate bench lint clean
@@ -19,15 +20,15 @@ PYTEST := $(BIN)/pytest --quiet --timeout=300
 all: $(VENV)/installed
 
 up: $(VENV)/installed
-	exec $(BIN)/corral up $(ARGS)
+	exec $(BIN)/corral up $(if $(OBSERVE),--observe) $(ARGS)
 
 test: $(VENV)/installed-test
-	.ci/packages zookeeper gcc libc6-dev
+	.ci/packages zookeeper gcc libc6-dev prometheus
 	$(PYTEST) $(TESTS)
 
 # All that `test` runs, and what takes minutes: every seed, every sequence.
 test-all: $(VENV)/installed-test
-	.ci/packages zookeeper gcc libc6-dev
+	.ci/packages zookeeper gcc libc6-dev prometheus
 	$(PYTEST) --all $(TESTS)
 
 simulate: $(VENV)/installed-test

@@ -23,6 +23,7 @@ from node.cli.local import (
     stop_member,
     wait_for,
 )
+from node.cli.observe import remove_observations, stop_prometheus
 from node.running import RunningMember
 
 START_S = 30.0
@@ -55,6 +56,7 @@ def down(wipe: bool, data: Path | None) -> None:
     if (pid := foreground_pid(ensemble.directory)) is not None:
         signal_process(pid, signal.SIGTERM)
         wait_for(lambda: foreground_pid(ensemble.directory) is None, STOP_S)
+    stop_prometheus(ensemble.directory)
     ensemble.stop_all()
     if wipe:
         delete_ensemble(ensemble)
@@ -118,6 +120,7 @@ def delete_ensemble(ensemble: LocalEnsemble) -> None:
     ensemble.remove_run_dirs()
     for member in ensemble.members:
         shutil.rmtree(ensemble.home(member))
+    remove_observations(ensemble.directory)
     (ensemble.directory / "ensemble.json").unlink()
     if not any(ensemble.directory.iterdir()):
         ensemble.directory.rmdir()

@@ -26,6 +26,7 @@ from node.cli.local import (
     wait_for,
     write_up_file,
 )
+from node.cli.observe import HOW, Prometheus, prometheus_program, start_prometheus, stop_prometheus
 from node.cli.status import local_rows, row_json, serves, with_lag
 from node.processes.loop import EXIT_REFUSED
 
@@ -50,6 +51,7 @@ class Ended(BaseException):
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
               help="A line for every member's zoo.cfg, of a new ensemble.")  # fmt: skip
 @click.option("--detach", is_flag=True, help="Return once a quorum serves; `corral down` ends it.")
+@click.option("--observe", is_flag=True, help="Run Prometheus too, its configuration and rules ready.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: connect, members.")
 @refusals_shown
 def up(
@@ -59,6 +61,7 @@ def up(
     host: str | None,
     settings: tuple[str, ...],
     detach: bool,
+    observe: bool,
     as_json: bool,
 ) -> None:
     """Start an ensemble on this machine, with keys of its own, and print how to connect.
@@ -69,6 +72,7 @@ def up(
     Examples:
       corral up
       corral up --members 5 --client-port 3181 --data ./run
+      corral up --observe
       corral up --detach --json --client-port 0
       corral up --set corral.processors=2 --set tickTime=500
     """
@@ -78,7 +82,7 @@ def up(
     for number in _ENDINGS:
         signal.signal(number, _end)
     try:
-        _run(ensemble, detach=detach, as_json=as_json)
+        _run(ensemble, detach=detach, observe=observe, as_json=as_json)
     except Ended:
         click.echo("stopped", err=True)
     finally:
@@ -144,7 +148,7 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
     return settings
 
 
-def _run(ensemble: LocalEnsemble, *, detach: bool, as_json: bool) -> None:
+def _run(ensemble: LocalEnsemble, *, detach: bool, observe: bool, as_json: bool) -> None:
     """Raises Ended, Failure."""
     running = [m.id for m in ensemble.members if ensemble.running(m)]
     if running:
@@ -160,7 +164,10 @@ def _run(ensemble: LocalEnsemble, *, detach: bool, as_json: bool) -> None:
         for member in ensemble.members:
             started[member.id] = ensemble.start(member, die_with=die_with)
         _await_quorum(ensemble, started)
-        _show(ensemble, as_json=as_json, detach=detach)
+        prometheus = start_prometheus(ensemble, dies_with_us=not detach) if observe else None
+        _show(ensemble, prometheus, as_json=as_json, detach=detach)
+        if observe and not as_json:
+            _show_observing(ensemble, prometheus)
         if not detach:
             _watch(ensemble, started)
     except BaseException:
@@ -174,6 +181,7 @@ def _stop(ensemble: LocalEnsemble, started: Started) -> None:
         signal.signal(number, signal.SIG_IGN)
     for process in started.values():
         process.terminate()
+    stop_prometheus(ensemble.directory)
     ensemble.stop_all()
     for process in started.values():
         process.wait()
@@ -211,7 +219,7 @@ def _ended(ensemble: LocalEnsemble, started: Started) -> list[LocalMember]:
     return [member for member in ensemble.members if started[member.id].poll() is not None]
 
 
-def _show(ensemble: LocalEnsemble, *, as_json: bool, detach: bool) -> None:
+def _show(ensemble: LocalEnsemble, prometheus: Prometheus | None, *, as_json: bool, detach: bool) -> None:
     rows = local_rows(ensemble)
     statuses = with_lag([row.status for row in rows])
     rows = [Row(status, row.running) for status, row in zip(statuses, rows, strict=True)]
@@ -220,6 +228,7 @@ def _show(ensemble: LocalEnsemble, *, as_json: bool, detach: bool) -> None:
             "connect": ensemble.connect,
             "data": str(ensemble.directory),
             "members": [row_json(row) for row in rows],
+            **({"prometheus": prometheus.url} if prometheus else {}),
         }
         click.echo(json.dumps(shown))
         sys.stdout.flush()
@@ -229,6 +238,20 @@ def _show(ensemble: LocalEnsemble, *, as_json: bool, detach: bool) -> None:
     click.echo(f"data:    {ensemble.directory}")
     option = f"--data {ensemble.directory}"
     click.echo(f"stop:    corral down {option}" if detach else "stop:    Ctrl-C (the data stay)")
+    sys.stdout.flush()
+
+
+def _show_observing(ensemble: LocalEnsemble, prometheus: Prometheus | None) -> None:
+    folder = ensemble.directory / "observe"
+    if prometheus is not None:
+        click.echo(f"graphs:  {prometheus.graph}")
+        click.echo(f"alerts:  {prometheus.url}/alerts")
+        click.echo(f"Grafana: dashboards/README.md says how; the data source is {prometheus.url}")
+    elif prometheus_program() is None:
+        click.echo(f"graphs:  Prometheus is not installed: {HOW}, then `corral up --observe` again; or let one of "
+                   f"yours read {folder}/prometheus.yml")
+    else:
+        click.echo(f"graphs:  Prometheus ended at once, see {folder}/log")
     sys.stdout.flush()
 
 
