@@ -174,6 +174,8 @@ class Broadcast:
                 durable = self.disk.finish_sync()
                 if durable is not None:
                     self._on_synced(durable, in_line=False)
+                if self.disk.may_install:
+                    self._install_snapshot()
         now = now_ms()
         if now >= self.local.check_due_ms:
             for change in self.local.check_processor(self.timing.sync_ms // 2):
@@ -516,17 +518,26 @@ class Broadcast:
         self.records.forget_all()
 
     def _receive_snapshot(self, effect: effects.ReceiveSnapshot) -> None:
+        try:
+            self.disk.receive(effect.message)
+        except DamagedSnapshotError as error:
+            self._refuse_snapshot(error)
+
+    def _install_snapshot(self) -> None:
+        """It has been read through meanwhile, and the core still waits for it."""
         self._settle_disk()
         try:
-            received = self.disk.receive(effect.message)
-        except DamagedSnapshotError as error:
-            self.log.error("snapshot_damaged", reason=str(error))
-            if self.leader.stream is not None:
-                self._events.append(self.leader.lost())
-            return
-        if received is not None:
+            self._events.append(self.disk.finish_receive())
             self.records.forget_all()
-            self._events.append(received)
+        except DamagedSnapshotError as error:
+            self._refuse_snapshot(error)
+        while self._events:
+            self._step(self._events.popleft())
+
+    def _refuse_snapshot(self, error: DamagedSnapshotError) -> None:
+        self.log.error("snapshot_damaged", reason=str(error))
+        if self.leader.stream is not None:
+            self._events.append(self.leader.lost())
 
     def _drop(self, effect: effects.Drop) -> None:
         self._learners.pop(effect.stream, None)

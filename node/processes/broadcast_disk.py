@@ -2,16 +2,17 @@
 
 A sync is done in line as long as the disk is fast: waking a thread and being woken by it costs about as much as a good
 disk's fdatasync. On a slow disk, and only when something else waits, a thread does it; one is outstanding at most.
+Another thread reads through a snapshot that came from the leader, which takes as long as the snapshot is large.
 """
 
+import contextlib
 import os
 import secrets
-import threading
 import time
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 from node.config.member import MemberConfig
+from node.processes.broadcast_worker import Worker
 from node.processes.loop import wall_ms
 from node.storage.epochs import Epochs
 from node.storage.errors import StorageError
@@ -73,9 +74,12 @@ class Disk:
         self.times = SyncTimes()
         self.synced = (0, 0)  # when the last sync ended, and how long it took: ns
         self.flush_wanted = False
-        self._thread = _SyncThread()
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._syncer, self._verifier = Worker("sync", self._wake), Worker("verify", self._wake)
         self._outstanding: Sync | None = None
         self._receiving: ReceivedSnapshot | None = None
+        self._verifying: ReceivedSnapshot | None = None
+        self._is_abandoned = False  # what is being verified
 
     # Syncing -----------------------------------------------------------------------------------
 
@@ -88,8 +92,8 @@ class Disk:
         return self._outstanding is not None
 
     def fileno(self) -> int:
-        """Readable when the thread has finished a sync."""
-        return self._thread.fileno()
+        """Readable when a thread has finished: look at `finish_sync` and `finish_receive`."""
+        return self._wake
 
     def sync(self) -> Zxid:
         """In line: durable up to what it returns."""
@@ -103,12 +107,13 @@ class Disk:
         """In the thread."""
         self.flush_wanted = False
         self._outstanding = self.log.begin_sync()
-        self._thread.begin(self._outstanding)
+        self._syncer.begin(self._outstanding.run)
 
     def finish_sync(self) -> Zxid | None:
-        """After `fileno` woke us: durable up to here; None: it was finished already."""
-        self._thread.clear()
-        return self._end_sync() if self._outstanding is not None else None
+        """After `fileno` woke us: durable up to here; None: it was finished already, or is not yet."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+        return self._end_sync() if self._outstanding is not None and self._syncer.is_done else None
 
     def await_sync(self) -> Zxid | None:
         """Wait for a sync in the thread, if there is one."""
@@ -116,7 +121,7 @@ class Disk:
 
     def _end_sync(self) -> Zxid:
         assert self._outstanding is not None
-        self._took(*self._thread.end())
+        self._took(*self._syncer.end())
         self.log.end_sync(self._outstanding)
         self._outstanding = None
         return self.log.durable
@@ -127,32 +132,67 @@ class Disk:
 
     # Snapshots from the leader -----------------------------------------------------------------
 
-    def receive(self, message: Message) -> events.SnapshotReceived | None:
-        """One part of a snapshot; the last one puts it in place of everything else, durably.
+    def receive(self, message: Message) -> None:
+        """One part of a snapshot; after the last one `finish_receive` puts it in place, once it has been read through.
 
-        Raises DamagedSnapshotError: it was discarded, all is as before.
+        Raises DamagedSnapshotError: all is as before.
         """
         if isinstance(message, SnapshotBegin):
             self.discard_received()
+            self._end_abandoned()
             self._receiving = ReceivedSnapshot(
                 self.files, self.data_dir, zxid=message.zxid, size=message.size)
-            return None
+            return
         receiving = self._receiving
         if receiving is None:
             raise DamagedSnapshotError(self.data_dir, f"{type(message).__name__} before its begin")
         if isinstance(message, SnapshotChunk):
             receiving.write(message.offset, message.data)
-            return None
+            return
         assert isinstance(message, SnapshotEnd)
-        self._receiving = None
-        header = receiving.install(log_dir=self.log_dir)
+        self._receiving, self._verifying = None, receiving
+        self._verifier.begin(receiving.verify)
+
+    @property
+    def may_install(self) -> bool:
+        """What was received has been read through: `finish_receive`, once nothing is under way on the log."""
+        if self._is_abandoned and self._verifier.is_done:
+            self._end_abandoned()
+        return self._verifying is not None and self._verifier.is_done
+
+    def finish_receive(self) -> events.SnapshotReceived:
+        """It stands in place of everything else, durably.
+
+        Raises DamagedSnapshotError: it was discarded, all is as before; StorageError.
+        """
+        verified, self._verifying = self._verifying, None
+        assert verified is not None
+        try:
+            self._verifier.end()
+        except DamagedSnapshotError:
+            verified.discard()
+            raise
+        header = verified.install(log_dir=self.log_dir)
         self.log.restart_after(header.zxid)
         return events.SnapshotReceived(header.zxid, header.epochs, header.control)
 
     def discard_received(self) -> None:
+        """Nothing of it is ever installed, also if it is being read at this moment."""
         if self._receiving is not None:
             self._receiving.discard()
             self._receiving = None
+        if self._verifying is not None and not self._is_abandoned:
+            self._is_abandoned = True
+            self._verifying.abandon()
+
+    def _end_abandoned(self) -> None:
+        """Waits for the end of its reading. What it met there is nothing to us: its file has been removed under it."""
+        if self._is_abandoned:
+            abandoned, self._verifying, self._is_abandoned = self._verifying, None, False
+            assert abandoned is not None
+            with contextlib.suppress(DamagedSnapshotError, StorageError):
+                self._verifier.end()
+            abandoned.close()
 
     # Snapshots to learners ---------------------------------------------------------------------
 
@@ -173,55 +213,10 @@ class Disk:
     def close(self) -> None:
         """Nothing that was not synced is."""
         self.await_sync()
-        self._thread.stop()
+        self._syncer.stop()
         self.discard_received()
+        self._end_abandoned()
+        self._verifier.stop()
+        os.close(self._wake)
         self.log.close()
         self._lock.release()
-
-
-class _SyncThread:
-    """Runs one sync at a time; started when it is first wanted."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[Sync | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[int, int] | StorageError] = SimpleQueue()
-        self._eventfd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._thread: threading.Thread | None = None
-
-    def fileno(self) -> int:
-        return self._eventfd
-
-    def begin(self, sync: Sync) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
-            self._thread.start()
-        self._jobs.put(sync)
-
-    def end(self) -> tuple[int, int]:
-        """When it began and ended, in ns; waits for it. Raises StorageError."""
-        outcome = self._done.get()
-        if isinstance(outcome, StorageError):
-            raise outcome
-        return outcome
-
-    def clear(self) -> None:
-        try:
-            os.eventfd_read(self._eventfd)
-        except BlockingIOError:
-            return
-
-    def stop(self) -> None:
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
-        os.close(self._eventfd)
-
-    def _run(self) -> None:
-        while (sync := self._jobs.get()) is not None:
-            began_ns = time.monotonic_ns()
-            try:
-                sync.run()
-                self._done.put((began_ns, time.monotonic_ns()))
-            except StorageError as error:
-                self._done.put(error)
-            os.eventfd_write(self._eventfd, 1)

@@ -13,16 +13,20 @@ from node.storage.segments import list_segments, remove_segments, storage_errors
 from node.storage.snapshots import (
     RECEIVED,
     DamagedSnapshotError,
+    Snapshot,
     SnapshotHeader,
     aside_path,
     list_snapshots,
-    put_in_place,
     snapshot_path,
+    verify_snapshot,
 )
 
 
 class ReceivedSnapshot:
-    """Chunks in order, then install(). discard() at any time (rule 4); so does the next start."""
+    """Chunks in order, then verify(), in whatever thread, then install(). abandon() at any time (rule 4).
+
+    So does the next start.
+    """
 
     def __init__(self, files: Files, data_dir: Path, *, zxid: int, size: int) -> None:
         self.zxid = zxid
@@ -34,6 +38,7 @@ class ReceivedSnapshot:
         self._final = path.with_name(path.name + RECEIVED)
         self._aside = aside_path(self._final)
         self._handle: Handle | None = None
+        self._verified: Snapshot | None = None
         with storage_errors("receiving a snapshot into", self._aside):
             self._handle = files.open(self._aside, create=True)
             files.truncate(self._handle, 0)
@@ -50,30 +55,43 @@ class ReceivedSnapshot:
             raise StorageError(file=self._aside, action="receiving", error=error) from error
         self.received += len(data)
 
-    def install(self, *, log_dir: Path) -> SnapshotHeader:
-        """Durable on return, and the log is gone; the caller lets its Log restart_after this zxid.
+    def verify(self) -> None:
+        """Sync the file, and read all of it: what takes time with its size, and changes nothing else.
 
-        Raises DamagedSnapshotError: incomplete or damaged; then it is discarded and all is as before.
+        Raises DamagedSnapshotError: incomplete or damaged; StorageError.
         """
         assert self._handle is not None
-        try:
-            with storage_errors("installing", self._aside):
-                if self.received != self.size:
-                    raise DamagedSnapshotError(self._aside, f"{self.received} of {self.size} bytes came")
-                self._files.fdatasync(self._handle)
-                snapshot = put_in_place(self._files, self._aside, self._final, zxid=self.zxid)
-                finish_installation(self._files, data_dir=self._data_dir, log_dir=log_dir)
-                return snapshot.header
-        finally:
-            self.discard()
+        with storage_errors("verifying", self._aside):
+            if self.received != self.size:
+                raise DamagedSnapshotError(self._aside, f"{self.received} of {self.size} bytes came")
+            self._files.fdatasync(self._handle)
+            self._verified = verify_snapshot(self._files, self._aside, zxid=self.zxid, unpack=True)
 
-    def discard(self) -> None:
-        if self._handle is None:
-            return
-        self._files.close(self._handle)
-        self._handle = None
+    def install(self, *, log_dir: Path) -> SnapshotHeader:
+        """Durable on return, and the log is gone; the caller lets its Log restart_after this zxid."""
+        assert self._verified is not None, "not verified"
+        with storage_errors("installing", self._aside):
+            self._files.rename(self._aside, self._final)
+            self._files.fsync_dir(self._final.parent)
+            finish_installation(self._files, data_dir=self._data_dir, log_dir=log_dir)
+        self.close()
+        return self._verified.header
+
+    def abandon(self) -> None:
+        """All is as before. What a verification finds that is under way does not count; then comes close()."""
         if self._files.exists(self._aside):
             self._files.unlink(self._aside)
+
+    def close(self) -> None:
+        """Once no verification is under way any more."""
+        if self._handle is not None:
+            self._files.close(self._handle)
+            self._handle = None
+
+    def discard(self) -> None:
+        if self._handle is not None:
+            self.abandon()
+            self.close()
 
 
 def finish_installation(files: Files, *, data_dir: Path, log_dir: Path) -> None:

@@ -234,7 +234,7 @@ MUTATIONS = (
     Mutation("a failed sync is tried again", "3", lambda: around(Sync, "run", twice), {"sync error": 3}),
     Mutation(
         "a received snapshot is renamed before it is synced", "4",
-        lambda: around(ReceivedSnapshot, "install", without_sync), {"lost disk": 3, "power cut": 4}, is_quick=False),
+        lambda: around(ReceivedSnapshot, "verify", without_sync), {"lost disk": 3, "power cut": 4}, is_quick=False),
     Mutation("a gap between records is accepted", "5", blind_to_gaps),
     Mutation(
         "a leader leads without being heard", "6", lambda: around(Heartbeat, "granted_until_ms", always_now),

@@ -153,7 +153,7 @@ def test_a_reader_of_a_log_that_is_replaced_is_told(files: Files, directory: Pat
     reader = LogReader(files, directory, 0)
     list(reader.read(zxid(1, 25), *recovery.log.position(zxid(1, 25))))
 
-    receive(files, directory, leaders, zxid(4, 50)).install(log_dir=directory)
+    install(receive(files, directory, leaders, zxid(4, 50)), directory)
     recovery.log.restart_after(zxid(4, 50))
     append_all(recovery.log, [record(4, 51)])
 
@@ -179,6 +179,11 @@ def receive(files: Files, directory: Path, data: bytes, at: Zxid, *, chunk: int 
     return received
 
 
+def install(received: ReceivedSnapshot, directory: Path) -> SnapshotHeader:
+    received.verify()
+    return received.install(log_dir=directory)
+
+
 @pytest.fixture
 def leaders(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A snapshot file at 4:50, as another member has it."""
@@ -198,7 +203,7 @@ def test_a_received_snapshot_takes_the_place_of_log_and_snapshots(
     write_snapshot(files, directory, zxid(1, 7))
 
     received = receive(files, directory, leaders, zxid(4, 50))
-    found = received.install(log_dir=directory)
+    found = install(received, directory)
     recovery.log.restart_after(found.zxid)
     append_all(recovery.log, [record(4, 51), record(4, 52)])
     recovery.log.close()
@@ -219,7 +224,8 @@ def test_an_incomplete_snapshot_changes_nothing(files: Files, directory: Path, l
     received.write(0, leaders[:-1])
 
     with pytest.raises(DamagedSnapshotError):
-        received.install(log_dir=directory)
+        received.verify()
+    received.discard()
 
     assert everything(log) == records
     assert list_snapshots(files, directory) == []
@@ -230,8 +236,10 @@ def test_a_damaged_or_other_snapshot_is_not_installed(files: Files, directory: P
     damaged = leaders[:500] + bytes([leaders[500] ^ 1]) + leaders[501:]
 
     for data, at in ((damaged, zxid(4, 50)), (leaders, zxid(4, 51))):
+        received = receive(files, directory, data, at)
         with pytest.raises(DamagedSnapshotError):
-            receive(files, directory, data, at).install(log_dir=directory)
+            received.verify()
+        received.discard()
     assert files.listdir(directory) == []
 
 
@@ -258,7 +266,7 @@ def test_a_power_cut_during_installation_leaves_all_of_the_old_or_all_of_the_new
             received = receive(files, directory, leaders, zxid(4, 50))
             disk.cut_power_after(operations)
             try:
-                received.install(log_dir=directory)
+                install(received, directory)
                 outcomes.add("through")
             except PowerCutError:
                 pass
@@ -314,7 +322,7 @@ def test_a_snapshot_is_not_built_over_a_gap(files: Files, directory: Path, leade
     log = open_log(files, directory).log
     append_all(log, empty_history(1, 10))
     mark = mark_at(log, zxid(1, 10))
-    receive(files, directory, leaders, zxid(4, 50)).install(log_dir=directory)
+    install(receive(files, directory, leaders, zxid(4, 50)), directory)
     files.unlink(snapshot_path(directory, zxid(4, 50)))
 
     with pytest.raises(LogGapError):

@@ -29,6 +29,7 @@ from transport import messages as msg
 from transport.zxid import Zxid, show
 
 TURN_US = 100
+VERIFY_US = 20 * MS  # mean, of a received snapshot; at times longer than a leader lasts
 COUNTED = ("handed_over", "no_member_stands")  # of the core's reports
 CONFLATION_PROBABILITY = 0.1
 IN_LINE_PROBABILITY = 0.1  # of a sync
@@ -398,17 +399,26 @@ class Broadcast(Process):
                 assert self.received is not None
                 self.received.write(message.offset, message.data)
             case msg.SnapshotEnd():
-                assert self.received is not None
-                self.wait_for_sync()
-                received, self.received = self.received, None
-                header = received.install(log_dir=LOG_DIR)
-                self.log.restart_after(header.zxid)
-                self.records.forget_all()
-                self.host.durable.forget()
-                self.trace("installed the snapshot of %s", show(header.zxid))
-                self.hand_in(ev.SnapshotReceived(header.zxid, header.epochs, header.control))
+                # A thread reads it through, while the loop goes on.
+                takes_us = int(self.host.rng.expovariate(1 / VERIFY_US))
+                self.after(takes_us, self.install, self.received)
             case _:
                 raise AssertionError(message)
+
+    def install(self, received: ReceivedSnapshot) -> None:
+        if received is not self.received:
+            return  # discarded meanwhile
+        self.received = None
+        received.verify()
+        self.wait_for_sync()
+        header = received.install(log_dir=LOG_DIR)
+        self.log.restart_after(header.zxid)
+        self.records.forget_all()
+        self.host.durable.forget()
+        self.trace("installed the snapshot of %s", show(header.zxid))
+        # At once: no Look may come between.
+        self.step(ev.SnapshotReceived(header.zxid, header.epochs, header.control))
+        self.wake()
 
     def on_initialised(self, effect: fx.Initialised) -> None:
         consume_mark(self.files, DATA_DIR)

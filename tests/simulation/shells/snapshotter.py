@@ -1,14 +1,18 @@
 """The snapshotter's shell in virtual time: node/storage/snapshot_builder.py whenever the log has grown enough."""
 
 from node.storage.errors import LogGapError
+from node.storage.reader import LogReader
 from node.storage.retention import purge
 from node.storage.snapshot_builder import build_snapshot
+from node.storage.snapshots import list_snapshots
+from tests.simulation.checkers.checker import ReplicaView
 from tests.simulation.host import DATA_DIR, LOG_DIR, Host
 from tests.simulation.network import Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import MS
+from transport.entry import read_record_header
 from transport.messages import LocalHello, SnapshotDone, Watermark, decode_local, encode
-from transport.zxid import show
+from transport.zxid import Zxid, show
 
 
 class Snapshotter(Process):
@@ -47,6 +51,7 @@ class Snapshotter(Process):
                 self.after(self.host.rng.randrange(5 * MS), self.take, message)
 
     def take(self, mark: Watermark) -> None:
+        base = max(list_snapshots(self.files, DATA_DIR), default=0)
         try:
             built = build_snapshot(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, mark=mark)
         except LogGapError as error:
@@ -55,6 +60,18 @@ class Snapshotter(Process):
         if built is None:
             return
         self.trace("took a snapshot at %s", show(built.snapshot.header.zxid))
+        self.tell_order(base, mark)
         purged = purge(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, keep=self.scale.retained_snapshots)
         if self.local is not None:
             self.local.send(encode(SnapshotDone(built.snapshot.header.zxid, purged.log_after)))
+
+    def tell_order(self, base: int, mark: Watermark) -> None:
+        """It has executed what lies between the snapshots, and maybe before any processor."""
+        order = self.host.ensemble.order
+        view = ReplicaView(self.name, base)
+        order.restored(view)
+        reader = LogReader(self.files, LOG_DIR, Zxid(base))
+        for buffer, offset, size in reader.read(mark.zxid, mark.segment, mark.offset):
+            record = bytes(buffer[offset:offset + size])
+            order.executed(view, read_record_header(record), record)
+        reader.close()
