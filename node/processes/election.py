@@ -12,6 +12,7 @@ from node.config.member import MemberConfig
 from node.processes.election_links import PeerOpened, VoteLinks
 from node.processes.keyring import Keyring
 from node.processes.loop import EXIT_REFUSED, StopSignals, gc_figures, now_ms
+from node.processes.notes import Notes, PollWatch
 from node.zab import election
 from node.zab.election import Decided, Election, ElectionEvent, SendVote
 from observability.logging import configure_logging, get_logger
@@ -48,6 +49,8 @@ class ElectionShell:
         self.poller.add(self.signals.fileno())
         self.links = VoteLinks(config, self.sockets, self.poller, keyring)
         self.telemetry = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.notes = Notes("election", self.telemetry)
+        self.watch = PollWatch(self.notes)
         self.core = Election(
             me=MemberId(config.id), peers=tuple(MemberId(i) for i in config.members if i != config.id),
             ensemble=keyring.ensemble)
@@ -60,7 +63,7 @@ class ElectionShell:
         """Until SIGTERM."""
         while not self.signals.is_stopping:
             self._open_local()
-            self.poller.poll(self._timeout_ms())
+            self.watch.poll(self.poller, self._timeout_ms())
             self._receive_local()
             for received in self.links.receive():
                 if isinstance(received, PeerOpened):
@@ -150,7 +153,7 @@ class ElectionShell:
         if now < self._sample_due_ms:
             return
         self._sample_due_ms = now + SAMPLE_MS
-        values = {"election_clock": self.core.clock, **gc_figures()}
+        values = {"election_clock": self.core.clock, **gc_figures(), **self.notes.figures()}
         self.telemetry.send(encode(Sample("election", os.getpid(), values, self.telemetry.dropped)))
 
 

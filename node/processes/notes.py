@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from transport.messages import Timings as TimingsMessage
 from transport.messages import encode
+from transport.poller import Poller
 from transport.sockets import Push
 from transport.timings import NOTES_BYTES_MAX, Note, Timings
 
@@ -82,15 +83,26 @@ class Notes:
 class PollWatch:
     """A loop around a poll: was it woken in time, and did its turns take long?"""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, with_turns: bool = True) -> None:
         self._notes = notes
+        self._with_turns = with_turns
         self._slept_ns = 0  # how long, before the last turn
         self._due_ns = 0
         self.ended_ns = self.woken_ns = self.looked_ns = time.monotonic_ns()
 
+    def poll(self, poller: Poller, timeout_ms: int) -> list[Any]:
+        """For a process whose only notes are its stalls: polls, and sends them at once."""
+        self.before_poll(time.monotonic_ns(), timeout_ms)
+        ready = poller.poll(timeout_ms)
+        now_ns = time.monotonic_ns()
+        self.after_poll(now_ns)
+        if self._notes.buffer:
+            self._notes.send(now_ns)
+        return ready
+
     def before_poll(self, now_ns: int, timeout_ms: int, *, excused_ns: int = 0) -> None:
         """*timeout_ms*: −1 for none. *excused_ns*: of the turn that ends, what has a name of its own already."""
-        if now_ns - self.woken_ns - excused_ns > STALL_NS:
+        if self._with_turns and now_ns - self.woken_ns - excused_ns > STALL_NS:
             self._notes.stalled(self.woken_ns + excused_ns, now_ns)
         self.ended_ns = now_ns
         self._due_ns = now_ns + timeout_ms * 1_000_000 if timeout_ms >= 0 else 0

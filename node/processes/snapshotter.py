@@ -14,6 +14,7 @@ import msgspec
 import node
 from node.config.member import MemberConfig
 from node.processes.loop import StopSignals, gc_figures, now_ms
+from node.processes.notes import Notes, PollWatch
 from node.processes.snapshot_build import BuildReport, BuildRequest
 from node.storage.errors import LogGapError, StorageError
 from node.storage.files import RealFiles
@@ -105,6 +106,8 @@ class Snapshotter:
         self.signals = StopSignals()
         self.sockets = Sockets()
         self.telemetry = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.notes = Notes("snapshotter", self.telemetry)
+        self.watch = PollWatch(self.notes, with_turns=False)  # its turns are work on the disk
         self.local = self.sockets.stream(ipc_endpoint(str(config.run_dir), "local"))
         self.mark: Watermark | None = None
         self.looked: Watermark | None = None
@@ -156,7 +159,7 @@ class Snapshotter:
         if self.child is not None:
             assert self.child.stdout is not None
             poller.add(self.child.stdout.fileno())
-        found = poller.poll(timeout_ms)
+        found = self.watch.poll(poller, timeout_ms)
         if self.child is not None and self.child.stdout is not None and self.child.stdout.fileno() in found:
             self._on_built(self.child)
         elif with_local and self.retry_at_ms and now_ms() >= self.retry_at_ms:
@@ -282,7 +285,7 @@ class Snapshotter:
         self.sample_due_ms = now + SAMPLE_MS
         values = {
             "snapshots": self.built, "snapshot_failures": self.failed, "snapshot_ns": self.times.figure(),
-            **({"snapshot_s": self.seconds} if self.built else {}), **gc_figures()}
+            **({"snapshot_s": self.seconds} if self.built else {}), **gc_figures(), **self.notes.figures()}
         if not self.telemetry.send(encode(Sample("snapshotter", os.getpid(), values, self.telemetry.dropped))):
             self.sample_due_ms = now + RETRY_SAMPLE_MS  # telemetry is not up yet
 

@@ -174,3 +174,15 @@ def test_a_process_that_was_stopped_under_load_says_so(three: Served, role: str,
         stalls = stall_of(three, role, process, write)
 
     assert max(row.took_ns for row in stalls) > 0.15e9
+
+
+def test_an_idle_process_that_was_stopped_says_so_where_a_timer_was_due(one: Served) -> None:
+    one.wait(lambda: one.takers[1].figure("election", "stalls") is not None)
+
+    one.pause(1, "election")
+    stopped_ns = time.monotonic_ns()
+    one.wait(lambda: time.monotonic_ns() - stopped_ns > 1.3e9)
+    one.resume(1, "election")
+
+    one.wait(lambda: one.takers[1].of("election", Note.STALLED), "no stall noted")
+    one.wait(lambda: one.takers[1].figure("election", "stalls"))
