@@ -320,7 +320,7 @@ class _Assembly:
         self._add(
             "apply", told.member, process.name, root, published, applied.at_ns,
             wait_s=seconds(max(begin - published, 0)), execute_s=seconds(applied.took_ns),
-            learned_s=self._learned(told, published),
+            learned_s=self._learned(told, published), unattended=bool(applied.part) or None,
             stalled_s=self._stalled(process, published, applied.at_ns),
             shared_by=applied.count or None, first_zxid=applied.zxid - applied.count + 1, last_zxid=applied.zxid)
 

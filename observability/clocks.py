@@ -37,7 +37,7 @@ class ClockEstimate:
         """None: nothing is known yet."""
         aged = [
             Offset(each.offset_ns, each.uncertainty_ns + int(DRIFT * (now_ns - at_ns)))
-            for at_ns, each in self._samples]
+            for at_ns, each in list(self._samples)]  # in other threads too
         return min(aged, key=lambda each: each.uncertainty_ns, default=None)
 
 

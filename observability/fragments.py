@@ -18,7 +18,6 @@ AWAIT_ACKS_NS = 1_500_000_000  # and an ack of a follower, which may be down
 _FIRST = frozenset((Note.TAKEN, Note.PROPOSED, Note.RECEIVED, Note.READ))  # zxid of the first, and how many
 _LAST = frozenset((Note.APPLIED, Note.REPLIED))  # zxid of the last, and how many
 _UPTO = frozenset((Note.SENT, Note.SYNCED, Note.ACK_SENT, Note.COMMITTED, Note.PUBLISHED))
-_EXACT = frozenset((Note.FAILED, Note.NOTIFIED))
 
 
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
@@ -67,7 +66,10 @@ class _Picked:
             self.submitted[note.zxid] = note
         elif kind == Note.EPOCH:
             self.epoch = note
-        elif kind in _EXACT and note.zxid == self.zxid:
+        elif kind == Note.NOTIFIED:
+            if note.zxid == self.zxid:
+                self._keep((kind, 0), note)
+        elif kind == Note.FAILED and self.zxid <= note.zxid + note.part:
             self._keep((kind, 0), note)
 
     def _keep(self, key: tuple[int, int], note: Noted) -> None:

@@ -103,11 +103,10 @@ class Questions:
         return min((each.due_ns for each in self._open.values()), default=None)
 
     def wall_offsets(self, now_ns: int, own_wall_ns: int) -> dict[int, Offset]:
-        """By how much each one's wall clock is ahead of ours, as far as known."""
+        """What must be added to each one's wall clock to get ours, as far as known. May be called in other threads."""
         found = {}
         for member, clock in self.clocks.items():
             offset = clock.offset(now_ns)
             if offset is not None:
-                ahead_ns = clock.wall_ns - own_wall_ns - offset.offset_ns
-                found[member] = Offset(ahead_ns, offset.uncertainty_ns)
+                found[member] = Offset(offset.offset_ns + own_wall_ns - clock.wall_ns, offset.uncertainty_ns)
         return found

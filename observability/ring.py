@@ -85,8 +85,8 @@ class Ring:
 
     def take(self, *, pid: int, now_ns: int, zxid: int, notes: bytes, dropped: int = 0) -> None:
         """As they came in one message (transport/messages.py: Timings)."""
-        if not notes:
-            return
+        if not notes or not zxid:
+            return  # stops of a process that has seen no write concern none
         last = self._blocks[-1] if self._blocks else None
         has_gap = last is not None and (pid != self.pid or dropped != self.dropped)
         if last is None or has_gap or len(last.notes) + len(notes) > BLOCK_BYTES:
@@ -95,7 +95,7 @@ class Ring:
             last.notes += notes
             self._bytes += len(notes)
         if self.newest == 0:
-            self.oldest = min(_first_zxid(each) for each in unpack_notes(notes))
+            self.oldest = min((_first_zxid(each) for each in unpack_notes(notes) if each.zxid), default=zxid)
         self._count(zxid)
         self.pid, self.dropped = pid, dropped
         last.now_ns, last.writes = now_ns, self._writes
@@ -137,6 +137,12 @@ class Ring:
     @property
     def bytes_kept(self) -> int:
         return self._bytes
+
+    @property
+    def writes(self) -> int:
+        """How many are covered. May be called in other threads."""
+        blocks = self._blocks[self._dead:]
+        return self._writes - blocks[0].writes if blocks else 0
 
     def _begin(self, notes: bytes, last: _Block | None, *, follows_gap: bool) -> _Block:
         if last is not None and not last.is_sealed:

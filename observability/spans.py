@@ -67,6 +67,7 @@ VALUES: tuple[Value, ...] = (
     Value("held_s", "the follower had it on its disk, and kept the ack back for so long"),
     Value("learned_s", "a quorum had it and this member's disk too, but its processes were not told yet"),
     Value("wait_s", "from the watermark to the beginning of the execution"),
+    Value("unattended", "the processor had no clients: such a one is told of writes at intervals, it is meant to wait"),
     Value("execute_s", "the execution of the record"),
     Value("watchers", "how many were told"),
     Value("epoch", "the epoch that began"),

@@ -60,6 +60,7 @@ class Stories:
         self.others = frozenset(others)
         self.rings: dict[str, Ring] = {}
         self.questions = Questions(sorted(self.others))
+        self.now_ns = 0  # of the last step
         self.wall_ns = 0  # from CLOCK_MONOTONIC to Unix time: the shell sets it
         self._ring_writes = ring_writes
         self._find = find
@@ -89,6 +90,16 @@ class Stories:
     def newest(self) -> int:
         broadcast = self.rings.get("broadcast")
         return broadcast.newest if broadcast is not None else 0
+
+    @property
+    def writes(self) -> int:
+        """How many this member's broadcast has notes of. May be called in other threads, as the next."""
+        broadcast = self.rings.get("broadcast")
+        return broadcast.writes if broadcast is not None else 0
+
+    def wall_offsets(self) -> dict[int, Offset]:
+        """What must be added to each other member's wall clock to get this member's; as of the last answers."""
+        return self.questions.wall_offsets(self.now_ns, self.wall_ns)
 
     def watermark(self) -> tuple[int, int]:
         """The newest (zxid, offset of its end in the log) that broadcast has told its processes; zeros: none."""
@@ -128,6 +139,7 @@ class Stories:
 
     def step(self, now_ns: int) -> list[tuple[int, bytes]]:
         """Ask about what is ripe: (member, payload) to send."""
+        self.now_ns = now_ns
         ripe = [each for each in self._wanted.values() if each.ripe_ns <= now_ns]
         messages: list[tuple[int, bytes]] = []
         for at in range(0, len(ripe), ASKED_MAX):

@@ -13,6 +13,7 @@ from observability.timeline import Stage, Verdict
 SLOW_S = 0.005  # below it, nothing stands out
 BESIDE = 3.0  # a part beside the path is named if it is so much longer than all on it
 COVERED = 0.5  # of a part: so much of it explained by a stop, or by the disk, names that instead
+MEANT_S = 0.15  # a processor without clients is told of writes at intervals: three times that
 NOBODY = 0
 
 
@@ -149,11 +150,14 @@ class _Parts:
         own = any(
             each.name == "request" and (each.member, each.process) == (stage.member, stage.process)
             for each in self.stages)
-        yield _part(stage, values.get("wait_s", 0.0), f"{stage.process} came late to execute it", is_waited_for=own)
+        wait_s = values.get("wait_s", 0.0)
+        if not values.get("unattended") or wait_s > MEANT_S:
+            yield _part(stage, wait_s, f"{stage.process} came late to execute it", is_waited_for=own)
         yield _part(stage, values.get("execute_s", 0.0), "executing it took", is_waited_for=own)
-        yield Part(
-            stage.member, "apply", "broadcast", values.get("learned_s", 0.0),
-            "it learned of the commit late", own, is_cause=False)
+        if own:  # where no client waits, telling of commits is put off to spare wake-ups
+            yield Part(
+                stage.member, "apply", "broadcast", values.get("learned_s", 0.0), "it learned of the commit late", own,
+                is_cause=False)
 
 
 def _part(

@@ -1,48 +1,170 @@
-"""The telemetry shell: takes the others' samples, answers Prometheus. On nobody's path: it may die at any time."""
+"""The telemetry shell: what the others measured and noted, for Prometheus, /explain and traces.
+
+On nobody's path: it may die at any time. One loop; HTTP is served by threads, which wait for the loop where they must
+(node/processes/calls.py).
+"""
 
 import os
 import sys
+import time
+
+from structlog.typing import FilteringBoundLogger
 
 from node.config.member import MemberConfig
+from node.keys import KeysError
+from node.processes.calls import Calls
 from node.processes.loop import EXIT_REFUSED, StopSignals
+from node.processes.telemetry_asking import Asking
 from node.processes.telemetry_figures import samples_of
-from observability.endpoint import AdminServer, healthz, metrics_route
+from node.processes.telemetry_links import Links
+from node.processes.telemetry_page import StatusPage
+from node.processes.telemetry_tracing import provide_figures, tracing_of
+from node.processes.write_log import WriteLog
+from node.storage.files import RealFiles
+from node.storage.layout import log_directory
+from observability.admin.explain import explain_routes
+from observability.endpoint import AdminServer, Route, healthz, metrics_route
+from observability.exemplars import Exemplars
 from observability.exposition import registry_of
 from observability.logging import configure_logging, get_logger
-from transport.messages import Sample, Timings, decode_telemetry
+from observability.slowest import Slowest
+from observability.stories import Stories
+from transport.messages import Relayed, Sample, Timings, decode_telemetry
 from transport.poller import Poller
 from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
+
+NS_PER_MS = 1_000_000
+
+
+class Telemetry:
+    """The process. What comes in goes to each part that wants it; `_step` does what is due in each."""
+
+    def __init__(self, config: MemberConfig, log: FilteringBoundLogger) -> None:
+        """Raises EndpointError, OSError: the address of the metrics cannot be bound."""
+        self.log = log
+        self.signals = StopSignals()
+        self.calls = Calls()
+        self.sockets = Sockets()
+        self.pull = self.sockets.pull(ipc_endpoint(str(config.run_dir), "telemetry"))
+        self.poller = Poller()
+        for source in (self.pull, self.signals.fileno(), self.calls.fileno()):
+            self.poller.add(source)
+        self.samples = samples_of(config)
+        self.page = StatusPage(config, self.samples)
+        self.exemplars = Exemplars()
+        self.write_log = WriteLog(RealFiles(), log_directory(config.log_dir))
+        self.stories = Stories(
+            me=config.id, others=[each for each in config.members if each != config.id],
+            ring_writes=config.tracing.ring,
+            find=lambda zxid, watermark, offset: self.write_log.find(zxid, watermark=watermark, offset=offset))
+        self.slowest = Slowest()
+        self.links = self._links(config)
+        self.tracing = tracing_of(config, self.stories, self.write_log, self.exemplars, log)
+        self._provide_figures()
+        self.server = AdminServer(config.metrics_address, config.metrics_port, self._routes())
+
+    def _links(self, config: MemberConfig) -> Links | None:
+        if len(config.members) == 1:
+            return None
+        try:
+            return Links(config, self.sockets, self.poller)
+        except KeysError as error:
+            self.log.error("keys_unusable", reason=str(error))
+            return None
+
+    def _routes(self) -> dict[str, Route]:
+        return {
+            "/metrics": metrics_route(registry_of(self.samples, self.exemplars)),
+            "/healthz": healthz,
+            **self.page.routes(),
+            **explain_routes(Asking(self.calls, self.stories, self.slowest, self.write_log)),
+        }
+
+    def _provide_figures(self) -> None:
+        samples, stories = self.samples, self.stories
+        samples.provide("ring_writes", lambda: stories.writes)
+        samples.provide("clock_offset_s", lambda: {
+            str(member): offset.offset_ns / 1e9 for member, offset in stories.wall_offsets().items()})
+        samples.provide("clock_uncertainty_s", lambda: {
+            str(member): offset.uncertainty_ns / 1e9 for member, offset in stories.wall_offsets().items()})
+        if self.tracing is not None:
+            provide_figures(self.tracing, samples)
+
+    # The loop ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until SIGTERM."""
+        self.server.start()
+        while not self.signals.is_stopping:
+            for source in self.poller.poll(self._timeout_ms()):
+                if self.links is not None and source is not self.pull:
+                    self.links.receive(source)
+            now_ns = time.monotonic_ns()
+            self.stories.wall_ns = time.time_ns() - now_ns
+            while (payload := self.pull.receive()) is not None:
+                self._receive(payload, now_ns)
+            self.calls.run()
+            self._step()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.sockets.close()
+
+    def _receive(self, payload: bytes, now_ns: int) -> None:
+        message = decode_telemetry(payload)
+        match message:
+            case Sample():
+                self.samples.take(message, len(payload))
+                self.page.take(message, now_ns / 1e9)
+            case Timings():
+                self.samples.take(message, len(payload))
+                self.stories.intake(message)
+                self.slowest.intake(message, now_ns / 1e9)
+                if self.tracing is not None:
+                    self.tracing.intake(message, now_ns)
+            case Relayed():
+                if self.page.is_addressed(message.payload):
+                    answer = self.page.relayed(message.member, message.payload, now_ns / 1e9)
+                else:
+                    answer = self.stories.relayed(message.member, message.payload, time.monotonic_ns)
+                if answer is not None:
+                    self._send(message.member, answer)
+
+    def _step(self) -> None:
+        if self.tracing is not None:
+            self.tracing.step(time.monotonic_ns())
+        for member, question in self.stories.step(time.monotonic_ns()):
+            if not self._send(member, question):
+                self.stories.unreachable(member)
+        self.stories.finish(time.monotonic_ns())
+        for member, question in self.page.questions(time.monotonic()):
+            self._send(member, question)
+
+    def _send(self, member: int, payload: bytes) -> bool:
+        return self.links is not None and self.links.send(member, payload)
+
+    def _timeout_ms(self) -> int:
+        due = [self.stories.due_ns, None if self.tracing is None else self.tracing.due_ns]
+        times = [each for each in due if each is not None]
+        if not times:
+            return -1
+        return max((min(times) - time.monotonic_ns()) // NS_PER_MS + 1, 0)
 
 
 def run(config: MemberConfig, index: int) -> None:
     configure_logging(config.log_level)
     log = get_logger(process="telemetry", member=config.id)
-    signals = StopSignals()
-    samples = samples_of(config)
-    sockets = Sockets()
-    pull = sockets.pull(ipc_endpoint(str(config.run_dir), "telemetry"))
     try:
-        server = AdminServer(config.metrics_address, config.metrics_port, {
-            "/metrics": metrics_route(registry_of(samples)), "/healthz": healthz})
+        telemetry = Telemetry(config, log)
     except OSError as error:
         log.error("metrics_port", address=config.metrics_address, port=config.metrics_port, reason=str(error),
                   cure="set corral.metricsPort to a free port, or to 0")
         sys.exit(EXIT_REFUSED)
-    server.start()
-    write_port(config, server.port)
-    log.info("metrics", address=config.metrics_address, port=server.port)
-    poller = Poller()
-    poller.add(pull)
-    poller.add(signals.fileno())
-    while not signals.is_stopping:
-        poller.poll(-1)
-        while (payload := pull.receive()) is not None:
-            message = decode_telemetry(payload)
-            if isinstance(message, Sample | Timings):
-                samples.take(message, len(payload))
-    server.shutdown()
-    sockets.close()
+    write_port(config, telemetry.server.port)
+    log.info("metrics", address=config.metrics_address, port=telemetry.server.port)
+    telemetry.run()
+    telemetry.close()
 
 
 def write_port(config: MemberConfig, port: int) -> None:

@@ -1,0 +1,62 @@
+"""The slowest of the recent writes that this member's processors answered, batch by batch."""
+
+from collections import deque
+from heapq import heappush, heappushpop
+from typing import NamedTuple
+
+from observability.sampling import Batch, Batches
+from transport.messages import Timings
+
+SPAN_S = 10.0
+SPANS = 90  # a quarter of an hour
+KEPT_OF_A_SPAN = 32
+
+
+class Slow(NamedTuple):
+    """*at_s*: when its answer was noted, by the clock of the caller. Sorted by latency first."""
+
+    latency_ns: int
+    at_s: float
+    process: str
+    batch: Batch
+
+
+class _Span:
+    def __init__(self, begin_s: float) -> None:
+        self.begin_s = begin_s
+        self.slowest: list[Slow] = []
+
+    def add(self, slow: Slow) -> None:
+        if len(self.slowest) < KEPT_OF_A_SPAN:
+            heappush(self.slowest, slow)
+        else:
+            heappushpop(self.slowest, slow)
+
+
+class Slowest:
+    """Fed by telemetry's loop."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, tuple[int, Batches]] = {}
+        self._spans: deque[_Span] = deque(maxlen=SPANS)
+
+    def intake(self, timings: Timings, now_s: float) -> None:
+        if not timings.process.startswith("processor"):
+            return
+        pid, batches = self._batches.get(timings.process, (0, Batches()))
+        if pid != timings.pid:
+            batches = Batches()
+            self._batches[timings.process] = (timings.pid, batches)
+        for batch in batches.take(timings.notes):
+            self._span(now_s).add(Slow(batch.latency_ns, now_s, timings.process, batch))
+
+    def slowest(self, count: int, now_s: float) -> list[Slow]:
+        """Of the last quarter of an hour, the slowest first."""
+        recent = [
+            slow for span in self._spans if now_s - span.begin_s < SPAN_S * SPANS for slow in span.slowest]
+        return sorted(recent, reverse=True)[:count]
+
+    def _span(self, now_s: float) -> _Span:
+        if not self._spans or now_s - self._spans[-1].begin_s >= SPAN_S:
+            self._spans.append(_Span(now_s))
+        return self._spans[-1]
