@@ -23,9 +23,9 @@ class Connection:
 
     __slots__ = (
         "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "last_op", "last_xid", "last_zxid", "number", "out", "outcome", "pack_request", "parked", "paused",
-        "phase", "read_only_known", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "trace_bytes",
-        "word",
+        "input", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome", "pack_request", "parked",
+        "paused", "phase", "read_only_known", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms",
+        "trace_bytes", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -40,7 +40,9 @@ class Connection:
         self.read_only_known = False  # the ConnectRequest had the readOnly byte, so the response has it
         self.seen_zxid = 0  # lastZxidSeen of the ConnectRequest
         self.word = ""  # a four-letter word that waits for its answer
-        self.input = b""  # bytes of an incomplete frame, all that waits for the attach, or for room (holds)
+        # Bytes of an incomplete frame, all that waits for the attach, or for room (holds).
+        self.input: bytes | bytearray = b""
+        self.missing = 0  # at least so many more until there is a whole frame, as far as its length is known
         self.out: list[bytes] = []
         self.bulky = False  # long values stand in it, shared with the tree: not to be joined in one piece
         self.holds = False  # whole requests wait in input until the output has been taken: feed it again then
@@ -54,6 +56,13 @@ class Connection:
         self.trace_bytes = 0  # of that context
         self.frames_in = self.frames_out = 0
         self.last_xid = self.last_op = self.last_zxid = 0
+
+    def add_piece(self, data: bytes) -> None:
+        """Of a frame that is not whole with it: only copied, so that a long one in many pieces costs no more."""
+        if type(self.input) is bytes:
+            self.input = bytearray(self.input)
+        self.input += data
+        self.missing -= len(data)
 
     def trace(self, context: bytes) -> None:
         """The requests from here on carry it; empty: none."""

@@ -127,8 +127,11 @@ class Processor:
         conn.holds = False
         self.statistics.received_bytes += len(data)
         if conn.input:
-            data = conn.input + data
-            conn.input = b""
+            if conn.missing > len(data):
+                conn.add_piece(data)
+                return
+            data = b"".join((conn.input, data))
+            conn.input, conn.missing = b"", 0
         if conn.phase is not READY:
             self._feed_early(conn, data)
             return
@@ -211,10 +214,12 @@ class Processor:
         if at == end:
             conn.holds = False
         elif conn.phase is READY:
-            if end - at >= 4 and not 8 <= int.from_bytes(data[at:at + 4], "big", signed=True) <= limit:
+            length = int.from_bytes(data[at:at + 4], "big", signed=True) if end - at >= 4 else 8
+            if not 8 <= length <= limit:
                 self.close(conn, "bad_frame", "a frame of a length that none has")
             else:
                 conn.input = data[at:] if at else data
+                conn.missing = 0 if conn.holds else at + 4 + length - end
         if frames and conn.out:
             self.dirty[conn] = None
 
@@ -239,6 +244,7 @@ class Processor:
             self.close(conn, "bad_frame", "its first bytes are no handshake")
         elif len(data) < 4 + length:
             conn.input = data
+            conn.missing = 4 + length - len(data)
         else:
             conn.input = data[4 + length:]
             self.statistics.received += 1
@@ -322,7 +328,7 @@ class Processor:
             with_read_only=conn.read_only_known))
         waiting, conn.input = conn.input, b""
         if waiting:
-            self.feed(conn, waiting, conn.heard_ms)
+            self.feed(conn, bytes(waiting), conn.heard_ms)
 
     def expire(self, session_id: int, source: int, connection: int) -> None:
         """The leader's processor 0: order the end of a session, if it still has the token that was seen."""

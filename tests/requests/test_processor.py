@@ -60,6 +60,22 @@ def test_frames_may_come_in_any_pieces() -> None:
     assert [xid for xid, _, _ in replies(conn)] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("piece", [1, 3, 11, 12, 4096, 99_999])
+def test_a_long_frame_in_many_pieces_is_joined_once(piece: int) -> None:
+    solo = Solo()
+    conn = solo.connect()
+    stream = create(1, b"/a", b"x" * 100_000) + get_data(2, b"/a")
+    buffers = set()
+    for at in range(0, len(stream), piece):
+        solo.core.feed(conn, stream[at:at + piece], 0)
+        if type(conn.input) is bytearray:
+            buffers.add(id(conn.input))
+    solo.execute()
+
+    assert [xid for xid, _, _ in replies(conn)] == [1, 2]
+    assert len(buffers) <= 2  # of the create, and of what comes behind it
+
+
 def test_a_leaders_death_costs_a_client_no_reply_and_doubles_none() -> None:
     solo = Solo()
     conn = solo.connect()
