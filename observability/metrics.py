@@ -11,8 +11,9 @@ from observability.tables.machine import MACHINE
 from observability.tables.storage import STORAGE
 from observability.tables.tracing import TRACING
 from observability.tables.writes import WRITES
+from observability.zookeeper import ROWS
 
-__all__ = ["METRICS", "SECTIONS", "Kind", "Metric", "Unit", "metric", "series_names"]
+__all__ = ["METRICS", "SECTIONS", "Kind", "Metric", "Unit", "is_declared", "metric", "series_names"]
 
 SECTIONS: tuple[tuple[str, tuple[Metric, ...]], ...] = (
     ("Ensemble", ENSEMBLE),
@@ -23,7 +24,23 @@ SECTIONS: tuple[tuple[str, tuple[Metric, ...]], ...] = (
     ("Tracing and telemetry itself", TRACING),
 )
 
+_ZOOKEEPERS = frozenset(figure for row in ROWS for figure in row.figures)
+
 METRICS: tuple[Metric, ...] = tuple(each for _, rows in SECTIONS for each in rows)
+
+
+# Sent, and shown in no metric of their own.
+OTHER_FIGURES = {"client_port": "where clients connect; the port may be chosen freely"}
+
+
+def is_declared(figure: str, role: str) -> bool:
+    """Whether processes of *role* may send it: some metric, of ours or of ZooKeeper's names, shows it."""
+    return figure in OTHER_FIGURES or figure in _ZOOKEEPERS or any(
+        role in each.sources and _shows(each, figure) for each in METRICS)
+
+
+def _shows(each: Metric, figure: str) -> bool:
+    return figure.startswith(each.figure[:-1]) if each.figure.endswith("*") else figure == each.figure
 
 
 def metric(name: str) -> Metric:

@@ -3,7 +3,7 @@
 from observability.metric import NANOSECONDS, Metric
 
 _ALL = ("broadcast", "processor", "election", "snapshotter", "telemetry", "supervisor")
-_LOOPS = ("broadcast", "processor", "election")
+_LOOPS = ("broadcast", "processor", "election", "snapshotter")
 _PYTHON = ("broadcast", "processor", "election", "snapshotter", "telemetry")
 
 MACHINE: tuple[Metric, ...] = (
@@ -34,9 +34,9 @@ MACHINE: tuple[Metric, ...] = (
     Metric("corral_process_context_switches_total", "counter", "Context switches, by kind.", "context_switches",
            _ALL, "Many involuntary ones: others want the same cores.", labels=("kind",)),
     Metric("corral_process_gc_enabled", "gauge", "1 where the cyclic garbage collector may run.", "gc_enabled",
-           (*_LOOPS, "snapshotter"), "0 in processors: no pauses that grow with the tree."),
+           _LOOPS, "0 in processors: no pauses that grow with the tree."),
     Metric("corral_process_gc_collections_total", "counter", "Runs of the garbage collector, by generation.",
-           "gc_collections", (*_LOOPS, "snapshotter"), "Constant in processors; rare elsewhere.",
+           "gc_collections", _LOOPS, "Constant in processors; rare elsewhere.",
            labels=("generation",)),
     Metric("corral_event_loop_stalls_total", "counter", "How often the loop did not run for more than 50 ms.",
            "stalls", _LOOPS, "Clients waited. The machine is overloaded or was paused, or a turn took too long."),

@@ -3,7 +3,6 @@
 from observability.metric import Metric
 
 _TELEMETRY = ("telemetry",)
-_NOTERS = ("broadcast", "processor")
 _SENDERS = ("broadcast", "processor", "election", "snapshotter")
 
 TRACING: tuple[Metric, ...] = (
@@ -15,12 +14,16 @@ TRACING: tuple[Metric, ...] = (
     Metric("corral_telemetry_received_bytes_total", "counter", "Their bytes.", "telemetry_bytes", _SENDERS,
            "The cost of seeing every write."),
     Metric("corral_notes_total", "counter", "Notes of what happened when (transport/timings.py) that a process wrote.",
-           "notes", _NOTERS, "Some per record and batch, none per request."),
-    Metric("corral_notes_sent_total", "counter", "Messages of notes sent to telemetry.", "notes_messages", _NOTERS,
+           "notes", _SENDERS, "Some per record and batch, none per request."),
+    Metric("corral_notes_sent_total", "counter", "Messages of notes sent to telemetry.", "notes_messages", _SENDERS,
            "At most ten a second."),
-    Metric("corral_notes_sent_bytes_total", "counter", "Bytes of them.", "notes_bytes", _NOTERS, "As above."),
+    Metric("corral_notes_sent_bytes_total", "counter", "Bytes of them.", "notes_bytes", _SENDERS, "As above."),
     Metric("corral_notes_dropped_total", "counter", "Messages of notes that a process could not send.",
-           "notes_dropped", _NOTERS, "As corral_telemetry_dropped_total: traces and /explain have gaps."),
+           "notes_dropped", _SENDERS, "As corral_telemetry_dropped_total: traces and /explain have gaps."),
+    Metric("corral_relays_total", "counter", "Questions and answers between members' telemetry passed on.", "relays",
+           ("broadcast",), "Some per trace."),
+    Metric("corral_relays_dropped_total", "counter", "Those not passed on, for there were too many.",
+           "relays_dropped", ("broadcast",), "More than a hundred a second: traces lack other members' parts."),
     Metric("corral_traceparents_malformed_total", "counter", "Auth packets of scheme traceparent that say no context.",
            "traceparents_malformed", ("processor",), "Ignored; the client's tracing is at fault."),
     Metric("corral_ring_writes", "gauge", "Writes that /explain can tell of.", "ring_writes", _TELEMETRY,
