@@ -120,14 +120,22 @@ class Export:
 
 
 class _LastWords(logging.Handler):
-    """OpenTelemetry's exporters give their reasons to the log only, and often: the last is kept, none printed."""
+    """OpenTelemetry's exporters give their reasons to the log only, and often: the last is kept, none printed.
+
+    What they gave up for is an error; why they had tried again before, which is the reason, a warning.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
+        self._tried = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+        if record.levelno < logging.ERROR:
+            self._tried = record.getMessage()
+        else:
+            self.text = " ".join(filter(None, (record.getMessage(), self._tried)))
+            self._tried = ""
 
 
 def _exporter(endpoint: str, protocol: str, heard: _LastWords) -> "SpanExporter":

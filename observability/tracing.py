@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 from observability.exemplars import REQUEST, Exemplars
 from observability.export import Export
-from observability.sampling import Batch, Batches, Reason, Sampler
+from observability.sampling import Batch, Batches, Pick, Reason, Sampler
 from observability.spans import trace_of
 from observability.stories import Stories, Story
 from observability.timeline import Stage, Timeline, Write
 from transport.messages import Timings
 
 READ_AFTER_NS = 300_000_000  # notes of every process of this member have come by then
+TELL_AFTER_NS = 500_000_000  # those of every member
+TOGETHER_NS = 250_000_000  # so that many writes make one question to the others
 AGAIN_AFTER_NS = 3_000_000_000  # a story that lacks a member's part is asked for once more
 UNREAD_MAX = 1024  # batches with contexts
 
@@ -47,6 +49,7 @@ class Tracing:
         self.read_log = read_log
         self._batches: dict[tuple[str, int], Batches] = {}
         self._unread: deque[tuple[int, Batch]] = deque()
+        self._picked: deque[_Later] = deque()
         self._again: deque[_Later] = deque()
         self._lost = {"unknown": 0, "unread": 0}
 
@@ -63,7 +66,7 @@ class Tracing:
         for batch in batches.take(timings.notes):
             picks, unread = self.sampler.offer(batch, now_ns)
             for pick in picks:
-                self._want(pick.zxid, pick.reason, now_ns)
+                self._tell_later(pick, now_ns)
             if unread:
                 self._read_later(batch, now_ns)
 
@@ -71,16 +74,16 @@ class Tracing:
         """What is due. To be called again by `due_ns`."""
         while self._unread and self._unread[0][0] <= now_ns:
             self._read(self._unread.popleft()[1], now_ns)
+        while self._picked and self._picked[0].due_ns <= now_ns:
+            _due_ns, zxid, reason = self._picked.popleft()
+            self.stories.want(zxid, now_ns, partial(self._heard, reason, now_ns), ripe_ns=now_ns)
         while self._again and self._again[0].due_ns <= now_ns:
-            later = self._again.popleft()
-            self.stories.want(later.zxid, now_ns, partial(self._tell, later.reason))
+            _due_ns, zxid, reason = self._again.popleft()
+            self.stories.want(zxid, now_ns, partial(self._tell, reason), ripe_ns=now_ns)
 
     @property
     def due_ns(self) -> int | None:
-        due = [self._unread[0][0]] if self._unread else []
-        if self._again:
-            due.append(self._again[0].due_ns)
-        return min(due, default=None)
+        return min([each[0][0] for each in (self._unread, self._picked, self._again) if each], default=None)
 
     # Figures of observability/tables/tracing.py --------------------------------------------------
 
@@ -107,18 +110,18 @@ class Tracing:
         self._lost["unread"] += batch.requests - len(writes)
         contexts = [(write.zxid, write.client_sampled if write.trace_id else None) for write in writes]
         for pick in self.sampler.client(contexts, now_ns):
-            self._want(pick.zxid, pick.reason, now_ns)
+            self._tell_later(pick, now_ns)
 
     # Stories -------------------------------------------------------------------------------------
 
-    def _want(self, zxid: int, reason: Reason, now_ns: int) -> None:
-        self.stories.want(zxid, now_ns, partial(self._heard, reason, now_ns))
+    def _tell_later(self, pick: Pick, now_ns: int) -> None:
+        self._picked.append(_Later(_together(now_ns + TELL_AFTER_NS), pick.zxid, pick.reason))
 
     def _heard(self, reason: Reason, wanted_ns: int, story: Story) -> None:
         """A slow member's part may be still to come; of a dead one it never will: once more, and no more."""
         timeline = story.timeline
         if timeline is not None and not self._is_whole(timeline):
-            self._again.append(_Later(wanted_ns + AGAIN_AFTER_NS, story.zxid, reason))
+            self._again.append(_Later(_together(wanted_ns + AGAIN_AFTER_NS), story.zxid, reason))
         else:
             self._tell(reason, story)
 
@@ -138,6 +141,10 @@ class Tracing:
         trace_id = f"{trace_of(self.ensemble, timeline.write):032x}"
         for stage, seconds in measured(timeline, self.me):
             self.exemplars.put(stage, seconds, trace_id, zxid=story.zxid)
+
+
+def _together(due_ns: int) -> int:
+    return due_ns + -due_ns % TOGETHER_NS
 
 
 def measured(timeline: Timeline, member: int) -> list[tuple[str, float]]:

@@ -131,6 +131,19 @@ def test_headers_come_from_the_environment_as_opentelemetry_names_them(
     assert receiver.headers["x-tenant"] == "zoo"
 
 
+def test_the_reason_is_named_and_not_only_that_it_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1.5")
+    complaints = Complaints()
+    with RECEIVERS["http/protobuf"]() as receiver:
+        receiver.endpoint = receiver.endpoint.replace("http:", "https:")
+        export = export_to(receiver, complaints)
+        export.start()
+        export.put(timeline(), "sampled")
+        export.stop(20)
+
+    assert "SSL" in complaints[0][0]
+
+
 def test_an_http_endpoint_is_a_base_unless_it_has_a_path() -> None:
     assert http_endpoint("http://c:4318") == "http://c:4318/v1/traces"
     assert http_endpoint("http://c:4318/") == "http://c:4318/v1/traces"

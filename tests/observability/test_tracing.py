@@ -111,7 +111,7 @@ def test_a_clients_context_is_read_from_the_log_and_becomes_the_parent(receiver:
     for zxid in (5, 6, 7):
         member.did(zxid, NOW, traced=int(zxid < 7))
     member.send(NOW + 3 * MS)
-    member.run(NOW + READ_AFTER_NS - 1)
+    member.run(NOW + 3 * MS + READ_AFTER_NS - 1)
     assert sum(member.tracing.kept().values()) == 0
     member.run(NOW + 2 * SECOND)
     sent(member)
