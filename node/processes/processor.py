@@ -30,6 +30,7 @@ from node.processes.processor_words import HANDSHAKE_MS, Words
 from node.requests.audit import AuditedProcessor
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
+from node.requests.submissions import GATHER_MS
 from node.sessions.expiry import Expiry
 from node.storage.errors import LogGapError
 from node.storage.files import RealFiles
@@ -115,7 +116,7 @@ class ProcessorShell:
         self.servers: list[asyncio.Server] = []
         self.client_port = config.client_port
         self.exit_code: int | None = None
-        self._flush_due = self._drain_due = self._pulses = False
+        self._flush_due = self._drain_due = self._pulses = self._gathers = False
         self._executing = False
 
     # --- life -----------------------------------------------------------------------------------------------
@@ -285,6 +286,9 @@ class ProcessorShell:
                 self.link.submit(batches, now)
                 if self.link.has_message():
                     self._on_leader_readable()
+            if submissions.is_gathering and not self._gathers:
+                self._gathers = True
+                self.loop.call_later(GATHER_MS / 1000, self._on_gathered)
         may_answer = self.audit is None or self.audit.flush()
         has_answered = may_answer and (not core.dirty or self._send_outputs())
         self.timings.on_turn_end(reads=core.statistics.reads, has_answered=has_answered)
@@ -292,6 +296,11 @@ class ProcessorShell:
             self._await_pulse()
         if submissions.is_full != self.is_full and self.has_lease():
             self._set_full(submissions.is_full)
+
+    def _on_gathered(self) -> None:
+        self._gathers = False
+        if self.core.submissions.is_gathering:
+            self._flush_soon()
 
     def _await_pulse(self) -> None:
         """While there is something to do: notes go out, and a loop that does not run is noticed."""

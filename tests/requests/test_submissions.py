@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.requests.submissions import IN_FLIGHT_BATCHES_MAX, Submissions
+from node.requests.submissions import GATHER_BYTES, GATHER_MS, IN_FLIGHT_BATCHES_MAX, Submissions
 from transport.batch import BATCH, REQUEST, identity_table, read_header
 from transport.opcodes import OpCode
 
@@ -43,6 +43,38 @@ def test_a_turns_requests_become_one_batch_with_the_next_sequence() -> None:
     assert made.seal(now_ms=6) == []
 
 
+def test_with_two_batches_on_their_way_the_next_waits_until_one_has_been_executed() -> None:
+    made = submissions()
+    add(made, b"one")
+    [first] = made.seal(now_ms=1)
+    add(made, b"two")
+    [_] = made.seal(now_ms=1)
+    add(made, b"three")
+    assert made.seal(now_ms=2) == []
+    assert made.is_gathering
+    add(made, b"four")
+
+    made.executed(read_header(first))
+
+    [batch] = made.seal(now_ms=2)
+    assert read_header(batch).count == 2
+    assert not made.is_gathering
+
+
+def test_a_batch_waits_no_longer_than_its_time_and_no_larger_than_its_size() -> None:
+    made = submissions()
+    for body in (b"one", b"two"):
+        add(made, body)
+        made.seal(now_ms=1)
+
+    add(made, b"three")
+    assert made.seal(now_ms=GATHER_MS) == []
+    assert len(made.seal(now_ms=1 + GATHER_MS)) == 1
+
+    add(made, b"x" * GATHER_BYTES)
+    assert len(made.seal(now_ms=1 + GATHER_MS)) == 1
+
+
 def test_without_a_link_requests_wait_in_one_growing_batch() -> None:
     made = submissions(accepted=None)
     add(made, b"one")
@@ -57,9 +89,9 @@ def test_without_a_link_requests_wait_in_one_growing_batch() -> None:
 
 def test_a_new_link_resends_only_what_the_leader_has_not_taken() -> None:
     made = submissions()
-    for body in (b"a", b"b", b"c"):
+    for now_ms, body in enumerate((b"a", b"b", b"c")):
         add(made, body)
-        made.seal(now_ms=1)
+        made.seal(now_ms=now_ms * GATHER_MS)
 
     made.unlinked()
     made.accepting(epoch=4, sequence=2)
@@ -70,9 +102,9 @@ def test_a_new_link_resends_only_what_the_leader_has_not_taken() -> None:
 def test_a_new_epoch_renumbers_what_was_not_executed_and_keeps_its_order() -> None:
     made = submissions()
     sent = []
-    for body in (b"a", b"b", b"c"):
+    for now_ms, body in enumerate((b"a", b"b", b"c")):
         add(made, body)
-        sent += made.seal(now_ms=1)
+        sent += made.seal(now_ms=now_ms * GATHER_MS)
     made.executed(read_header(sent[0]))
 
     made.epoch_started(5)

@@ -9,6 +9,7 @@ from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor as ProcessorCore
 from node.requests.processor import RequestConfig
+from node.requests.submissions import GATHER_MS
 from node.sessions.expiry import Expiry
 from node.storage.errors import LogGapError
 from node.storage.reader import LogReader
@@ -179,6 +180,8 @@ class Processor(Process):
         batches = core.submissions.seal(now)
         if batches:
             self.link.submit(batches, now)
+        if core.submissions.is_gathering:
+            self.after(GATHER_MS * MS, self.flush_soon)
         if core.dirty and self.has_lease():
             self.send_outputs()
 
