@@ -116,7 +116,7 @@ def test_a_new_epoch_renumbers_what_was_not_executed_and_keeps_its_order() -> No
     assert sequences(again) == [(5, 1), (5, 2)]
     assert [batch[BATCH.size:] for batch in again] == [batch[BATCH.size:] for batch in sent[1:]]
     add(made, b"d")
-    assert sequences(made.seal(now_ms=3)) == [(5, 3)]
+    assert sequences(made.seal(now_ms=4 * GATHER_MS)) == [(5, 3)]
 
 
 def test_an_own_batch_out_of_order_is_a_bug_that_stops_the_process() -> None:
@@ -133,9 +133,9 @@ def test_an_own_batch_out_of_order_is_a_bug_that_stops_the_process() -> None:
 def test_credit_ends_at_the_limit_and_comes_back_with_execution() -> None:
     made = submissions()
     sent = []
-    for _ in range(IN_FLIGHT_BATCHES_MAX):
+    for number in range(IN_FLIGHT_BATCHES_MAX):
         add(made, b"x")
-        sent += made.seal(now_ms=1)
+        sent += made.seal(now_ms=number * GATHER_MS)
     assert made.is_full
 
     made.executed(read_header(sent[0]))
