@@ -30,6 +30,7 @@ class Response:
     body: bytes
     content_type: str = TEXT
     status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()  # further ones
 
 
 Route = Callable[[Request], Response]  # called in a thread of its own
@@ -70,6 +71,8 @@ class AdminHandler(BaseHTTPRequestHandler):
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
+        for name, value in response.headers:
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(response.body)
 

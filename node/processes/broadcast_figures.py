@@ -130,6 +130,7 @@ class Figures:
         figures = {
             "is_leader": int(member.is_serving and member.role == "leader"), "is_serving": int(member.is_serving),
             "epoch": member.epoch if member.is_serving else 0, "voters": len(member.voters),
+            "leader": member.leader if member.is_serving else 0,
             "committed_epoch": epoch_of(member.committed), "committed_counter": counter_of(member.committed),
             "lag_zxids": lag, "differs": int(differs), "feature_level": control.feature_level if control else 0,
             "elections": dict(self.elections), "election_ns": self._election_ns.figure(),

@@ -13,6 +13,8 @@ ENSEMBLE: tuple[Metric, ...] = (
            "0 on one member: it looks for a leader or synchronises; its clients go elsewhere. 0 on most: no quorum."),
     Metric("corral_epoch", "gauge", "The epoch this member serves in, 0 while it looks for a leader.", "epoch",
            _BROADCAST, "Rises by one with each new leader. Members that serve differ for no longer than an election."),
+    Metric("corral_leader", "gauge", "Number of the member that this one follows, or is itself; 0 while it looks.",
+           "leader", _BROADCAST, "Members agree on it but for the moments of an election."),
     Metric("corral_voters", "gauge", "Voters of the configuration in force.", "voters", _BROADCAST,
            "A quorum is more than half of it."),
     Metric("corral_quorum_slack", "gauge", "How many more voters may fail before writes stop (leader only).",
