@@ -60,6 +60,7 @@ class Questions:
     def __init__(self, members: Iterable[int]) -> None:
         """*members*: the others."""
         self.clocks = {member: ClockEstimate() for member in members}
+        self.outcomes = {"answered": 0, "missing": 0, "unreachable": 0}
         self._open: dict[int, Question] = {}
         self._last_id = 0
 
@@ -82,12 +83,14 @@ class Questions:
         if question is None or member not in question.waiting:
             return
         question.waiting.discard(member)
+        self.outcomes["answered"] += 1
         for fragment in answer.fragments:
             question.fragments.setdefault(fragment.zxid, {})[member] = fragment
 
     def gone(self, member: int) -> None:
         """Nobody waits for it any more."""
         for question in self._open.values():
+            self.outcomes["unreachable"] += member in question.waiting
             question.waiting.discard(member)
 
     def take_finished(self, now_ns: int) -> list[Question]:
@@ -95,6 +98,7 @@ class Questions:
         finished = [each for each in self._open.values() if each.is_answered or each.due_ns <= now_ns]
         for each in finished:
             del self._open[each.ask.id]
+            self.outcomes["missing"] += len(each.waiting)
         return finished
 
     @property

@@ -84,6 +84,7 @@ class Telemetry:
     def _provide_figures(self) -> None:
         samples, stories = self.samples, self.stories
         samples.provide("ring_writes", lambda: stories.writes)
+        samples.provide("peer_questions", lambda: dict(stories.questions.outcomes))
         samples.provide("clock_offset_s", lambda: {
             str(member): offset.offset_ns / 1e9 for member, offset in stories.wall_offsets().items()})
         samples.provide("clock_uncertainty_s", lambda: {

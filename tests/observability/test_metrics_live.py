@@ -1,0 +1,122 @@
+"""A live ensemble shows every metric of the table, and `mntr` says what the metrics say."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from kazoo.exceptions import NoNodeError
+
+from observability.metrics import METRICS, series_names
+from observability.zookeeper import ROWS
+from tests.corral import Ensemble, corral_ensemble, kazoo_client
+from tests.fourletter.words import ask, rows
+from tests.observability.scrapes import series
+from tests.waiting import wait_until
+
+MEMBERS = (1, 2, 3)
+SETTINGS = {
+    "corral.snapshotBytes": "1048576",
+    "corral.otlpEndpoint": "http://127.0.0.1:1",  # nobody takes the traces
+    "tickTime": "500",
+}
+# What a healthy ensemble has nothing to say of, and what makes it appear.
+EMPTY_IN_HEALTH = {
+    "corral_alarms_total": "a process of another digest: tests/faults/test_digests.py",
+}
+PASSING = {"uptime", "leader_uptime"}  # other at each look
+OWN = {"num_alive_connections", "open_file_descriptor_count"}  # the one who asks for mntr is in it
+
+
+class Scrape(NamedTuple):
+    names: set[str]
+    values: dict[tuple[str, str], float]
+
+
+def scrape(ensemble: Ensemble, member: int, label: str = "quantile") -> Scrape:
+    found = series(ensemble, member, label)
+    return Scrape({name for name, _ in found}, found)
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
+    """Written to, read, watched, and rid of its leader once."""
+    with corral_ensemble(tmp_path_factory.mktemp("live"), settings=SETTINGS) as ensemble:
+        for address in ensemble.addresses:
+            with kazoo_client([address]) as client:
+                client.create("/a", b"1")
+                client.get("/a", watch=lambda event: None)
+                for _ in range(30):
+                    client.set("/a", b"x" * 50_000)
+                with pytest.raises(NoNodeError):
+                    client.delete("/none")
+                client.delete("/a")
+        leader = ensemble.leader()
+        ensemble.signal(leader, "broadcast", signal.SIGKILL)
+        wait_until(lambda: all(ensemble.serves(each) for each in MEMBERS), seconds=60, what="all serve again")
+        with kazoo_client(ensemble.addresses) as client:
+            client.create("/b", b"1")
+        yield ensemble
+
+
+def test_every_metric_of_the_table_is_there(ensemble: Ensemble) -> None:
+    names = {name for each in METRICS for name in series_names(each)}
+
+    def missing() -> set[str]:
+        return names.difference(*(scrape(ensemble, member).names for member in MEMBERS))
+
+    wait_until(lambda: missing() <= EMPTY_IN_HEALTH.keys(), what=f"all metrics; missing: {missing()}")
+
+
+def test_nothing_is_there_that_no_table_names(ensemble: Ensemble) -> None:
+    ours = {name for each in METRICS for name in series_names(each)}
+    zookeepers = {row.name + part for row in ROWS for part in ("", "_sum", "_count")}
+
+    for member in MEMBERS:
+        assert scrape(ensemble, member).names <= ours | zookeepers
+
+
+def test_the_processes_and_their_restarts_are_seen(ensemble: Ensemble) -> None:
+    def restarts() -> float:
+        return sum(scrape(ensemble, each, "process").values["corral_process_restarts_total", "broadcast"]
+                   for each in MEMBERS)
+
+    assert restarts() == 1
+    for member in MEMBERS:
+        found = scrape(ensemble, member, "process").values
+        for process in ensemble.pids(member):
+            assert found["corral_process_resident_bytes", process] > 1 << 20
+        assert found["corral_process_gc_enabled", "processor-0"] == 0
+
+
+def test_mntr_says_what_the_metrics_say(ensemble: Ensemble) -> None:
+    told = {address: rows(ask(address, "mntr"), "\t") for address in ensemble.addresses}
+    summaries = {row.name for row in ROWS if row.kind == "summary"}
+    wanted = [row.name for row in ROWS if row.in_mntr and row.name not in PASSING]
+
+    def differences(member: int) -> dict[str, tuple[str, float | None]]:
+        mntr, metrics = told[ensemble.addresses[member - 1]], scrape(ensemble, member).values
+        found: dict[str, tuple[str, float | None]] = {}
+        for name in wanted:
+            line, value = (f"zk_cnt_{name}", metrics.get((f"{name}_count", ""))) if name in summaries else (
+                f"zk_{name}", metrics.get((name, "")))
+            if line in mntr and (value is None or float(mntr[line]) != value + (name in OWN)):
+                found[line] = mntr[line], value
+        return found
+
+    for member in MEMBERS:
+        with contextlib.suppress(AssertionError):  # the next line says more
+            wait_until(lambda member=member: not differences(member))  # type: ignore[misc]
+        assert differences(member) == {}
+        assert len(told[ensemble.addresses[member - 1]]) > 30
+
+
+def test_what_only_a_leader_has_is_told_by_one_member(ensemble: Ensemble) -> None:
+    def who(name: str) -> list[int]:
+        return [each for each in MEMBERS if name in scrape(ensemble, each).names]
+
+    leader = ensemble.leader()
+    for name in ("corral_quorum_slack", "corral_follower_lag_seconds", "leader_uptime", "synced_followers"):
+        wait_until(lambda name=name: who(name) == [leader], what=f"{name} of {leader} alone")  # type: ignore[misc]
