@@ -31,6 +31,13 @@ CAUSES = (
 )
 
 
+ALARMS = (
+    "digest_differs", "digests_without_majority", "histories_diverge", "looking", "no_member_stands", "refused",
+    "voters_differ",
+)
+MODES = ("diff", "trunc", "snap")
+
+
 def cause_of(reason: str) -> str:
     """The label of corral_elections_total; what ZAB does not say itself is a peer's breach of the protocol."""
     return next((cause for start, cause in CAUSES if reason.startswith(start)), "protocol_error")
@@ -59,9 +66,10 @@ class Marks:
 class Figures:
     def __init__(self, shell: "Broadcast") -> None:
         self._shell = shell
-        self.elections: dict[str, int] = {"started": 1}
-        self.alarms: dict[str, int] = {}
-        self.synchronisations: dict[str, int] = {}
+        # What has not happened yet is shown as 0: else nobody could see the first time.
+        self.elections = dict.fromkeys((cause for _, cause in CAUSES), 0) | {"protocol_error": 0, "started": 1}
+        self.alarms = dict.fromkeys(ALARMS, 0)
+        self.synchronisations = dict.fromkeys(MODES, 0)
         self.learners_lost = self.digest_mismatches = self.digests_undecided = 0
         self.records = self.requests = self.log_bytes = 0
         self.proposal_bytes = [-1, -1, -1]  # last, smallest, largest

@@ -12,6 +12,7 @@ from transport.zxid import counter_of, epoch_of
 if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
+ALARMS = ("client_from_another_history", "execution_failed", "memory_changed_by_itself")
 EPHEMERALS_S = 5.0  # between two counts
 
 
@@ -22,7 +23,7 @@ class Figures:
         self._shell = shell
         self._ephemerals = 0
         self._ephemerals_s = 0.0
-        self.alarms: dict[str, int] = {}
+        self.alarms = dict.fromkeys(ALARMS, 0)
 
     def alarm(self, event: str) -> None:
         self.alarms[event] = self.alarms.get(event, 0) + 1

@@ -5,6 +5,13 @@ from dataclasses import dataclass, field
 from observability.histogram import Histogram, count_histogram
 from transport.errors import Err
 
+# How client connections end: the label of corral_client_connections_closed_total.
+OUTCOMES = (
+    "session_closed", "session_expired", "session_moved", "client_gone", "four_letter_word", "limit_per_address",
+    "out_of_files", "session_refused", "not_serving", "lease_lost", "auth_failed", "bad_frame", "no_handshake",
+    "slow_reader", "another_history",
+)
+
 
 @dataclass(slots=True)
 class Statistics:
@@ -25,7 +32,7 @@ class Statistics:
     latency_min_ms: int = 0
     latency_max_ms: int = 0
     opened: int = 0
-    closed: dict[str, int] = field(default_factory=dict)  # connections by outcome
+    closed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))  # connections
     sessions_opened: int = 0
     sessions_resumed: int = 0
     sessions_closed: int = 0
@@ -48,11 +55,11 @@ class Statistics:
         self.errors[code] = self.errors.get(code, 0) + 1
 
     def ended(self, outcome: str) -> None:
-        self.closed[outcome] = self.closed.get(outcome, 0) + 1
+        self.closed[outcome] += 1
 
     @property
     def refused_per_address(self) -> int:
-        return self.closed.get("limit_per_address", 0)
+        return self.closed["limit_per_address"]
 
     @property
     def packets_received(self) -> int:

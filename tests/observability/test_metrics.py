@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from node.processes import broadcast_figures, processor_figures
 from node.processes.broadcast_figures import CAUSES, cause_of
+from node.requests.statistics import OUTCOMES
 from observability.metrics import METRICS, metric
 from observability.metrics_page import PAGE, page
 from observability.zookeeper import ROWS
@@ -47,12 +49,20 @@ def test_every_reason_to_look_for_a_leader_has_a_cause() -> None:
     assert cause_of("ProposalGapError(…)") == "protocol_error"
 
 
-def test_the_table_tells_every_cause_and_outcome_that_the_code_knows() -> None:
+def test_the_table_tells_every_cause_and_outcome() -> None:
     told_causes = metric("corral_elections_total").matters
     told_outcomes = metric("corral_client_connections_closed_total").matters
-    source = "".join(file.read_text() for file in NODE.glob("[pr]*s/*.py"))
-    outcomes = set(re.findall(r"(?:\.close\((?:conn|older)|outcome =(?: conn\.outcome or)?)[, ]+\"(\w+)\"", source))
 
-    assert {"session_moved", "slow_reader", "lease_lost", "bad_frame"} <= outcomes
-    assert {outcome for outcome in outcomes if outcome not in told_outcomes} == set()
     assert {cause for _, cause in CAUSES if cause not in told_causes} == set()
+    assert {outcome for outcome in OUTCOMES if outcome not in told_outcomes} == set()
+
+
+def test_every_outcome_and_alarm_that_the_code_knows_is_shown_from_the_start() -> None:
+    source = "".join(file.read_text() for file in NODE.rglob("*.py"))
+    outcomes = set(re.findall(r"(?:\.close\((?:conn|older),|outcome =(?: conn\.outcome or)?) \"(\w+)\"", source))
+    reported = set(re.findall(r"report\(\s*\"(\w+)\", alarm=", source))
+    raised = set(re.findall(r"(?:sink|self)\.alarm\(\s*\"(\w+)\"", source))
+
+    assert {"session_moved", "slow_reader", "lease_lost", "bad_frame", "not_serving"} <= outcomes <= set(OUTCOMES)
+    assert reported == set(broadcast_figures.ALARMS)
+    assert raised == set(processor_figures.ALARMS)
