@@ -146,3 +146,29 @@ def test_what_only_a_leader_has_is_told_by_one_member(ensemble: Ensemble) -> Non
     leader = ensemble.leader()
     for name in ("corral_quorum_slack", "corral_follower_lag_seconds", "leader_uptime", "synced_followers"):
         wait_until(lambda name=name: who(name) == [leader], what=f"{name} of {leader} alone")  # type: ignore[misc]
+
+
+def test_the_death_of_the_leader_is_the_cause_of_two_elections(ensemble: Ensemble) -> None:
+    found = [scrape(ensemble, member, "cause").values for member in MEMBERS]
+    causes = {cause: sum(each["corral_elections_total", cause] for each in found) for cause in (
+        "started", "leader_lost", "protocol_error")}
+
+    assert causes == {"started": 3, "leader_lost": 2, "protocol_error": 0}
+
+
+def test_a_follower_that_stands_still_is_seen_to_lag_and_to_catch_up(ensemble: Ensemble) -> None:
+    leader = ensemble.leader()
+    follower = next(member for member in MEMBERS if member != leader)
+
+    def lag(unit: str) -> float:
+        return scrape(ensemble, leader, "follower").values.get((f"corral_follower_lag_{unit}", str(follower)), 0)
+
+    with kazoo_client([ensemble.addresses[leader - 1]]) as client:
+        ensemble.signal(follower, "broadcast", signal.SIGSTOP)
+        try:
+            for number in range(20):
+                client.create(f"/lag{number}", b"")
+            wait_until(lambda: lag("zxids") >= 20 and lag("seconds") > 0.1, what="it lags")
+        finally:
+            ensemble.signal(follower, "broadcast", signal.SIGCONT)
+        wait_until(lambda: ensemble.serves(follower) and (lag("zxids"), lag("seconds")) == (0, 0), what="it is back")
