@@ -1,6 +1,7 @@
 """A live ensemble shows every metric of the table, and `mntr` says what the metrics say."""
 
 import contextlib
+import re
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,24 @@ def test_who_takes_openmetrics_gets_it(ensemble: Ensemble) -> None:
 
     assert text.endswith("# EOF\n")
     assert {family.name for family in text_string_to_metric_families(text)} >= {"corral_elections", "corral_epoch"}
+
+
+def test_buckets_name_the_trace_of_a_write_that_is_in_them(ensemble: Ensemble) -> None:
+    def traced() -> set[tuple[str, str]]:
+        """(metric, stage) of buckets with an exemplar, over all members."""
+        pages = [page(ensemble, member, accept="application/openmetrics-text; version=1.0.0") for member in MEMBERS]
+        samples = [each for text in pages for family in text_string_to_metric_families(text) for each in family.samples]
+        found = [each for each in samples if each.exemplar]
+        for each in found:
+            assert re.fullmatch("[0-9a-f]{32}", each.exemplar.labels["trace_id"])
+            assert each.exemplar.value <= float(each.labels["le"])
+        return {(each.name, each.labels.get("stage", "")) for each in found}
+
+    with kazoo_client(ensemble.addresses) as client:
+        client.create("/traced", b"")
+    stages = {("corral_stage_seconds_bucket", stage) for stage in ("queue", "commit", "append", "apply", "reply")}
+    others = {("corral_request_seconds_bucket", ""), ("corral_fsync_seconds_bucket", "")}
+    wait_until(lambda: traced() >= stages | others, what=f"exemplars of {stages | others}; now {traced()}")
 
 
 def test_the_processes_and_their_restarts_are_seen(ensemble: Ensemble) -> None:
