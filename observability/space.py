@@ -43,9 +43,9 @@ class Trend:
 
 
 class Space:
-    """Figures by the names of observability/tables/storage.py. *directories*: data and log, as they lie on disk.
+    """Figures by the names of observability/tables/storage.py, read when somebody scrapes them.
 
-    Read by scrapes, and by `look` in between, so that the trend does not depend on how often somebody scrapes.
+    *directories*: "data" and "log", as they lie on disk.
     """
 
     def __init__(self, directories: dict[str, Path], clock_s: Callable[[], float] = time.monotonic) -> None:
