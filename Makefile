@@ -23,12 +23,12 @@ up: $(VENV)/installed
 	exec $(BIN)/corral up $(if $(OBSERVE),--observe) $(ARGS)
 
 test: $(VENV)/installed-test
-	.ci/packages zookeeper gcc libc6-dev prometheus
+	.ci/packages zookeeper gcc libc6-dev prometheus chromium
 	$(PYTEST) $(TESTS)
 
 # All that `test` runs, and what takes minutes: every seed, every sequence.
 test-all: $(VENV)/installed-test
-	.ci/packages zookeeper gcc libc6-dev prometheus
+	.ci/packages zookeeper gcc libc6-dev prometheus chromium
 	$(PYTEST) --all $(TESTS)
 
 simulate: $(VENV)/installed-test

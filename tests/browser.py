@@ -87,6 +87,9 @@ class Page:
             clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})
         file.write_bytes(base64.b64decode(done["data"]))
 
+    def close(self) -> None:
+        self.call("Page.close")
+
     def on_event(self, method: str, parameters: dict[str, Any]) -> None:
         if method == "Runtime.exceptionThrown":
             self.messages.append(str(parameters["exceptionDetails"]))
