@@ -12,12 +12,12 @@ from typing import NamedTuple
 import pytest
 from kazoo.exceptions import NoNodeError
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families as text_string_to_classic_families
 
 from observability.metrics import METRICS, series_names
 from observability.zookeeper import ROWS
 from tests.corral import Ensemble, corral_ensemble, kazoo_client
 from tests.fourletter.words import ask, rows
-from tests.observability.scrapes import series
 from tests.waiting import wait_until
 
 MEMBERS = (1, 2, 3)
@@ -47,7 +47,12 @@ class Scrape(NamedTuple):
 
 
 def scrape(ensemble: Ensemble, member: int, label: str = "quantile") -> Scrape:
-    found = series(ensemble, member, label)
+    """Values by name and by *label*, or "" where there is none; summed over the other labels."""
+    found: dict[tuple[str, str], float] = {}
+    for family in text_string_to_classic_families(page(ensemble, member)):
+        for sample in family.samples:
+            key = sample.name, sample.labels.get(label, "")
+            found[key] = found.get(key, 0.0) + sample.value
     return Scrape({name for name, _ in found}, found)
 
 
