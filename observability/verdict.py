@@ -78,6 +78,8 @@ class _Parts:
         self.stages = list(stages)
         self.origin, self.leader = origin, leader
         self.needed = {origin, completed_by or leader}
+        self.forward_network_s = sum(
+            each.values.get("network_s", 0.0) for each in self.stages if each.name == "forward")
 
     def all(self) -> Iterator[Part]:
         for stage in self.stages:
@@ -132,8 +134,10 @@ class _Parts:
                 member=follower)
             return
         theirs_s = values.get("follower_queue_s", 0.0)
+        # The client's member got the record over the same link: that way is the forward's.
+        there_s = self.forward_network_s if follower == self.origin else 0.0
         yield Part(
-            follower, "ack", "network", values["network_s"],
+            follower, "ack", "network", max(values["network_s"] - there_s, 0.0),
             f"the network between it and the leader, member {self.leader}, took", is_needed)
         yield Part(
             follower, "ack", "broadcast", theirs_s, "records waited for its broadcast", is_needed, is_cause=False)

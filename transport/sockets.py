@@ -458,7 +458,7 @@ class Push:
         self.socket.setsockopt(zmq.SNDHWM, TELEMETRY_MESSAGES)
         self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 500)
-        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 5000)
+        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
         self.socket.connect(endpoint)
 
     def send(self, payload: bytes) -> bool:

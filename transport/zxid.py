@@ -35,3 +35,21 @@ def counter_of(zxid: int) -> int:
 def show(zxid: int) -> str:
     """`epoch:counter`, both decimal, for people: 4:17."""
     return f"{zxid >> COUNTER_BITS}:{zxid & COUNTER_MASK}"
+
+
+def parse_zxid(text: str) -> Zxid:
+    """As `show` writes it, or one number, 0x… or decimal. Raises ValueError."""
+    epoch, colon, counter = text.partition(":")
+    value = int(epoch) << COUNTER_BITS | int(counter) if colon else int(text, 0)
+    is_split_well = not colon or (0 <= int(epoch) <= EPOCH_MAX and 0 <= int(counter) <= COUNTER_MASK)
+    if not is_split_well or not 0 <= value < 1 << 63:
+        raise ValueError(f"{text} is no zxid")
+    return Zxid(value)
+
+
+def parse_session(text: str) -> SessionId:
+    """0x… or decimal, signed or not. Raises ValueError."""
+    value = int(text, 0)
+    if not -(1 << 63) <= value < 1 << 64:
+        raise ValueError(f"{text} is no session id")
+    return SessionId(value - (1 << 64) if value >> 63 == 1 else value)

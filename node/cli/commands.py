@@ -8,6 +8,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("node.cli.up", "Start an ensemble on this machine."),
     "down": ("node.cli.down", "Stop a local ensemble."),
     "status": ("node.cli.status", "Say how an ensemble does."),
+    "trace": ("node.cli.trace", "Say what every member did for a write."),
     "stop": ("node.cli.down", "Stop one member of a local ensemble."),
     "start": ("node.cli.down", "Start one member of a local ensemble."),
     "kill": ("node.cli.down", "Kill one member of a local ensemble by SIGKILL."),

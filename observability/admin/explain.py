@@ -10,7 +10,7 @@ from observability.endpoint import JSON, Request, Response, Route
 from observability.slowest import Slow
 from observability.stories import Story
 from observability.timeline import Timeline, Write
-from transport.zxid import COUNTER_BITS, COUNTER_MASK, EPOCH_MAX, show
+from transport.zxid import parse_session, parse_zxid, show
 
 COUNT = 20
 COUNT_MAX = 200
@@ -32,25 +32,6 @@ def explain_routes(teller: Teller) -> dict[str, Route]:
         "/slow": lambda request: _slow(teller, request),
         "/recent": lambda request: _recent(teller, request),
     }
-
-
-def parse_zxid(text: str) -> int:
-    """0x… or decimal, or epoch:counter. Raises ValueError."""
-    epoch, colon, counter = text.partition(":")
-    if colon:
-        if not (0 <= int(epoch) <= EPOCH_MAX and 0 <= int(counter) <= COUNTER_MASK):
-            raise ValueError(text)
-        return int(epoch) << COUNTER_BITS | int(counter)
-    value = int(text, 0)
-    if not 0 <= value < 1 << 63:
-        raise ValueError(text)
-    return value
-
-
-def parse_session(text: str) -> int:
-    """0x… or decimal; signed, as on the wire. Raises ValueError."""
-    value = int(text, 0)
-    return value - (1 << 64) if value >> 63 else value
 
 
 def _explain(teller: Teller, request: Request) -> Response:
