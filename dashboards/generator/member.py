@@ -2,7 +2,7 @@
 
 from dashboards.generator.pages import Page, Row
 from dashboards.generator.panels import GREEN, ORANGE, RED, Panel, above, below
-from dashboards.generator.queries import Query, rate
+from dashboards.generator.queries import Query, begun, rate
 
 _PROCESS = "member {{member}} {{process}}"
 _LINK = "member {{member}} {{link}} to {{to}}"
@@ -139,7 +139,7 @@ _QUORUM = Row("Learners and digests", (
            "CorralDigestMismatch."),
     Panel(
         title="Alarms in the logs", unit="none", width=8, stepped=True, decimals=0, steps=((None, GREEN), (1, RED)),
-        queries=(Query("sum by (member, event) (increase(corral_alarms_total{M}[R]))", "member {{member}} {{event}}"),),
+        queries=(Query(begun("corral_alarms_total", by="member, event"), "member {{member}} {{event}}"),),
         tell="Log lines that an operator must look at, by event.",
         do="the line in that member's log says what to do."),
     Panel(

@@ -2,7 +2,7 @@
 
 from dashboards.generator.pages import MEMBER_OF_THIS_LINE, WRITE_LATENCY_NOW, Page, Row
 from dashboards.generator.panels import GREEN, ORANGE, RED, Panel, above, below
-from dashboards.generator.queries import Query, quantile, rate
+from dashboards.generator.queries import Query, begun, quantile, rate
 
 _MEMBER = "member {{member}}"
 
@@ -59,8 +59,7 @@ _LEADERSHIP = Row("Who leads, and since when", (
         do="gaps or many colours: see Elections by cause beside it, and the logs of the members named there."),
     Panel(
         title="Elections by cause", unit="none", width=12, height=6, decimals=0, calculations=("sum",), stepped=True,
-        queries=(Query("sum by (member, cause) (increase(corral_elections_total{M}[R])) > 0.5",
-                       "member {{member}}: {{cause}}"),),
+        queries=(Query(begun("corral_elections_total", by="member, cause"), "member {{member}}: {{cause}}"),),
         tell="How often each member began to look for a leader, and why. Empty as long as nobody does.",
         do="leader_silent, leader_lost: the leader's machine or link; lease_lost, no_quorum: a leader cut off from "
            "the others. Repeated: the runbook CorralElectionsRepeating."),

@@ -40,5 +40,11 @@ def rate(counter: str, *, by: str, legend: str, where: str = "") -> Query:
     return Query(f"sum by ({by}) (rate({counter}{_selector(where)}[R]))", legend)
 
 
+def begun(counter: str, *, by: str) -> str:
+    """How much it rose, to the unit, also where the series is new: increase() is blind for the first of a kind."""
+    now, then = (f"sum by ({by}) ({counter}{{M}}{shift})" for shift in ("", " offset $__rate_interval"))
+    return f"({now} - {then}) > 0 or ({now} unless {then}) > 0"
+
+
 def _selector(where: str, *, everywhere: bool = False) -> str:
     return "{" + ",".join(filter(None, ["E" if everywhere else "M", where])) + "}"

@@ -28,6 +28,7 @@ READY_S: Final = 20.0
 STOP_S: Final = 10.0
 HOW: Final = "sudo apt-get install prometheus"
 _PR_SET_PDEATHSIG: Final = 1
+_started: dict[int, "subprocess.Popen[bytes]"] = {}  # by us, so that we see them end
 
 # What an operator looks at first; the dashboards hold the rest.
 GRAPHS: Final = (
@@ -128,6 +129,7 @@ def start_prometheus(ensemble: LocalEnsemble, *, dies_with_us: bool) -> Promethe
             start_new_session=True,
             preexec_fn=_die_with_parent if dies_with_us else None,
         )
+    _started[process.pid] = process
     running = Prometheus(process.pid, start_ticks_of(process.pid), f"http://{address}")
     (folder / "running.json").write_bytes(msgspec.json.encode(running))
     settled = wait_for(lambda: process.poll() is not None or _is_ready(running.url), READY_S)
@@ -152,6 +154,8 @@ def stop_prometheus(directory: Path) -> None:
         signal_process(found.pid, signal.SIGTERM)
         if not wait_for(lambda: not _is_alive(found), STOP_S):
             signal_process(found.pid, signal.SIGKILL)
+        if (process := _started.pop(found.pid, None)) is not None:
+            process.wait()
     (directory / "observe" / "running.json").unlink(missing_ok=True)
 
 

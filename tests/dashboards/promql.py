@@ -7,7 +7,8 @@ from typing import Any
 
 import promql_parser
 
-WINDOWS = {"$__rate_interval": "4s", "$__interval": "1s", "$__range": "60s"}
+# Those of forecasts are hours; their shape is the same.
+WINDOWS = {"$__rate_interval": "4s", "$__interval": "1s", "$__range": "60s", "[1h:1m]": "[10s:1s]"}
 
 
 @dataclass(frozen=True)
