@@ -31,8 +31,9 @@ port is chosen freely, the file `metrics-port` in the run directory says it. Pro
 
 _ZOOKEEPER = """## ZooKeeper's own names
 
-On the same endpoint, without a prefix, as ZooKeeper's Prometheus provider has them: a dashboard made for it works, such
-as number 10465 of grafana.com, and so do its sample alerts. Times are in ms. Quantiles (0.5, 0.9, 0.99) are of the last
+On the same endpoint, without a prefix, as ZooKeeper's Prometheus provider has them: its sample alerts work, and so does
+a dashboard made for it, such as number 10465 of grafana.com, but for its panels of the JVM and of the pipeline inside
+ZooKeeper. Times are in ms. Quantiles (0.5, 0.9, 0.99) are of the last
 ten minutes. Counters are untyped: OpenMetrics would want `_total` at their end. The four-letter word `mntr` gives the
 same figures as `zk_…`, without labels; summaries there as `zk_avg_…`, `zk_cnt_…` and `zk_sum_…`.
 """

@@ -101,3 +101,14 @@ def test_a_process_that_started_again_is_not_less_than_nothing() -> None:
         found = list(names.families({"broadcast": {"up": 1, "pid": os.getpid(), "fsync": histogram(values_ms)}}))
 
     assert [each.value for f in found if f.name == "fsynctime" for each in f.samples][-2:] == [1, pytest.approx(5)]
+
+
+def test_zookeepers_own_sample_alerts_find_what_they_ask_for() -> None:
+    """zookeeperMonitor.md; those about the JVM have nothing to ask here."""
+    asked = {
+        "znode_count", "num_alive_connections", "approximate_data_size", "watch_count", "election_time",
+        "open_file_descriptor_count", "fsynctime", "snapshottime", "avg_latency"}
+    kinds = {row.name: row.kind for row in ROWS}
+
+    assert asked <= kinds.keys()
+    assert {name for name in asked if kinds[name] == "summary"} == {"election_time", "fsynctime", "snapshottime"}
