@@ -102,7 +102,7 @@ class Ring:
         self._zxids[-1] = self.newest
         self._drop_old()
 
-    def read(self, zxid: int) -> Iterator[tuple[int, Iterator[Noted]]]:
+    def read(self, zxid: int) -> Iterator[tuple[int, bytes]]:
         """(when they were sent, notes) of each block that may hold something of *zxid*, in order.
 
         Ends where messages were lost, or a life ended: what came after it is not the first to cover that zxid.
@@ -117,7 +117,7 @@ class Ring:
             block = self._blocks[at]
             if block.follows_gap and at > reached:
                 return
-            yield block.now_ns, unpack_notes(block.read())
+            yield block.now_ns, block.read()
 
     def _begin_of(self, reached: int) -> int:
         """Where that may begin which is first reached in this block."""
