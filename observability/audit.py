@@ -7,6 +7,7 @@ the JSON form has the write's zxid, its error, the client's trace, and the paths
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -53,9 +54,8 @@ _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 def json_line(event: AuditEvent, writer: Writer, time_ns: int) -> bytes:
     """One object; what is empty is left out. *time_ns*: Unix time."""
-    time = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     fields: dict[str, Any] = {
-        "time": time,
+        "time": _utc(time_ns),
         "session": _hex(event.session),
         "user": event.users or (writer.user,),
         "ip": event.ip,
@@ -86,14 +86,26 @@ def zookeeper_line(event: AuditEvent, writer: Writer, time_ns: int) -> bytes:
         "acl": "".join(event.acl),  # nothing between them: so it is there
         "result": event.result,
     }
-    time = datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone()
     level = "ERROR" if event.result == "failure" else "INFO"
-    head = f"{time:%Y-%m-%d %H:%M:%S},{time.microsecond // 1000:03d} {level} audit.Slf4jAuditLogger: "
-    text = "\t".join(f"{name}={_CONTROL.sub(_escaped, value)}" for name, value in fields.items() if value)
+    head = f"{_local(time_ns)} {level} audit.Slf4jAuditLogger: "
+    if not "".join(fields.values()).isprintable():
+        fields = {name: _CONTROL.sub(_escaped, value) for name, value in fields.items()}
+    text = "\t".join([f"{name}={value}" for name, value in fields.items() if value])
     return (head + text + "\n").encode(errors="replace")
 
 
 FORMATS: dict[str, Format] = {"json": json_line, "zookeeper": zookeeper_line}
+
+
+@lru_cache(maxsize=1)  # the lines of one turn have the same
+def _utc(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=1)
+def _local(time_ns: int) -> str:
+    time = datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone()
+    return f"{time:%Y-%m-%d %H:%M:%S},{time.microsecond // 1000:03d}"
 
 
 def _hex(number: int) -> str:

@@ -31,6 +31,8 @@ EVENTS: tuple[Event, ...] = (
     # --- a member and its processes ---
     Event("member_starting", "info", "supervisor", "the member starts its processes; clients: where it will listen"),
     Event("member_stopped", "info", "supervisor", "all its processes have ended, in order"),
+    Event("stale_run_dir_removed", "info", "supervisor", "a directory of sockets that a killed member had left in /tmp "
+          "was cleared away"),
     Event("configuration", "warning", "supervisor", "a line of zoo.cfg asks for something that this member does not do",
           "take the line out, or decide that you can do without; `problem` says what is lost"),
     Event("process_joined", "info", "broadcast", "a process of this member has said hello to broadcast"),
@@ -54,7 +56,7 @@ EVENTS: tuple[Event, ...] = (
           "it is like that, so a leader hands on", "is it stopped (SIGSTOP, a debugger), or is the machine out of "
           "CPU or "
           "memory?"),
-    Event("processor_alive", "warning", "broadcast", "it speaks again"),
+    Event("processor_alive", "info", "broadcast", "it speaks again"),
     # --- who leads ---
     Event("recovered", "info", "broadcast", "the log and the epochs were read; votes: whether this member may vote"),
     Event("looking", "info", "broadcast", "no leader: this member takes part in an election; reason: why",

@@ -179,7 +179,8 @@ class Broadcast:
         now = now_ms()
         if now >= self.local.check_due_ms:
             for change in self.local.check_processor(self.timing.sync_ms // 2):
-                self.log.warning("processor_alive" if change.alive else "processor_hangs", silent_ms=change.silent_ms)
+                log_event(
+                    self.log, "processor_alive" if change.alive else "processor_hangs", {"silent_ms": change.silent_ms})
                 self.step(change)
         if now >= self.member.deadline_ms:
             self.step(events.Tick(wall_ms()))

@@ -41,6 +41,8 @@ OPERATIONS: dict[int, tuple[str, type[Record]]] = {
     OpCode.SET_DATA: ("setData", SetDataRequest),
     OpCode.SET_ACL: ("setAcl", SetACLRequest),
 }
+PLAIN = {int(OpCode.SET_DATA): "setData", int(OpCode.DELETE): "delete"}  # the path is all that the log wants of them
+AUDITED = frozenset(map(int, (*OPERATIONS, OpCode.MULTI, OpCode.RECONFIG)))
 # By the flags of a create.
 NODE_TYPES = (
     "persistent", "ephemeral", "persistent_sequential", "ephemeral_sequential", "container", "persistent_with_ttl",
@@ -79,7 +81,7 @@ class AuditedProcessor(Processor):
         self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
     ) -> None:
         request = next(self._requests)
-        if op in OPERATIONS or op in (OpCode.MULTI, OpCode.RECONFIG):
+        if op in AUDITED:
             self.audit += events_of(request, zxid, err, body)
         super().reply(connection, session_id, xid, op, zxid, err, body)
 
@@ -110,6 +112,11 @@ def requests_of(batch: bytes) -> Iterator[Request]:
 
 def events_of(request: Request, zxid: int, err: int, body: bytes) -> list[AuditEvent]:
     """What the log says of an executed request: of a multi that went through, each operation that changes something."""
+    if request.op in PLAIN and (path := _leading_path(request.body)) is not None:
+        users, ip = who_is(request.identities)
+        return [AuditEvent(
+            PLAIN[request.op], _result(err), session=request.session, users=users, ip=ip, znode=_text(path), zxid=zxid,
+            error=_error(err), trace=request.trace)]
     if request.op == OpCode.MULTI:
         return _of_multi(request, zxid, err, body)
     if request.op == OpCode.RECONFIG:
@@ -123,6 +130,12 @@ def events_of(request: Request, zxid: int, err: int, body: bytes) -> list[AuditE
         made, _ = decode_from(CreateResponse, body, 0, len(body))
         return [_event(request, operation, zxid, err, asked, made.path)]
     return [_event(request, operation, zxid, err, asked)]
+
+
+def _leading_path(body: bytes) -> bytes | None:
+    """What most writes are needs no more than that. None: there is none, or it is cut off."""
+    length = int.from_bytes(body[:4], "big")
+    return body[4:4 + length] if 4 + length <= len(body) else None
 
 
 def _event(
