@@ -7,7 +7,6 @@ appended and synced here, so that the disks of all work at once: the leader's ow
 
 import gc
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,6 +37,7 @@ from node.zab.errors import CannotServeError
 from node.zab.events import Event, StreamId
 from node.zab.member import Member
 from observability.logging import RateLimit, configure_logging, get_logger, log_event
+from transport.clock import clock_ns
 from transport.endpoints import EndpointError, bind_endpoints, private_directory
 from transport.entry import RECORD
 from transport.messages import (
@@ -236,7 +236,7 @@ class Broadcast:
     def _publish(self) -> None:
         if self._mark is not None:
             (zxid, segment, offset), self._mark = self._mark, None
-            at_ns = time.monotonic_ns()
+            at_ns = clock_ns()
             self.local.tell("watermark", Watermark(zxid, segment, offset, at_ns))
             self.timings.on_published(zxid, offset, at_ns)
         self.local.publish()
@@ -244,7 +244,7 @@ class Broadcast:
     def _timeout_ms(self) -> int:
         if self.submissions.is_accepting and self.submissions.intake.queued_bytes and self.member.may_propose:
             return 0
-        now_ns = time.monotonic_ns()
+        now_ns = clock_ns()
         now = now_ns // 1_000_000
         timeout = min(max(self.member.deadline_ms - now, 0), self.status.timeout_ms(now))
         timeout = self.acks.timeout_ms(self.commits.timeout_ms(timeout, now), now)
@@ -259,12 +259,11 @@ class Broadcast:
             self._step(self._events.popleft())
 
     def _step(self, event: Event) -> None:
-        at_ns = self.timings.step_ns = time.monotonic_ns()
+        at_ns = self.timings.step_ns = clock_ns()
         performed = self.member.step(at_ns // 1_000_000, event)
         committed = self.member.committed
         if committed != self._committed:
-            self.timings.on_committed(
-                self._committed, committed, completed_by=self._completed_by(event), leader=self.member.leader)
+            self.timings.on_committed(self._committed, committed, self._completed_by(event), self.member.leader)
             self._committed = committed
         self.perform(performed)
 

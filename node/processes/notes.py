@@ -5,9 +5,9 @@ under load, none without. Telemetry is on nobody's path: what it does not take i
 """
 
 import os
-import time
 from typing import Any, TypeVar
 
+from transport.clock import clock_ns
 from transport.messages import Timings as TimingsMessage
 from transport.messages import encode
 from transport.poller import Poller
@@ -17,6 +17,7 @@ from transport.timings import NOTES_BYTES_MAX, Note, Timings
 FLUSH_NS = 100_000_000
 STALL_NS = 50_000_000
 SLEPT_NS = 50_000  # a poll that took longer has slept: nothing was waiting when it began
+NEVER_NS = 1 << 62
 _SWITCH = "CORRAL_TEST_NO_NOTES"
 
 Hooks = TypeVar("Hooks")
@@ -81,39 +82,45 @@ class Notes:
 
 
 class PollWatch:
-    """A loop around a poll: was it woken in time, and did its turns take long?"""
+    """A loop around a poll: was it woken in time, and did its turns take long?
+
+    *woken_ns*: when the present turn began. *looked_ns*: when its sockets were last seen to be empty: what comes out of
+    them in this turn came in after that. *excused_ns*: of this turn, what has a name of its own already.
+    """
 
     def __init__(self, notes: Notes, *, with_turns: bool = True) -> None:
-        self._notes = notes
-        self._with_turns = with_turns
+        self.notes = notes
+        self.excused_ns = 0
+        self._turn_ns_max = STALL_NS if with_turns else NEVER_NS
         self._slept_ns = 0  # how long, before the last turn
-        self._due_ns = 0
-        self.ended_ns = self.woken_ns = self.looked_ns = time.monotonic_ns()
+        self._timeout_ns = NEVER_NS
+        self.ended_ns = self.woken_ns = self.looked_ns = clock_ns()
 
     def poll(self, poller: Poller, timeout_ms: int) -> list[Any]:
         """For a process whose only notes are its stalls: polls, and sends them at once."""
-        self.before_poll(time.monotonic_ns(), timeout_ms)
+        self.on_turn_end(clock_ns(), timeout_ms)
         ready = poller.poll(timeout_ms)
-        now_ns = time.monotonic_ns()
-        self.after_poll(now_ns)
-        if self._notes.buffer:
-            self._notes.send(now_ns)
+        self.on_woken()
+        if self.notes.buffer:
+            self.notes.send(self.woken_ns)
         return ready
 
-    def before_poll(self, now_ns: int, timeout_ms: int, *, excused_ns: int = 0) -> None:
-        """*timeout_ms*: −1 for none. *excused_ns*: of the turn that ends, what has a name of its own already."""
-        if self._with_turns and now_ns - self.woken_ns - excused_ns > STALL_NS:
-            self._notes.stalled(self.woken_ns + excused_ns, now_ns)
+    def on_turn_end(self, now_ns: int, timeout_ms: int) -> None:
+        """The loop is about to sleep."""
+        if now_ns - self.woken_ns - self.excused_ns > self._turn_ns_max:
+            self.notes.stalled(self.woken_ns + self.excused_ns, now_ns)
+        self.excused_ns = 0
         self.ended_ns = now_ns
-        self._due_ns = now_ns + timeout_ms * 1_000_000 if timeout_ms >= 0 else 0
+        self._timeout_ns = timeout_ms * 1_000_000
 
-    def after_poll(self, now_ns: int) -> None:
-        if self._due_ns and now_ns - self._due_ns > STALL_NS:
+    def on_woken(self) -> None:
+        now_ns = clock_ns()
+        slept_ns = now_ns - self.ended_ns
+        if slept_ns - self._timeout_ns > STALL_NS:
             # It was due then at the latest; under load, when it would have been woken by what mostly wakes it.
-            self._notes.stalled(min(self._due_ns, self.ended_ns + self._slept_ns), now_ns)
-        self._slept_ns = now_ns - self.ended_ns
-        # What comes out of a socket now came in after this: when it was last seen to be empty.
-        self.looked_ns = now_ns if self._slept_ns > SLEPT_NS else self.woken_ns
+            self.notes.stalled(self.ended_ns + min(self._timeout_ns, self._slept_ns), now_ns)
+        self._slept_ns = slept_ns
+        self.looked_ns = now_ns if slept_ns > SLEPT_NS else self.woken_ns
         self.woken_ns = now_ns
 
 

@@ -29,6 +29,6 @@ def test_what_is_observed_many_times_counts_many_times() -> None:
     histogram = Histogram(0, 3)
     histogram.observe(3, 5)
     histogram.observe(100)
-    histogram.observe(-1, 2)
+    histogram.observe(0, 2)
 
     assert histogram.figure() == {"first": 0, "buckets": [2, 0, 0, 5, 0, 0, 0, 1], "sum": 115}

@@ -23,23 +23,32 @@ class Noted(SmallEnsemble):
     def __init__(self, directory: Path, members: int) -> None:
         super().__init__(make_configs(directory, members))
         self.takers = {i: NoteTaker(config, self.sockets) for i, config in self.configs.items()}
+        self.lead = 0
+
+    def begin(self) -> None:
         self.start_all()
         self.lead = self.leader()
-        self.wait(lambda: len(self.serving()) == members)
+        self.wait(lambda: len(self.serving()) == len(self.configs))
 
     @property
     def followers(self) -> list[int]:
         return [i for i in self.configs if i != self.lead]
 
     def write(self, processor: FakeProcessor, requests: int = 1) -> int:
-        """Its zxid, once all members have published it."""
-        before = processor.watermark.zxid
+        """The last one's zxid, once all members have published it."""
+        wanted = self.taken() + requests
         for _ in range(requests):
             processor.submit(BODY)
-        zxid = before + requests
+        self.wait(lambda: self.taken() == wanted, "not taken")
+        last = self.takers[self.lead].of("broadcast", Note.TAKEN)[-1]
+        zxid = last.zxid + last.count - 1
         self.wait(lambda: all(
             each.upto("broadcast", Note.PUBLISHED, zxid) for each in self.takers.values()), "not published")
         return zxid
+
+    def taken(self) -> int:
+        """Requests that the leader noted to have taken."""
+        return sum(row.count for row in self.takers[self.lead].of("broadcast", Note.TAKEN))
 
     def first(self, member: int, kind: Note, zxid: int) -> Row:
         """The first note that covers the zxid, or that names it where the kind names the first of something."""
@@ -55,6 +64,7 @@ def noted(tmp_path: Path) -> Iterator[Callable[[int], Noted]]:
 
     def start(members: int) -> Noted:
         made.append(Noted(tmp_path, members))
+        made[-1].begin()
         return made[-1]
 
     yield start
