@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from observability.samples import Figures
 from observability.zookeeper import ROWS, MemberFigures, Row, Summary
+from transport.clock import clock_ns
 
 WINDOW_S = 600.0  # quantiles are of the last ten minutes, as those of ZooKeeper's provider
 STEP_S = 30.0
@@ -58,7 +59,7 @@ def _member(found: Mapping[str, Figures]) -> MemberFigures:
     processors = [figures for name, figures in found.items() if name.startswith("processor")]
     return MemberFigures(
         processors=processors, broadcast=found.get("broadcast", {}), snapshotter=found.get("snapshotter", {}),
-        now_ms=time.monotonic_ns() // 1_000_000)
+        now_ms=clock_ns() // 1_000_000)
 
 
 def _add(family: Family, row: Row, labels: dict[str, str], value: Any, recent: Any) -> None:

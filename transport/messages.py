@@ -1,7 +1,7 @@
 """Every message between our processes: one tagged union per kind of link, one encoder, one decoder.
 
 Bulk (records, batches, snapshot chunks) travels as a bytes field: at the rate of records, not of requests.
-Times named *_ns and *_ms are CLOCK_MONOTONIC of the machine that wrote them, echoed to or used on that machine only.
+Times named *_ns and *_ms are of the clock (transport/clock.py) of the machine that wrote them, and used on it only.
 """
 
 from typing import Any
@@ -377,7 +377,7 @@ class Sample(Message, frozen=True):
 
 
 class Timings(Message, frozen=True):
-    """Notes (transport/timings.py) of one process since its last message. *now_ns*: CLOCK_MONOTONIC at sending.
+    """Notes (transport/timings.py) of one process since its last message. *now_ns*: the clock at sending.
 
     *zxid*: the newest that any of the notes names; it never falls within one life of a process.
     """

@@ -6,7 +6,7 @@ cumulative ("durable up to zxid at time t"), and the reader looks for the first 
 
     NOTE   kind u8 · who u8 · part u16 · count u32 · zxid u64 · at_ns u64 · took_ns u64
 
-*at_ns* is CLOCK_MONOTONIC of the member's machine, the same for all its processes; *took_ns* is how long that which
+*at_ns* is by transport/clock.py, the same for all processes of the machine; *took_ns* is how long that which
 ended at *at_ns* took, measured in this one process. "upto": everything up to zxid; "first": the record or batch that
 begins with it.
 """

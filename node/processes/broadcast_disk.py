@@ -8,7 +8,6 @@ Another thread reads through a snapshot that came from the leader, which takes a
 import contextlib
 import os
 import secrets
-import time
 from dataclasses import dataclass
 
 from node.config.member import MemberConfig
@@ -23,6 +22,7 @@ from node.storage.received import ReceivedSnapshot
 from node.storage.recovery import recover
 from node.storage.snapshots import DamagedSnapshotError, SnapshotReader, snapshot_path
 from node.zab import events
+from transport.clock import clock_ns
 from transport.messages import Message, SnapshotBegin, SnapshotChunk, SnapshotEnd
 from transport.zxid import Zxid
 
@@ -98,9 +98,9 @@ class Disk:
     def sync(self) -> Zxid:
         """In line: durable up to what it returns."""
         self.flush_wanted = False
-        began_ns = time.monotonic_ns()
+        began_ns = clock_ns()
         durable = self.log.sync()
-        self._took(began_ns, time.monotonic_ns())
+        self._took(began_ns, clock_ns())
         return durable
 
     def begin_sync(self) -> None:

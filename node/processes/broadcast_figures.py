@@ -1,12 +1,12 @@
 """Broadcast's figures for telemetry and mntr, by the names of observability/metrics.py: taken once a second."""
 
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from node.processes.loop import gc_figures, now_ms
 from node.zab import effects
 from observability.histogram import Histogram
+from transport.clock import clock_ns
 from transport.entry import RECORD
 from transport.zxid import Zxid, counter_of, epoch_of, make_zxid
 
@@ -74,7 +74,7 @@ class Figures:
         self.records = self.requests = self.log_bytes = 0
         self.proposal_bytes = [-1, -1, -1]  # last, smallest, largest
         self._marks = Marks()
-        self._looking_ns: int | None = time.monotonic_ns()
+        self._looking_ns: int | None = clock_ns()
         self._election_ns = Histogram()
         self._leading_ms = 0  # since when; 0: it does not lead
 
@@ -121,12 +121,12 @@ class Figures:
         self.elections[cause] = self.elections.get(cause, 0) + 1
         self._leading_ms = 0
         if self._looking_ns is None:
-            self._looking_ns = time.monotonic_ns()
+            self._looking_ns = clock_ns()
 
     def _on_serving(self, *, leads: bool) -> None:
         self._leading_ms = now_ms() if leads else 0
         if self._looking_ns is not None:
-            self._election_ns.observe(time.monotonic_ns() - self._looking_ns)
+            self._election_ns.observe(clock_ns() - self._looking_ns)
             self._looking_ns = None
 
     # Figures -----------------------------------------------------------------------------------

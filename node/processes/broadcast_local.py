@@ -8,7 +8,6 @@ time from the processes that a client waits for.
 """
 
 import itertools
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import msgspec
 
 from node.processes.loop import now_ms
 from node.zab.events import ProcessorReady, StreamId
+from transport.clock import clock_ns
 from transport.messages import (
     Answer,
     Ask,
@@ -252,5 +252,5 @@ def _payload(process: LocalProcess, message: Message, encoded: bytes) -> bytes:
     if process.is_held and isinstance(message, Watermark):
         process.is_held = False
         if message.at_ns:
-            return encode(msgspec.structs.replace(message, at_ns=time.monotonic_ns()))
+            return encode(msgspec.structs.replace(message, at_ns=clock_ns()))
     return encoded

@@ -2,9 +2,10 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from queue import SimpleQueue
+
+from transport.clock import clock_ns
 
 Job = Callable[[], None]
 
@@ -30,7 +31,7 @@ class Worker:
         self._jobs.put(job)
 
     def end(self) -> tuple[int, int]:
-        """When the job began and ended (CLOCK_MONOTONIC, ns); waits for it. Raises what it raised."""
+        """When the job began and ended (by transport/clock.py); waits for it. Raises what it raised."""
         outcome = self._done.get()
         if isinstance(outcome, Exception):
             raise outcome
@@ -44,10 +45,10 @@ class Worker:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            began_ns = time.monotonic_ns()
+            began_ns = clock_ns()
             try:
                 job()
-                self._done.put((began_ns, time.monotonic_ns()))
+                self._done.put((began_ns, clock_ns()))
             except Exception as error:  # noqa: BLE001 - raised by `end`, in the loop's thread
                 self._done.put(error)
             os.eventfd_write(self._wake, 1)

@@ -7,12 +7,14 @@ import time
 from types import FrameType
 from typing import Any
 
+from transport.clock import clock_ns
+
 EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h: starting again does not help
 
 
 def now_ms() -> int:
-    """CLOCK_MONOTONIC: comparable between processes of one machine."""
-    return time.monotonic_ns() // 1_000_000
+    """Comparable between processes of one machine; it goes on while the machine sleeps."""
+    return clock_ns() // 1_000_000
 
 
 def wall_ms() -> int:

@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -39,6 +38,7 @@ from node.tree.execute import RecordGapError, poison_hook
 from observability.logging import configure_logging, get_logger
 from observability.spans import trace_id_of
 from transport.client_port import ClientSocket, PortInUseError, bind_client_port
+from transport.clock import clock_ns
 from transport.messages import (
     Accepting,
     Answer,
@@ -207,7 +207,7 @@ class ProcessorShell:
     def on_bytes(self, client: ClientSocket, data: bytes) -> None:
         conn = client.connection
         assert isinstance(conn, Connection)
-        now_ns = time.monotonic_ns()
+        now_ns = clock_ns()
         if not self.core.submissions.count:
             self.core.submissions.read_ns = now_ns
         self.core.feed(conn, data, now_ns // 1_000_000)
@@ -260,7 +260,7 @@ class ProcessorShell:
         if full == self.is_full:
             return
         self.is_full = full
-        self.full_ns += -time.monotonic_ns() if full else time.monotonic_ns()
+        self.full_ns += -clock_ns() if full else clock_ns()
         for conn in self.core.connections.values():
             if full:
                 self._client(conn).pause()
@@ -272,13 +272,13 @@ class ProcessorShell:
     # --- the end of a turn ------------------------------------------------------------------------------------
 
     def has_lease(self) -> bool:
-        return time.monotonic_ns() < self.lease.until_ns
+        return clock_ns() < self.lease.until_ns
 
     def _flush(self) -> None:
         self._flush_due = False
         core = self.core
         submissions = core.submissions
-        submissions.now_ns = time.monotonic_ns()
+        submissions.now_ns = clock_ns()
         now = core.statistics.now_ms = submissions.now_ns // 1_000_000
         if submissions.count or submissions.linked:
             batches = submissions.seal(now)
@@ -305,13 +305,13 @@ class ProcessorShell:
     def _await_pulse(self) -> None:
         """While there is something to do: notes go out, and a loop that does not run is noticed."""
         self._pulses = True
-        due_ns = time.monotonic_ns() + FLUSH_NS
+        due_ns = clock_ns() + FLUSH_NS
         self.timings.expect_pulse(due_ns)
         self.loop.call_later(FLUSH_NS / 1e9, self._pulse)
 
     def _pulse(self) -> None:
         self._pulses = False
-        if self.timings.pulse(time.monotonic_ns()):
+        if self.timings.pulse(clock_ns()):
             self._await_pulse()
 
     def _send_outputs(self) -> bool:
@@ -502,12 +502,12 @@ class ProcessorShell:
         if mark is None or self._executing:
             return
         self._executing = True
-        self._begin_execution(time.monotonic_ns())
+        self._begin_execution(clock_ns())
         done = 0
         if mark.zxid > replica.zxid:
             try:
                 for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
-                    began_ns = time.monotonic_ns()
+                    began_ns = clock_ns()
                     replica.apply_record(buffer, offset)
                     if self.is_caught_up:
                         self.timings.on_applied(buffer, offset, began_ns, is_attended=bool(self.core.connections))

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from node.processes.loop import gc_figures
+from transport.clock import clock_ns
 from transport.zxid import counter_of, epoch_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Figures:
     def _clients(self) -> dict[str, Any]:
         shell, core = self._shell, self._shell.core
         statistics = core.statistics
-        throttled_ns = shell.full_ns + (time.monotonic_ns() if shell.is_full else 0)
+        throttled_ns = shell.full_ns + (clock_ns() if shell.is_full else 0)
         return {
             "connections": len(core.connections), "connections_opened": statistics.opened,
             "connections_closed": dict(statistics.closed), "connections_blocked": shell.blocked,

@@ -24,6 +24,7 @@ from node.requests.four_letter import (
     refused,
 )
 from observability.logging import RateLimit, log_event
+from transport.clock import clock_ns
 from transport.messages import Answer, Ask
 from transport.zxid import counter_of, epoch_of
 
@@ -113,7 +114,7 @@ class Words:
             version=VERSION, serving=self.shell.core.serving, member=self.shell.member_state, report=report,
             config=self._config() if word in {"conf", "dirs"} else [],
             environment=self._environment() if word == "envi" else [],
-            now_ms=time.monotonic_ns() // 1_000_000)
+            now_ms=clock_ns() // 1_000_000)
         self._finish(conn, answer(word, facts))
 
     def _finish(self, conn: Connection, text: str) -> None:
@@ -132,7 +133,7 @@ class Words:
             "alive_connections": len(core.connections), "outstanding": core.submissions.outstanding,
             "latency_sum": statistics.latency_sum_ms, "latency_min": statistics.latency_min_ms,
             "latency_max": statistics.latency_max_ms, "zxid": core.replica.zxid, "znodes": state.tree.count,
-            "uptime_ms": time.monotonic_ns() // 1_000_000 - self.shell.started_ms,
+            "uptime_ms": clock_ns() // 1_000_000 - self.shell.started_ms,
             "sessions": [], "connections": [], "watches_by_connection": [], "figures": [],
         }
         if word == "mntr":
@@ -146,7 +147,7 @@ class Words:
                 (sid, session.timeout_ms, [path.decode(errors="replace") for path in session.ephemerals])
                 for sid, session in state.sessions.items()]
         if word == "dump" and self.shell.expiry is not None:
-            now = time.monotonic_ns() // 1_000_000
+            now = clock_ns() // 1_000_000
             wall_ms = int(time.time() * 1000) - now
             deadlines = self.shell.expiry.deadlines()
             report["deadlines"] = [
@@ -161,7 +162,7 @@ class Words:
 
     def _connection(self, conn: Connection) -> Report:
         client = self.shell._client(conn)
-        wall_ms = int(time.time() * 1000) - time.monotonic_ns() // 1_000_000
+        wall_ms = int(time.time() * 1000) - clock_ns() // 1_000_000
         established = wall_ms + conn.created_ms
         tick_ms = self.shell.config.tick_ms
         due_ms = wall_ms + ((conn.heard_ms + (conn.timeout_ms or HANDSHAKE_MS)) // tick_ms + 1) * tick_ms

@@ -29,6 +29,7 @@ from observability.exposition import registry_of
 from observability.logging import configure_logging, get_logger
 from observability.slowest import Slowest
 from observability.stories import Stories
+from transport.clock import clock_ns
 from transport.messages import Relayed, Sample, Timings, decode_telemetry
 from transport.poller import Poller
 from transport.sockets import Sockets
@@ -101,7 +102,7 @@ class Telemetry:
             for source in self.poller.poll(self._timeout_ms()):
                 if self.links is not None and source is not self.pull:
                     self.links.receive(source)
-            now_ns = time.monotonic_ns()
+            now_ns = clock_ns()
             self.stories.wall_ns = time.time_ns() - now_ns
             while (payload := self.pull.receive()) is not None:
                 self._receive(payload, now_ns)
@@ -128,17 +129,17 @@ class Telemetry:
                 if self.page.is_addressed(message.payload):
                     answer = self.page.relayed(message.member, message.payload, now_ns / 1e9)
                 else:
-                    answer = self.stories.relayed(message.member, message.payload, time.monotonic_ns)
+                    answer = self.stories.relayed(message.member, message.payload, clock_ns)
                 if answer is not None:
                     self._send(message.member, answer)
 
     def _step(self) -> None:
         if self.tracing is not None:
-            self.tracing.step(time.monotonic_ns())
-        for member, question in self.stories.step(time.monotonic_ns()):
+            self.tracing.step(clock_ns())
+        for member, question in self.stories.step(clock_ns()):
             if not self._send(member, question):
                 self.stories.unreachable(member)
-        self.stories.finish(time.monotonic_ns())
+        self.stories.finish(clock_ns())
         for member, question in self.page.questions(time.monotonic()):
             self._send(member, question)
 
@@ -150,7 +151,7 @@ class Telemetry:
         times = [each for each in due if each is not None]
         if not times:
             return -1
-        return max((min(times) - time.monotonic_ns()) // NS_PER_MS + 1, 0)
+        return max((min(times) - clock_ns()) // NS_PER_MS + 1, 0)
 
 
 def run(config: MemberConfig, index: int) -> None:

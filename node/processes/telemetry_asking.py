@@ -10,6 +10,7 @@ from node.processes.write_log import WriteLog
 from observability.slowest import Slow, Slowest
 from observability.stories import Stories, Story
 from observability.timeline import Write
+from transport.clock import clock_ns
 
 SEARCHED_BYTES_MAX = 4 << 20  # of the log, for the newest writes of a path
 CANDIDATES_MAX = 64  # slow batches that are looked up for a path
@@ -25,7 +26,7 @@ class Asking:
 
     def explain(self, zxid: int) -> Story | None:
         def work(future: "Future[Story]") -> None:
-            now_ns = time.monotonic_ns()
+            now_ns = clock_ns()
             stories = self._stories
             stories.want(zxid, now_ns, future.set_result, ripe_ns=stories.ripe_ns(zxid, now_ns))
 

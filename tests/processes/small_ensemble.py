@@ -20,6 +20,7 @@ from node.storage.reader import LogReader
 from node.storage.retention import purge
 from node.storage.snapshots import SnapshotHeader, SnapshotWriter, list_snapshots
 from transport.batch import REQUEST, pack_batch, read_header
+from transport.clock import clock_ns
 from transport.entry import RECORD, Kind, read_record_header
 from transport.messages import (
     Accepting,
@@ -108,7 +109,7 @@ class FakeProcessor:
 
     @property
     def serves(self) -> bool:
-        return self.lease.until_ns > time.monotonic_ns()
+        return self.lease.until_ns > clock_ns()
 
     def take_in(self) -> None:
         while self.local is not None and (payload := self.local.receive()) is not None:

@@ -452,6 +452,19 @@ def test_the_lease_counts_from_the_time_that_a_ping_was_sent() -> None:
         Lease(sent + TIMING.lease_ms, Epoch(5), ME, "leader")]
 
 
+def test_a_leader_that_wakes_from_a_suspend_has_no_lease_and_proposes_nothing() -> None:
+    """The clock has gone on meanwhile (transport/clock.py); what waited in its sockets is taken in first."""
+    driver = serving_leader()
+    driver.wait(3_600_000)
+
+    driver.learn(2, Pong(driver.now_ms - 3_600_000, 79, []), Ack(z(5, 0)))
+    assert not driver.member.may_propose
+    effects = driver.step(Tick())
+
+    assert driver.member.role == "looking"
+    assert Lease(0, Epoch(5), MemberId(0), "looking") in effects
+
+
 def test_without_answers_of_a_quorum_it_stops_at_the_end_of_the_lease() -> None:
     driver = serving_leader()
     begin = driver.now_ms
