@@ -12,7 +12,7 @@ from observability.clocks import Offset, narrowed
 from observability.ring import Noted
 from observability.timeline import Clock, Stage, Timeline, Write
 from observability.told import Process, Told
-from observability.verdict import verdict_of
+from observability.verdict import Usual, verdict_of
 from transport.timings import Note
 
 STALL_SHOWN_NS = 1_000_000
@@ -40,9 +40,11 @@ def unknown_write(zxid: int) -> Write:
     return Write(zxid=zxid, session=0, xid=0, op="", path="", bytes=0, error=None, known=False)
 
 
-def assemble(zxid: int, entry: Entry | None, members: Mapping[int, Told], missing: list[int]) -> Timeline:
-    """*members*: those who answered, the asking one too. *missing*: those who did not."""
-    return _Assembly(zxid, entry, members).timeline(missing)
+def assemble(
+    zxid: int, entry: Entry | None, members: Mapping[int, Told], missing: list[int], usual: Usual | None = None,
+) -> Timeline:
+    """*members*: those who answered, the asking one too. *missing*: those who did not. *usual*: see verdict.py."""
+    return _Assembly(zxid, entry, members).timeline(missing, usual)
 
 
 class _Assembly:
@@ -124,7 +126,7 @@ class _Assembly:
 
     # Stages ------------------------------------------------------------------------------------
 
-    def timeline(self, missing: list[int]) -> Timeline:
+    def timeline(self, missing: list[int], usual: Usual | None) -> Timeline:
         root = self._request()
         self._forward(root)
         self._propose(root)
@@ -149,7 +151,8 @@ class _Assembly:
             write=self._write(), origin=self.origin, processor=self.processor, leader=self.leader,
             completed_by=completed_by, total_ns=total_ns, stages=self.stages, clocks=self._clocks(),
             missing=sorted(missing),
-            verdict=verdict_of(self.stages, origin=self.origin, leader=self.leader, completed_by=completed_by))
+            verdict=verdict_of(
+                self.stages, origin=self.origin, leader=self.leader, completed_by=completed_by, usual=usual))
 
     def _write(self) -> Write:
         write = unknown_write(self.zxid) if self.entry is None else self.entry.write
@@ -206,8 +209,7 @@ class _Assembly:
             collect_s=seconds(submitted.at_ns - read), times_sent=submitted.part or None,
             network_s=self._way_to_the_leader(submitted.at_ns), uncertainty_s=seconds(uncertainty_ns),
             stalled_s=self._stalled(self.own, read, submitted.at_ns), **self._batch())
-        if submitted.part > 1:
-            self._election(parent, read, submitted.at_ns)
+        self._election(parent, read, submitted.at_ns)
 
     def _moved(self, at_ns: int, member: int, to: int) -> int:
         """A time of *member*'s clock by that of *to*."""
@@ -224,7 +226,7 @@ class _Assembly:
         return seconds(max(received.at_ns - received.took_ns - submitted_ns - max(sent - taken, 0), 0))
 
     def _election(self, parent: int, read_ns: int, submitted_ns: int) -> None:
-        """The batch was sent more than once: its first leader was lost, or the link to it."""
+        """The batch was read before its epoch began: sent to a leader that was lost, or kept until there was one."""
         opened = self.members[self.origin].broadcast.kinds.get(Note.EPOCH)
         if opened is not None and read_ns < opened.at_ns:
             self._add(

@@ -22,6 +22,7 @@ from observability.peers import ASKED_MAX, Answer, Question, Questions, decode, 
 from observability.ring import Ring, unpack_notes
 from observability.timeline import Timeline
 from observability.told import Told, told
+from observability.verdict import Usual
 from transport.messages import Timings
 from transport.timings import Note
 
@@ -64,6 +65,7 @@ class Stories:
         self.wall_ns = 0  # from CLOCK_MONOTONIC to Unix time: the shell sets it
         self._ring_writes = ring_writes
         self._find = find
+        self._usual = Usual()
         self._wanted: dict[int, _Wanted] = {}
         self._asked: dict[int, list[_Wanted]] = {}  # by the question's id
         self._clock_due_ns = 0
@@ -212,7 +214,7 @@ class Stories:
         timeline = None
         if entry is not None or own.processes or len(silent) < len(self.others):
             missing = silent if own.processes else [*silent, self.me]
-            timeline = assemble(zxid, entry, members, missing)
+            timeline = assemble(zxid, entry, members, missing, self._usual)
         return Story(zxid, timeline, own.oldest, own.newest)
 
     def _told(self, member: int, fragment: Fragment, offset: Offset, wall_ns: int) -> Told:

@@ -5,12 +5,15 @@ stopped process, an election. A part counts as waited for if it lies on the path
 that path is slow, a slow part beside it is named too, with what it cost the client: nothing.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from observability.timeline import Stage, Verdict
 
-SLOW_S = 0.005  # below it, nothing stands out
+SLOW_S = 0.005  # below it nothing stands out, unless…
+UNUSUAL_S, UNUSUAL_TIMES = 0.002, 5  # …it takes so long, and so many times what is usual
+USUAL_OF, USUAL_OF_MIN = 64, 8  # stories
 BESIDE = 3.0  # a part beside the path is named if it is so much longer than all on it
 COVERED = 0.5  # of a part: so much of it explained by a stop, or by the disk, names that instead
 MEANT_S = 0.15  # a processor without clients is told of writes at intervals: three times that
@@ -30,16 +33,41 @@ class Part(NamedTuple):
     stalled_s: float = 0.0
 
 
-def verdict_of(stages: list[Stage], *, origin: int, leader: int, completed_by: int) -> Verdict | None:
-    """None: there is nothing to go by."""
+class Usual:
+    """How long each part took in the last stories told: what a slow one is compared with."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, str, str], deque[float]] = {}
+
+    def observe(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._seen.setdefault(_kind(part), deque(maxlen=USUAL_OF)).append(part.seconds)
+
+    def of(self, part: Part) -> float | None:
+        """The median; None: too few were seen."""
+        seen = self._seen.get(_kind(part), ())
+        return sorted(seen)[len(seen) // 2] if len(seen) >= USUAL_OF_MIN else None
+
+
+def _kind(part: Part) -> tuple[int, str, str]:
+    return part.member, part.stage, part.what
+
+
+def verdict_of(
+    stages: list[Stage], *, origin: int, leader: int, completed_by: int, usual: Usual | None = None,
+) -> Verdict | None:
+    """None: there is nothing to go by. *usual*: what it is compared with, and what it goes into."""
     parts = list(_Parts(stages, origin, leader, completed_by).all())
     if not parts:
         return None
     slowest = _slowest(parts)
+    usual = usual or Usual()
+    usual_s = usual.of(slowest)
+    usual.observe(parts)
     total_s = next((each.duration_ns / 1e9 for each in stages if each.name == "request"), 0.0)
     return Verdict(
         slowest.member, slowest.stage, slowest.seconds, slowest.is_waited_for,
-        _sentence(slowest, stages, total_s, completed_by, leader))
+        _sentence(slowest, usual_s, total_s, _quorum(stages, completed_by)))
 
 
 def _slowest(parts: list[Part]) -> Part:
@@ -175,21 +203,24 @@ def _part(
 # The sentence ----------------------------------------------------------------------------------
 
 
-def _sentence(part: Part, stages: list[Stage], total_s: float, completed_by: int, leader: int) -> str:
-    what = f"{part.what} {milliseconds(part.seconds)}" if part.what.endswith("took") else (
-        f"{part.what} ({milliseconds(part.seconds)})")
-    if part.seconds < SLOW_S:
+def _sentence(part: Part, usual_s: float | None, total_s: float, quorum: str) -> str:
+    """*quorum*: who it was, for a part that the client did not wait for."""
+    took = milliseconds(part.seconds)
+    what = f"{part.what} {took}" if part.what.endswith("took") else f"{part.what} ({took})"
+    if part.seconds < SLOW_S and (usual_s is None or part.seconds < max(UNUSUAL_S, UNUSUAL_TIMES * usual_s)):
         longest = f"the longest part was on member {part.member}: {what}"
         return f"nothing stands out: {milliseconds(total_s)} in all; {longest}"
+    if usual_s is not None and part.seconds >= 2 * usual_s:
+        what = f"{what}, usually {milliseconds(usual_s)}"
     if part.stalled_s >= COVERED * part.seconds:
         what = f"its {part.process} did not run for {milliseconds(part.stalled_s)}; {what}"
     slowest = f"member {part.member} was slowest: {what}"
     if part.is_waited_for:
         return f"{slowest}; the client waited for it ({milliseconds(total_s)} in all)" if total_s else slowest
-    return f"{slowest}; the client did not wait for it{_quorum(stages, completed_by, leader)}"
+    return f"{slowest}; the client did not wait for it{quorum}"
 
 
-def _quorum(stages: list[Stage], completed_by: int, leader: int) -> str:
+def _quorum(stages: list[Stage], completed_by: int) -> str:
     commit = next((each for each in stages if each.name == "commit"), None)
     if commit is None or completed_by == NOBODY:
         return ""

@@ -7,7 +7,7 @@ import pytest
 
 from observability.spans import SPAN_OF, VALUE_NAMES
 from observability.timeline import Stage, Timeline
-from observability.verdict import verdict_of
+from observability.verdict import Usual, verdict_of
 from tests.observability.synthetic import EPOCH_NS, MS, Ensemble
 from transport.timings import Note
 
@@ -132,6 +132,22 @@ def test_an_ordinary_write_is_called_that() -> None:
     assert verdict.sentence.startswith("nothing stands out: 1.4 ms in all; the longest part was on member ")
 
 
+def test_what_is_slow_is_compared_with_what_is_usual() -> None:
+    usual = Usual()
+    ordinary = explained(Ensemble(), fsync_ms={1: 0.5, 2: 0.5, 3: 0.5}).stages
+    slow = explained(Ensemble(origin=2), fsync_ms={1: 0.5, 2: 4.0, 3: 4.5}).stages
+    for _ in range(20):
+        verdict_of(ordinary, origin=2, leader=1, completed_by=2, usual=usual)
+
+    compared = verdict_of(slow, origin=2, leader=1, completed_by=2, usual=usual)
+    alone = verdict_of(slow, origin=2, leader=1, completed_by=2)
+
+    assert compared is not None
+    assert alone is not None
+    assert compared.sentence.startswith("member 2 was slowest: fsync took 4.0 ms, usually 0.5 ms; the client waited")
+    assert alone.sentence.startswith("nothing stands out: ")
+
+
 def test_waiting_behind_an_earlier_fsync_is_laid_to_the_disk() -> None:
     """The follower's loop was busy with the sync of the write before: what waited for it waited for the disk."""
     ensemble = Ensemble()
@@ -166,13 +182,14 @@ def test_a_stopped_processor_is_named() -> None:
     assert stages(timeline, "apply")[2].values["stalled_s"] == pytest.approx(0.3, rel=0.05)
 
 
-def test_an_election_in_between_is_a_stage_of_its_own() -> None:
+@pytest.mark.parametrize("times_sent", [1, 2])
+def test_an_election_in_between_is_a_stage_of_its_own(times_sent: int) -> None:
     ensemble = Ensemble(origin=2)
     zxid = ensemble.write(1, begin_ms=0.0, collect_ms=900.0, epoch=5)
     notes = ensemble.sent[2, "processor-0"]
-    # Sent first to a leader that died, and again to the new one.
+    # Kept until there was a leader; or sent first to one that died, and again to the new one.
     ensemble.sent[2, "processor-0"] = [
-        each if each[0] != Note.SUBMITTED else each[:2] + (2).to_bytes(2, "little") + each[4:] for each in notes]
+        each if each[0] != Note.SUBMITTED else each[:2] + times_sent.to_bytes(2, "little") + each[4:] for each in notes]
     opened = (zxid >> 40) << 40
     for member in (1, 2, 3):
         ensemble.sent[member, "broadcast"].insert(0, b"")
