@@ -1,6 +1,7 @@
 """A processor notes its batches, what failed and who was told, and when its loop stood still."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +13,13 @@ from node.config.read import load_config
 from tests.corral import kazoo_client
 from tests.processes.note_taker import NoteTaker, Row
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
+from tests.wire import Connection, Create, Reply, SetData
 from transport.timings import Note
 
 ROLES = ("broadcast", "election", "processor", "snapshotter")
 STOPPED_S = 0.3
+NOTES_BYTES_PER_1000_MAX = 50_000  # a record leaves about 1,000 bytes on three members together
+MESSAGES_BEFORE = 50  # since the members' start: elections, the session
 
 
 class Served(SmallEnsemble):
@@ -186,3 +190,25 @@ def test_an_idle_process_that_was_stopped_says_so_where_a_timer_was_due(one: Ser
 
     one.wait(lambda: one.takers[1].of("election", Note.STALLED), "no stall noted")
     one.wait(lambda: one.takers[1].figure("election", "stalls"))
+
+
+def test_notes_of_pipelined_writes_are_few_and_in_few_messages(three: Served) -> None:
+    """Held by counts: what they cost in CPU time is for bench/telemetry_cost.py."""
+    writes, window = 3000, 250
+    with Connection.open(three.address(1)) as client:
+        client.call(Create("/a"))
+        began_ns = time.monotonic_ns()
+        for _ in range(writes // window):
+            client.send(*(SetData("/a", b"x" * 100) for _ in range(window)))
+            answers = [client.receive() for _ in range(window)]
+        last = answers[-1]
+        assert isinstance(last, Reply)
+        for member in three.configs:
+            three.one(member, Note.APPLIED, last.zxid)
+        three.one(1, Note.REPLIED, last.zxid)
+        elapsed_s = (time.monotonic_ns() - began_ns) / 1e9
+
+    messages = [each for taker in three.takers.values() for each in taker.messages]
+    per_process = Counter((member, each.process) for member, taker in three.takers.items() for each in taker.messages)
+    assert sum(len(each.notes) for each in messages) < NOTES_BYTES_PER_1000_MAX * writes // 1000
+    assert max(per_process.values()) <= elapsed_s / 0.1 + MESSAGES_BEFORE
