@@ -502,9 +502,9 @@ class ProcessorShell:
         if mark is None or self._executing:
             return
         self._executing = True
-        self._begin_execution(clock_ns())
         done = 0
         if mark.zxid > replica.zxid:
+            self._begin_execution(clock_ns())
             try:
                 for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
                     began_ns = clock_ns()
