@@ -7,4 +7,5 @@ zookeeper.py    ZooKeeper's own names, for mntr too        histogram.py         
 timeline.py     the story of one write                     ring.py … verdict.py  how it is put together from notes
 spans.py        names of spans                             sampling.py … export.py  which writes become traces, to where
 endpoint.py     HTTP: a table of routes; admin/ has some   logging.py, events.py    one line per state change
+audit.py        lines of the audit log
 """

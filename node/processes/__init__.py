@@ -12,7 +12,8 @@ broadcast.py           the one writer: ZAB between the sockets and the log. Its 
   broadcast_submit.py     batches of processors, taken at most once
   broadcast_status.py     the member's figures
 election.py            votes between members
-processor.py           clients; processor_link.py the way to the leader, processor_words.py four-letter words
+processor.py           clients; processor_link.py the way to the leader, processor_words.py four-letter words,
+                       processor_audit.py the audit log's file
 snapshotter.py         snapshot n + log -> snapshot n+1
 telemetry.py           Prometheus and admin HTTP
 """
