@@ -38,13 +38,17 @@ class Kind(IntEnum):
 
 
 class ControlEntry(msgspec.Struct, frozen=True):
-    """The whole of what broadcast itself must know, repeated in full in each control entry: the last one counts."""
+    """The whole of what broadcast itself must know, repeated in full in each control entry: the last one counts.
+
+    *version*: of the Corral that raised *feature_level*, for the message of one that cannot follow; empty: not known.
+    """
 
     leader: int
     feature_level: int
     settings: dict[str, str]
     incarnations: dict[int, str]  # member -> random hex made when its directory was initialised
     voters: list[int]
+    version: str = ""
 
 
 class RecordHeader(NamedTuple):

@@ -9,6 +9,7 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -111,7 +112,7 @@ class Broadcast:
         self.member = Member(self.disk.recovered, ZabConfig(
             me=MemberId(config.id), voters=tuple(MemberId(v) for v in config.voters),
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
-            feature_level=config.feature_level, settings=replicated_settings(config)))
+            feature_level=config.feature_level, version=version("corral"), settings=replicated_settings(config)))
         self.status = Status(self, push)
         self.commits = Commits()
         self.acks = Acks()

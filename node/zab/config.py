@@ -58,6 +58,7 @@ class ZabConfig:
     ensemble: str
     timing: Timing
     feature_level: int = FEATURE_LEVEL  # the highest that this member follows
+    version: str = ""  # of Corral: goes into the log with a feature level
     settings: dict[str, str] = field(default_factory=dict)
     generation: int = 0
     window_bytes: int = 32 << 20  # sent to a learner and not acked

@@ -85,7 +85,8 @@ class Core:
         if control is None:
             return
         if control.feature_level > self.config.feature_level:
-            raise FeatureLevelError(needed=control.feature_level, supported=self.config.feature_level)
+            raise FeatureLevelError(
+                needed=control.feature_level, supported=self.config.feature_level, version=control.version)
         differing = differing_setting(control.settings, self.config.settings)
         if differing is not None:
             key, ensemble, mine = differing

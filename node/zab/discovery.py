@@ -84,8 +84,8 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
     control = core.history.control
     if control is not None and hello.feature_level < control.feature_level:
         return (
-            f"the ensemble is at feature level {control.feature_level}, "
-            f"member {member} supports only {hello.feature_level}")
+            f"the ensemble is at feature level {control.feature_level}, member {member} supports only "
+            f"{hello.feature_level}: install Corral {control.version or 'of the others'} there")
     differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
     if differing is not None:
         key, ours, theirs = differing

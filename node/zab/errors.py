@@ -49,12 +49,16 @@ class CannotServeError(Exception):
 
 
 class FeatureLevelError(CannotServeError):
-    def __init__(self, *, needed: int, supported: int) -> None:
+    """*version*: of a Corral that supports it, if the log says so."""
+
+    def __init__(self, *, needed: int, supported: int, version: str = "") -> None:
+        which = f"Corral {version} or later" if version else "a version of Corral"
         super().__init__(
             f"the log is at feature level {needed}, this version supports up to {supported}: "
-            f"install a version of Corral that supports feature level {needed}")
+            f"install {which} that supports feature level {needed}")
         self.needed = needed
         self.supported = supported
+        self.version = version
 
 
 class SettingsDifferError(CannotServeError):

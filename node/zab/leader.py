@@ -7,6 +7,7 @@ like any other, and the disks work at the same time.
 from collections import deque
 from enum import StrEnum
 
+from node.zab.control import Change, ControlEntries
 from node.zab.core import UNKNOWN_LEADER, Core
 from node.zab.discovery import Discovery, refuses
 from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
@@ -16,7 +17,7 @@ from node.zab.handover import Handover
 from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
-from node.zab.membership import changed_entry, common_level, has_vote, opening_entry
+from node.zab.membership import has_vote
 from node.zab.quorum import backed_value, is_quorum, quorum_value
 from node.zab.synchronisation import plan
 from transport.entry import (
@@ -69,7 +70,7 @@ class Leader:
         self.uncommitted_bytes = 0
         self._uncommitted: deque[tuple[Zxid, int]] = deque()
         self._acked = Zxid(0)  # the highest ack of any learner
-        self._supported = {core.me: core.config.feature_level}
+        self.controls = ControlEntries(core)
         self._is_ready = False  # our own ack of NEWLEADER: history durable, currentEpoch saved
         self._phase_until_ms = core.now_ms + core.timing.discovery_ms
         self._quorum_seen_ms = core.now_ms
@@ -129,7 +130,7 @@ class Leader:
         if control is not None and self.phase is Phase.BROADCAST:
             learner.votes_from = core.history.control_zxid
         self.learners[stream] = learner
-        self._supported[member] = hello.feature_level
+        self.controls.heard(member, hello)
         self.discovery.check_accepted(learner, self.epoch)
         if self.phase is Phase.DISCOVERY:
             self._discover()
@@ -275,7 +276,7 @@ class Leader:
         for learner in self.learners.values():
             if learner.phase is LearnerPhase.SYNCHRONISED:
                 self._welcome(learner)
-        self._begin_epoch()
+        self._log_control(self.controls.opening(self.learners.values()))
         self.heartbeat.renew(self.epoch)
         core.emit(AcceptBatches(self.epoch, accept=True))
 
@@ -298,47 +299,21 @@ class Leader:
 
     # --- control entries ---
 
-    def _begin_epoch(self) -> None:
-        core = self.core
-        named = {each.member: each.hello.incarnation for each in self.learners.values() if each.has_vote}
-        self._log_control(Kind.EPOCH, opening_entry(
-            core.history.control, leader=core.me, voters=core.voters, settings=core.config.settings,
-            feature_level=common_level(self._supported, core.voters),
-            incarnations=named | {core.me: core.incarnation}))
-
     def _propose_control(self) -> None:
-        """One at a time, each committed before the next: the quorums of two configurations in a row intersect."""
-        history = self.core.history
-        control = history.control
-        if self.phase is not Phase.BROADCAST or control is None or history.control_zxid > history.committed:
-            return
-        admitted = [
-            each for each in self.learners.values()
-            if not each.has_vote and each.phase >= LearnerPhase.SYNCHRONISED]
-        level = common_level(self._supported, self.core.voters)
-        if admitted:
-            self._admit(control, admitted)
-        elif level > control.feature_level:
-            self.core.report("feature_level", level=level)
-            self._log_control(Kind.FEATURE_LEVEL, changed_entry(control, leader=self.core.me, feature_level=level))
+        if self.phase is Phase.BROADCAST:
+            change = self.controls.next(self.learners.values())
+            if change is not None:
+                self._log_control(change)
 
-    def _admit(self, control: ControlEntry, admitted: list[LearnerStream]) -> None:
-        """Rule 9."""
-        incarnations = {learner.member: learner.hello.incarnation for learner in admitted}
-        for learner in admitted:
-            self.core.report("readmitted", member=learner.member)
-        entry = changed_entry(control, leader=self.core.me, incarnations=incarnations)
-        self._log_control(Kind.MEMBERSHIP, entry)
-        for learner in admitted:
-            learner.has_vote = True
-            learner.votes_from = self.core.history.control_zxid
-
-    def _log_control(self, kind: Kind, entry: ControlEntry) -> None:
+    def _log_control(self, change: Change) -> None:
         core = self.core
-        zxid = make_zxid(epoch=self.epoch, counter=0) if kind is Kind.EPOCH else core.history.last + 1
+        zxid = make_zxid(epoch=self.epoch, counter=0) if change.kind is Kind.EPOCH else core.history.last + 1
         record = pack_control(
-            zxid=zxid, kind=kind, time_ms=core.now_ms + core.wall_offset_ms, entry=entry)
-        self._log(record, read_record_header(record), entry)
+            zxid=zxid, kind=change.kind, time_ms=core.now_ms + core.wall_offset_ms, entry=change.entry)
+        self._log(record, read_record_header(record), change.entry)
+        for learner in change.admitted:
+            learner.has_vote = True
+            learner.votes_from = core.history.control_zxid
 
     # --- broadcast ---
 

@@ -50,24 +50,25 @@ def differing_setting(
 
 def opening_entry(
     before: ControlEntry | None, *, leader: MemberId, voters: tuple[MemberId, ...], settings: dict[str, str],
-    feature_level: int, incarnations: Mapping[MemberId, str],
+    feature_level: int, version: str, incarnations: Mapping[MemberId, str],
 ) -> ControlEntry:
-    """Of an epoch: what held before, and who else votes. *settings*, *feature_level*: of the very first one."""
+    """Of an epoch: what held before, and who else votes. *settings*, *feature_level*, *version*: of the very first."""
     if before is not None:
         return changed_entry(before, leader=leader, incarnations=incarnations)
     return ControlEntry(
         leader=leader, feature_level=feature_level, settings=settings,
-        incarnations=dict(sorted(incarnations.items())), voters=list(voters))
+        incarnations=dict(sorted(incarnations.items())), voters=list(voters), version=version)
 
 
 def changed_entry(
     control: ControlEntry, *, leader: MemberId,
-    incarnations: Mapping[MemberId, str] | None = None, feature_level: int | None = None,
+    incarnations: Mapping[MemberId, str] | None = None, feature_level: int | None = None, version: str = "",
 ) -> ControlEntry:
-    """*incarnations*: those that are new."""
+    """*incarnations*: those that are new. *version*: goes with a new feature level."""
     return ControlEntry(
         leader=leader,
         feature_level=control.feature_level if feature_level is None else feature_level,
         settings=control.settings,
         incarnations=dict(sorted((control.incarnations | dict(incarnations or {})).items())),
-        voters=control.voters)
+        voters=control.voters,
+        version=control.version if feature_level is None else version)

@@ -1,5 +1,6 @@
 """An upgrade, member by member: new behaviour begins when every member can follow, and there is no way back."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.corral import Ensemble
@@ -54,7 +55,7 @@ def test_mixed_members_behave_as_the_lowest_and_an_old_one_refuses_a_new_log(own
     ensemble.corral("start", str(last), "--data", str(ensemble.data), check=False)
     refused = wait_until(lambda: log_lines(ensemble, last, "refused"), what="the old one refuses")
     assert "feature level 2, this version supports up to 1" in refused[-1]["reason"]
-    assert "install a version of Corral that supports feature level 2" in refused[-1]["reason"]
+    assert f"install Corral {version('corral')} or later that supports feature level 2" in refused[-1]["reason"]
     wait_until(lambda: ensemble.running(last) is None, what="it ends")
     await_serving(ensemble, first, second)
 

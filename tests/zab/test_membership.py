@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.zab.membership import common_level, differing_setting, has_vote
+from node.zab.membership import changed_entry, common_level, differing_setting, has_vote, opening_entry
 from tests.zab.builders import VOTERS, control
 from transport.zxid import MemberId
 
@@ -52,6 +52,19 @@ def test_the_common_level_is_the_first_one_until_every_voter_has_spoken() -> Non
 
     assert common_level({one: 4, two: 3}, VOTERS) == 1
     assert common_level({one: 4, two: 3, three: 5, MemberId(9): 2}, VOTERS) == 3
+
+
+def test_the_version_that_raised_the_feature_level_stays_with_it() -> None:
+    opened = opening_entry(
+        None, leader=MemberId(1), voters=VOTERS, settings={}, feature_level=1, version="1.2", incarnations={})
+    raised = changed_entry(opened, leader=MemberId(2), feature_level=2, version="1.4")
+
+    assert opened.version == "1.2"
+    assert raised.version == "1.4"
+    assert changed_entry(raised, leader=MemberId(3), incarnations={3: "3-second"}).version == "1.4"
+    assert opening_entry(
+        raised, leader=MemberId(1), voters=VOTERS, settings={}, feature_level=2, version="1.5", incarnations={},
+    ).version == "1.4"
 
 
 def test_the_first_setting_that_differs_is_named() -> None:

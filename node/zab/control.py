@@ -1,0 +1,60 @@
+"""The control entries of an established leader: what opens its epoch, and what changes while it lasts.
+
+One at a time, each committed before the next: the quorums of two configurations in a row intersect.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from node.zab.core import Core
+from node.zab.learner_stream import LearnerStream, Phase
+from node.zab.membership import changed_entry, common_level, opening_entry
+from transport.entry import ControlEntry, Kind
+from transport.messages import Hello
+from transport.zxid import MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """*admitted*: those whose acks count from this entry on (rule 9)."""
+
+    kind: Kind
+    entry: ControlEntry
+    admitted: tuple[LearnerStream, ...] = ()
+
+
+class ControlEntries:
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._supported = {core.me: core.config.feature_level}
+
+    def heard(self, member: MemberId, hello: Hello) -> None:
+        self._supported[member] = hello.feature_level
+
+    def opening(self, learners: Iterable[LearnerStream]) -> Change:
+        core = self.core
+        named = {each.member: each.hello.incarnation for each in learners if each.has_vote}
+        return Change(Kind.EPOCH, opening_entry(
+            core.history.control, leader=core.me, voters=core.voters, settings=core.config.settings,
+            feature_level=common_level(self._supported, core.voters), version=core.config.version,
+            incarnations=named | {core.me: core.incarnation}))
+
+    def next(self, learners: Iterable[LearnerStream]) -> Change | None:
+        """Nothing while the last entry is not committed."""
+        core, history = self.core, self.core.history
+        control = history.control
+        if control is None or history.control_zxid > history.committed:
+            return None
+        admitted = tuple(each for each in learners if not each.has_vote and each.phase >= Phase.SYNCHRONISED)
+        if admitted:
+            for learner in admitted:
+                core.report("readmitted", member=learner.member)
+            incarnations = {learner.member: learner.hello.incarnation for learner in admitted}
+            entry = changed_entry(control, leader=core.me, incarnations=incarnations)
+            return Change(Kind.MEMBERSHIP, entry, admitted)
+        level = common_level(self._supported, core.voters)
+        if level > control.feature_level:
+            core.report("feature_level", risen_to=level)
+            return Change(Kind.FEATURE_LEVEL, changed_entry(
+                control, leader=core.me, feature_level=level, version=core.config.version))
+        return None
