@@ -36,6 +36,7 @@ from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
 
 NS_PER_MS = 1_000_000
+EXPORT_S = 1.0  # for what waits to be exported when the member stops
 
 
 class Telemetry:
@@ -111,6 +112,8 @@ class Telemetry:
 
     def close(self) -> None:
         self.server.shutdown()
+        if self.tracing is not None:
+            self.tracing.export.stop(EXPORT_S)
         self.sockets.close()
 
     def _receive(self, payload: bytes, now_ns: int) -> None:

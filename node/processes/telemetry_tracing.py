@@ -6,7 +6,7 @@ from importlib.metadata import version
 from structlog.typing import FilteringBoundLogger
 
 from node.config.member import MemberConfig
-from node.keys import load_keys
+from node.keys import KeysError, load_keys
 from node.processes.write_log import WriteLog
 from observability.exemplars import Exemplars
 from observability.export import Export
@@ -22,7 +22,7 @@ NS_PER_MS = 1_000_000
 def tracing_of(
     config: MemberConfig, stories: Stories, write_log: WriteLog, exemplars: Exemplars, log: FilteringBoundLogger,
 ) -> Tracing | None:
-    """Its export runs; None: there is no endpoint, and nothing is sampled."""
+    """Its export runs; None: there is no endpoint or no key, and nothing is sampled."""
     settings = config.tracing
     if not settings.otlp_endpoint:
         return None
@@ -37,7 +37,11 @@ def tracing_of(
         watermark, offset = published
         return write_log.writes(zxids, watermark=watermark, offset=offset)
 
-    ensemble = load_keys(config).ensemble
+    try:
+        ensemble = load_keys(config).ensemble
+    except KeysError as error:
+        log.error("keys_unusable", reason=str(error))
+        return None
     export = Export(
         endpoint=settings.otlp_endpoint, protocol=settings.otlp_protocol, ensemble=ensemble,
         version=version("corral"), complain=complain)
