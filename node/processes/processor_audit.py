@@ -1,7 +1,7 @@
 """The audit log's file: what a turn changed, in one write, before any answer of that turn leaves.
 
-docs/decisions/0008-audit.md has the why. All processors of a member append to one file (O_APPEND: pieces do not mix); it is opened
-anew when it was renamed.
+docs/decisions/0008-audit.md has the why. All processors of a member append to one file (O_APPEND: pieces do not mix);
+it is opened anew when it was renamed.
 """
 
 import os
