@@ -175,6 +175,14 @@ class _Assembly:
         stalled_ns = process.stalled_ns(begin_ns, end_ns)
         return seconds(stalled_ns) if stalled_ns >= STALL_SHOWN_NS else None
 
+    def _worst_stall(self, *suspects: tuple[int, Process, int, int]) -> dict[str, Any]:
+        """Of (member, process, from, to), each by its own clock: who did not run for longest, if anybody."""
+        stalls = [(process.stalled_ns(begin, end), member, process.name) for member, process, begin, end in suspects]
+        stalled_ns, member, name = max(stalls, default=(0, NOBODY, ""))
+        if stalled_ns < STALL_SHOWN_NS:
+            return {}
+        return {"stalled_s": seconds(stalled_ns), "stalled_member": member, "stalled_process": name}
+
     def _request(self) -> int:
         """The root; where the origin's notes are missing, what the others' notes span (see _surround)."""
         read, replied = self.own.at(Note.READ), self.own.at(Note.REPLIED)
@@ -204,26 +212,44 @@ class _Assembly:
         if taken is not None:
             end_ns = self._moved(taken.at_ns, self.leader, self.origin)
             uncertainty_ns = self._uncertainty_ns(self.leader)
+        is_own = taken is not None and self.origin == self.leader
+        network_ns = self._way_to_the_leader(submitted.at_ns)
         parent = self._add(
             "forward", self.origin, self.own.name, root, read, end_ns,
             collect_s=seconds(submitted.at_ns - read), times_sent=submitted.part or None,
-            network_s=self._way_to_the_leader(submitted.at_ns), uncertainty_s=seconds(uncertainty_ns),
-            stalled_s=self._stalled(self.own, read, submitted.at_ns), **self._batch())
+            queue_s=seconds(max(end_ns - submitted.at_ns, 0)) if is_own else None,
+            network_s=None if network_ns is None else seconds(network_ns), uncertainty_s=seconds(uncertainty_ns),
+            **self._worst_stall(
+                (self.origin, self.own, read, submitted.at_ns),
+                *self._stalls_on_the_way(end_ns - submitted.at_ns if is_own else network_ns)),
+            **self._batch())
         self._election(parent, read, submitted.at_ns)
+
+    def _stalls_on_the_way(self, waited_ns: int | None) -> list[tuple[int, Process, int, int]]:
+        """Who may have let the batch or its record lie: the leader's broadcast, or the one of the origin."""
+        suspects = []
+        taken = self.lead.at(Note.TAKEN)
+        if taken is not None and waited_ns is not None:
+            suspects.append((self.leader, self.lead, taken - waited_ns, taken))
+        told = self.members.get(self.origin)
+        received = told.broadcast.at(Note.RECEIVED) if told is not None else None
+        if told is not None and received is not None and waited_ns is not None:
+            suspects.append((self.origin, told.broadcast, received - waited_ns, received))
+        return suspects
 
     def _moved(self, at_ns: int, member: int, to: int) -> int:
         """A time of *member*'s clock by that of *to*."""
         return at_ns + self.offsets[member].offset_ns - self.offsets[to].offset_ns
 
-    def _way_to_the_leader(self, submitted_ns: int) -> float | None:
-        """Both ways together: to the leader, and back with the record. None where origin and leader are one."""
+    def _way_to_the_leader(self, submitted_ns: int) -> int | None:
+        """In ns, both ways together: to the leader, and back with the record. None where origin and leader are one."""
         taken, sent = self.lead.at(Note.TAKEN), self.lead.at(Note.SENT)
         if self.origin == self.leader or taken is None or sent is None or self.origin not in self.members:
             return None
         received = self.members[self.origin].broadcast.kinds.get(Note.RECEIVED)
         if received is None:
             return None
-        return seconds(max(received.at_ns - received.took_ns - submitted_ns - max(sent - taken, 0), 0))
+        return max(received.at_ns - received.took_ns - submitted_ns - max(sent - taken, 0), 0)
 
     def _election(self, parent: int, read_ns: int, submitted_ns: int) -> None:
         """The batch was read before its epoch began: sent to a leader that was lost, or kept until there was one."""
@@ -298,21 +324,17 @@ class _Assembly:
         if sent is None:
             return
         sent = min(sent, acked.at_ns)
+        suspects = [(self.leader, self.lead, sent, acked.at_ns)]
         values: dict[str, Any] = {"follower": follower, "needed": self._is_needed(follower)}
-        theirs = self.members[follower].broadcast.kinds if follower in self.members else {}
-        if Note.RECEIVED in theirs and Note.ACK_SENT in theirs:
-            received, ack_sent = theirs[Note.RECEIVED], theirs[Note.ACK_SENT]
-            residence_ns = max(ack_sent.at_ns - received.at_ns, 0)
-            queue_ns = min(acked.took_ns + received.took_ns, max(acked.at_ns - sent - residence_ns, 0))
-            values |= {
-                "residence_s": seconds(residence_ns), "queue_s": seconds(queue_ns),
-                "follower_queue_s": seconds(min(received.took_ns, queue_ns)),
-                "network_s": seconds(max(acked.at_ns - sent - residence_ns - queue_ns, 0))}
-            if Note.SYNCED in theirs:
-                values["held_s"] = seconds(max(ack_sent.at_ns - theirs[Note.SYNCED].at_ns, 0))
+        theirs = self.members[follower].broadcast if follower in self.members else Process("broadcast")
+        received, ack_sent = theirs.kinds.get(Note.RECEIVED), theirs.at(Note.ACK_SENT)
+        if received is not None and ack_sent is not None:
+            values |= _taken_apart(acked.at_ns - sent, acked, received, ack_sent, theirs.at(Note.SYNCED))
+            way_ns = acked.at_ns - sent - max(ack_sent - received.at_ns, 0)
+            suspects.append((follower, theirs, received.at_ns - max(way_ns, 0), received.at_ns))
         self._add(
-            "ack", self.leader, "broadcast", parent, sent, acked.at_ns,
-            stalled_s=self._stalled(self.lead, sent, acked.at_ns), **values, **self._record())
+            "ack", self.leader, "broadcast", parent, sent, acked.at_ns, **values, **self._worst_stall(*suspects),
+            **self._record())
 
     def _apply(self, told: Told, process: Process, root: int) -> None:
         published, applied = told.broadcast.at(Note.PUBLISHED), process.kinds.get(Note.APPLIED)
@@ -349,6 +371,21 @@ class _Assembly:
             self._add(
                 "notify", member, process.name, root, notified.at_ns - notified.took_ns, notified.at_ns,
                 watchers=notified.count)
+
+
+def _taken_apart(
+    whole_ns: int, acked: Noted, received: Noted, ack_sent_ns: int, synced_ns: int | None,
+) -> dict[str, float]:
+    """From sending a record to its ack, *whole_ns* by the leader's clock; the rest of it by the follower's."""
+    residence_ns = max(ack_sent_ns - received.at_ns, 0)
+    queue_ns = min(acked.took_ns + received.took_ns, max(whole_ns - residence_ns, 0))
+    values = {
+        "residence_s": seconds(residence_ns), "queue_s": seconds(queue_ns),
+        "follower_queue_s": seconds(min(received.took_ns, queue_ns)),
+        "network_s": seconds(max(whole_ns - residence_ns - queue_ns, 0))}
+    if synced_ns is not None:
+        values["held_s"] = seconds(max(ack_sent_ns - synced_ns, 0))
+    return values
 
 
 def seconds(duration_ns: int) -> float:

@@ -15,6 +15,7 @@ from transport.zxid import epoch_of
 AWAIT_NS = 30_000_000_000  # so long after the first note, what must come is looked for
 AWAIT_ACKS_NS = 1_500_000_000  # and an ack of a follower, which may be down
 
+STALLED_BEFORE_NS = 20_000_000  # a stop that ended just before the first note is why that came late
 BLOCKS_MAX = 64  # in which nothing about it was found: it is not there
 
 # How a note covers zxids: all up to it; so many from it on; so many that end with it; itself, or in ways of its own.
@@ -127,7 +128,9 @@ class _Picked:
             picked.append(self.submitted)
         began_ns = min(each.at_ns for each in picked)
         ended_ns = max(each.at_ns for each in picked)
-        picked += [each for each in self.stalls if began_ns <= each.at_ns and each.at_ns - each.took_ns <= ended_ns]
+        picked += [
+            each for each in self.stalls
+            if began_ns - STALLED_BEFORE_NS <= each.at_ns and each.at_ns - each.took_ns <= ended_ns]
         if self.synced_before is not None:
             picked.append(self.synced_before)
         if self.epoch is not None and epoch_of(self.epoch.zxid) == epoch_of(self.zxid):

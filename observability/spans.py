@@ -73,6 +73,8 @@ VALUES: tuple[Value, ...] = (
     Value("epoch", "the epoch that began"),
     Value("leader", "who leads it"),
     Value("stalled_s", "the process did not run for so long meanwhile"),
+    Value("stalled_member", "whose process that was, where the stage is one of two"),
+    Value("stalled_process", "and which"),
 )
 
 VALUE_NAMES = frozenset(value.name for value in VALUES)

@@ -6,8 +6,8 @@ that path is slow, a slow part beside it is named too, with what it cost the cli
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from observability.timeline import Stage, Verdict
 
@@ -134,13 +134,19 @@ class _Parts:
     def _forward(self, stage: Stage) -> Iterator[Part]:
         values = stage.values
         elected_s = sum(each.duration_ns / 1e9 for each in self.stages if each.name == "election")
+        is_own_stall = (values.get("stalled_member"), values.get("stalled_process")) == (stage.member, stage.process)
         yield _part(
             stage, max(values.get("collect_s", 0.0) - elected_s, 0.0), "the request waited in its processor",
-            is_waited_for=True)
+            is_waited_for=True)._replace(stalled_s=values.get("stalled_s", 0.0) if is_own_stall else 0.0)
         if "network_s" in values:
-            yield _part(
-                stage, values["network_s"], f"the way to the leader, member {self.leader}, and back took",
-                is_waited_for=True)._replace(stalled_s=0.0)
+            way = Part(
+                stage.member, "forward", stage.process, values["network_s"],
+                f"the way to the leader, member {self.leader}, and back took", is_waited_for=True)
+        else:
+            way = Part(
+                self.leader, "forward", "broadcast", values.get("queue_s", 0.0),
+                "the request waited for the leader's broadcast", is_waited_for=True, is_cause=False)
+        yield way if is_own_stall else _stopped(way, values)
 
     def _append(self, stage: Stage) -> Iterator[Part]:
         fsync_s = sum(
@@ -164,15 +170,16 @@ class _Parts:
         theirs_s = values.get("follower_queue_s", 0.0)
         # The client's member got the record over the same link: that way is the forward's.
         there_s = self.forward_network_s if follower == self.origin else 0.0
-        yield Part(
+        network = Part(
             follower, "ack", "network", max(values["network_s"] - there_s, 0.0),
             f"the network between it and the leader, member {self.leader}, took", is_needed)
-        yield Part(
+        theirs = Part(
             follower, "ack", "broadcast", theirs_s, "records waited for its broadcast", is_needed, is_cause=False)
-        yield Part(
+        ours = Part(
             self.leader, "ack", "broadcast", max(values.get("queue_s", 0.0) - theirs_s, 0.0),
-            f"the ack of member {follower} waited for the leader's broadcast", is_needed, is_cause=False,
-            stalled_s=values.get("stalled_s", 0.0))
+            f"the ack of member {follower} waited for the leader's broadcast", is_needed, is_cause=False)
+        for part in (network, theirs, ours):
+            yield _stopped(part, values)
         yield Part(
             follower, "ack", "broadcast", values.get("held_s", 0.0), "its broadcast kept the ack back",
             is_needed and follower != self.origin, is_cause=False)
@@ -190,6 +197,15 @@ class _Parts:
             yield Part(
                 stage.member, "apply", "broadcast", values.get("learned_s", 0.0), "it learned of the commit late", own,
                 is_cause=False)
+
+
+def _stopped(part: Part, values: Mapping[str, Any]) -> Part:
+    """Where a process of either end did not run for most of it, that one's part."""
+    stalled_s = values.get("stalled_s", 0.0)
+    if not part.seconds or stalled_s < COVERED * part.seconds:
+        return part
+    return part._replace(
+        member=values["stalled_member"], process=values["stalled_process"], stalled_s=stalled_s, is_cause=True)
 
 
 def _part(
@@ -213,7 +229,7 @@ def _sentence(part: Part, usual_s: float | None, total_s: float, quorum: str) ->
     if usual_s is not None and part.seconds >= 2 * usual_s:
         what = f"{what}, usually {milliseconds(usual_s)}"
     if part.stalled_s >= COVERED * part.seconds:
-        what = f"its {part.process} did not run for {milliseconds(part.stalled_s)}; {what}"
+        what = f"its {part.process} did not run for {milliseconds(part.stalled_s)}; this write waited {took}"
     slowest = f"member {part.member} was slowest: {what}"
     if part.is_waited_for:
         return f"{slowest}; the client waited for it ({milliseconds(total_s)} in all)" if total_s else slowest

@@ -99,7 +99,8 @@ def _style(stage: Stage, verdict: Mapping[str, Any] | None) -> str:
 def _remarks(stage: Stage) -> Iterator[str]:
     values = stage["values"]
     if values.get("stalled_s"):
-        yield f"the process did not run for {_seconds(values['stalled_s'])}"
+        whose = f"{values['stalled_process']} of {values['stalled_member']}" if "stalled_member" in values else "it"
+        yield f"{whose} did not run for {_seconds(values['stalled_s'])}"
     if values.get("completed_by"):
         yield f"member {values['completed_by']} completed the quorum"
     if values.get("needed") is False:

@@ -32,8 +32,8 @@ LINK_S = 0.040
 STOP_S = 0.300
 NEAR = 0.2  # of what was injected
 WRITES = 20
-NAMED_MIN = 15  # of them: a machine that is busy with other things makes a write slow now and then
-NAMED_ELSE_MAX = 3
+NAMED_MIN = 12  # of them: a machine that is busy with other things makes some slow in ways of its own…
+NAMED_ELSE_MAX = 4  # …but not always in the same one
 
 
 @pytest.fixture(scope="module")

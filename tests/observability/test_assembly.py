@@ -182,6 +182,38 @@ def test_a_stopped_processor_is_named() -> None:
     assert stages(timeline, "apply")[2].values["stalled_s"] == pytest.approx(0.3, rel=0.05)
 
 
+STOPS = [
+    pytest.param(
+        {}, {"there_ms": {3: 300.0}}, (3, 800.4), (3, "ack", False), id="a follower's"),
+    pytest.param(
+        {"origin": 3}, {"there_ms": {3: 300.0}}, (3, 800.6), (3, "forward", True), id="that of the client's member"),
+    pytest.param(
+        {"origin": 3}, {"back_ms": {3: 300.0}}, (1, 800.1), (1, "forward", True), id="the leader's, elsewhere"),
+    pytest.param(
+        {}, {"ack_queue_ms": {2: 300.0, 3: 300.0}}, (1, 801.5), (1, "ack", True), id="the leader's, before an ack"),
+]
+
+
+@pytest.mark.parametrize(("ensemble", "write", "stop", "expected"), STOPS)
+def test_a_stopped_broadcast_is_named_and_not_the_link_that_seemed_slow(
+    ensemble: Mapping[str, Any], write: Mapping[str, Any], stop: tuple[int, float], expected: tuple[int, str, bool],
+) -> None:
+    made = Ensemble(**ensemble)
+    made.write(1)
+    zxid = made.write(2, begin_ms=500.0, **write)
+    member, until_ms = stop
+    made.note(member, "broadcast", Note.STALLED, zxid - 1, until_ms, took_ms=299.5)
+
+    timeline = made.explain(zxid).timeline
+
+    assert timeline is not None
+    verdict = timeline.verdict
+    assert verdict is not None
+    assert (verdict.member, verdict.stage, verdict.delayed) == expected, verdict.sentence
+    assert verdict.sentence.startswith(f"member {member} was slowest: its broadcast did not run for 29")
+    assert verdict.seconds == pytest.approx(0.3, rel=NEAR)
+
+
 @pytest.mark.parametrize("times_sent", [1, 2])
 def test_an_election_in_between_is_a_stage_of_its_own(times_sent: int) -> None:
     ensemble = Ensemble(origin=2)
