@@ -16,9 +16,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from transport.timings import NOTE, Note
+from transport.zxid import epoch_of
 
 URGENT_TIMES = 10  # slow and election writes: traces per second, in budgets
 PENDING_MAX = 1024  # batches of a processor that are not answered: four times what may be in flight
+WAITED_NS = 5_000_000  # longer than a batch is collected while somebody leads
 MASK_64 = (1 << 64) - 1
 SPREAD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: Fibonacci hashing spreads neighbouring zxids evenly
 SECOND_NS = 1_000_000_000
@@ -43,12 +45,12 @@ class Loss(StrEnum):
 
 
 class Batch(NamedTuple):
-    """A finished own batch. *times_sent*: more than once where a link or a leader was lost meanwhile."""
+    """A finished own batch. *was_kept_up*: sent more than once, or kept until there was a leader."""
 
     first_zxid: int
     requests: int
     latency_ns: int
-    times_sent: int
+    was_kept_up: bool
     traced: int
 
     @property
@@ -65,7 +67,7 @@ class Pick(NamedTuple):
 class _Pending:
     read_ns: int
     requests: int
-    times_sent: int = 1
+    was_kept_up: bool = False
     traced: int = 0
 
 
@@ -74,6 +76,8 @@ class Batches:
 
     def __init__(self) -> None:
         self._pending: OrderedDict[int, _Pending] = OrderedDict()
+        self._epoch = 0
+        self._opened_ns = 0  # when the first batch of that epoch was sent, if an earlier epoch is known
         self.lost = 0  # never heard to be answered
 
     def take(self, notes: bytes) -> list[Batch]:
@@ -86,10 +90,19 @@ class Batches:
                     self._pending.popitem(last=False)
                     self.lost += 1
             elif kind == Note.SUBMITTED and (pending := self._pending.get(zxid)) is not None:
-                pending.times_sent, pending.traced = part, count
+                pending.traced = count
+                pending.was_kept_up = self._was_kept_up(zxid, pending.read_ns, at_ns) or part > 1
             elif kind == Note.REPLIED:
                 self._replied(zxid, at_ns, finished)
         return finished
+
+    def _was_kept_up(self, first_zxid: int, read_ns: int, submitted_ns: int) -> bool:
+        """It had been read for a while when the first batch of its epoch was sent."""
+        epoch = epoch_of(first_zxid)
+        if epoch > self._epoch:
+            self._opened_ns = submitted_ns if self._epoch else 0
+            self._epoch = epoch
+        return read_ns + WAITED_NS <= self._opened_ns
 
     def _replied(self, upto: int, at_ns: int, finished: list[Batch]) -> None:
         """Everything up to there is answered."""
@@ -99,7 +112,7 @@ class Batches:
                 return
             del self._pending[first]
             latency_ns = at_ns - pending.read_ns
-            finished.append(Batch(first, pending.requests, latency_ns, pending.times_sent, pending.traced))
+            finished.append(Batch(first, pending.requests, latency_ns, pending.was_kept_up, pending.traced))
 
 
 @dataclass(slots=True)
@@ -146,7 +159,7 @@ class Sampler:
         self._refill(now_ns)
         if batch.latency_ns >= self.slow_ns:
             return self._urgent_ones(batch.zxids, Reason.SLOW), False
-        if batch.times_sent > 1:
+        if batch.was_kept_up:
             return self._urgent_ones(batch.zxids, Reason.ELECTION), False
         if batch.traced:
             return [], True

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from observability.sampling import Batch, Batches, Loss, Pick, Reason, Sampler
 from transport.timings import Note, Timings
+from transport.zxid import make_zxid
 
 MS, SECOND = 1_000_000, 1_000_000_000
 NOW = 50 * SECOND
@@ -17,8 +18,8 @@ def sampler(*, ratio: float = 1.0, budget: int = 10) -> Sampler:
     return Sampler(ratio=ratio, budget=budget, slow_ns=100 * MS)
 
 
-def batch(first: int = 1, requests: int = 1, *, ms: int = 2, times_sent: int = 1, traced: int = 0) -> Batch:
-    return Batch(first, requests, ms * MS, times_sent, traced)
+def batch(first: int = 1, requests: int = 1, *, ms: int = 2, was_kept_up: bool = False, traced: int = 0) -> Batch:
+    return Batch(first, requests, ms * MS, was_kept_up, traced)
 
 
 def test_every_write_is_kept_while_the_budget_lasts() -> None:
@@ -39,7 +40,7 @@ def test_the_budget_comes_back_with_time_and_never_beyond_a_second_of_it() -> No
 
 
 @pytest.mark.parametrize(("late", "reason"), [
-    (batch(requests=60, ms=100), Reason.SLOW), (batch(requests=60, times_sent=2), Reason.ELECTION)])
+    (batch(requests=60, ms=100), Reason.SLOW), (batch(requests=60, was_kept_up=True), Reason.ELECTION)])
 def test_slow_writes_and_those_of_an_election_go_past_the_budget(late: Batch, reason: Reason) -> None:
     each = sampler()
     each.offer(batch(requests=10), NOW)
@@ -105,14 +106,14 @@ def test_a_budget_of_nothing_keeps_nothing() -> None:
 
 
 @given(st.lists(st.tuples(
-    st.integers(0, SECOND), st.integers(1, 300), st.sampled_from([1, 500]), st.integers(1, 2),
+    st.integers(0, SECOND), st.integers(1, 300), st.sampled_from([1, 500]), st.booleans(),
     st.sampled_from([0, 1])), max_size=30), st.sampled_from([0.0, 0.3, 1.0]))
 def test_every_write_is_kept_or_dropped_once_and_the_cap_holds(
-        offers: list[tuple[int, int, int, int, int]], ratio: float) -> None:
+        offers: list[tuple[int, int, int, bool, int]], ratio: float) -> None:
     each, now, first, picks = sampler(ratio=ratio), NOW, 1, []
-    for later, requests, ms, times_sent, traced in offers:
+    for later, requests, ms, was_kept_up, traced in offers:
         now += later
-        some, unread = each.offer(batch(first, requests, ms=ms, times_sent=times_sent, traced=traced), now)
+        some, unread = each.offer(batch(first, requests, ms=ms, was_kept_up=was_kept_up, traced=traced), now)
         if unread:
             some = each.client([(zxid, (None, True, False)[zxid % 3]) for zxid in range(first, first + requests)], now)
         picks += some
@@ -134,10 +135,10 @@ def test_notes_of_a_processor_become_finished_batches() -> None:
     notes.note(Note.APPLIED, 12, 3000, count=3)
     notes.note(Note.REPLIED, 12, 4000, count=3)
 
-    assert batches.take(notes.take()) == [Batch(10, 3, 3000, 2, 1)]
+    assert batches.take(notes.take()) == [Batch(10, 3, 3000, True, 1)]
 
     notes.note(Note.REPLIED, 20, 5000, count=1)
-    assert batches.take(notes.take()) == [Batch(20, 1, 3000, 1, 0)]
+    assert batches.take(notes.take()) == [Batch(20, 1, 3000, False, 0)]
 
 
 def test_one_note_may_answer_several_batches_and_lost_ones_do_not_pile_up() -> None:
@@ -151,3 +152,25 @@ def test_one_note_may_answer_several_batches_and_lost_ones_do_not_pile_up() -> N
 
     assert [each.first_zxid for each in finished] == list(range(3000 - 1024, 3000))
     assert batches.lost == 3000 - 1024
+
+
+def test_what_was_kept_until_somebody_led_met_an_election() -> None:
+    notes, batches = Timings(), Batches()
+    old, new = make_zxid(epoch=3, counter=9), make_zxid(epoch=4, counter=1)
+    told = ((old, 0, 1), (new, 10, 90), (new + 1, 60, 91), (new + 2, 89, 92), (new + 3, 200, 300))
+    for zxid, read_ms, submitted_ms in told:
+        notes.note(Note.READ, zxid, read_ms * MS, count=1)
+        notes.note(Note.SUBMITTED, zxid, submitted_ms * MS, who=1, part=1)
+        notes.note(Note.REPLIED, zxid, 400 * MS, count=1)
+
+    assert [each.was_kept_up for each in batches.take(notes.take())] == [False, True, True, False, False]
+
+
+def test_a_first_batch_after_a_quiet_election_met_none() -> None:
+    notes, batches = Timings(), Batches()
+    for zxid, read_ms in ((make_zxid(epoch=3, counter=9), 0), (make_zxid(epoch=4, counter=1), 500)):
+        notes.note(Note.READ, zxid, read_ms * MS, count=1)
+        notes.note(Note.SUBMITTED, zxid, read_ms * MS + 1000, who=1, part=1)
+        notes.note(Note.REPLIED, zxid, 600 * MS, count=1)
+
+    assert [each.was_kept_up for each in batches.take(notes.take())] == [False, False]
