@@ -71,7 +71,7 @@ def _slow(teller: Teller, request: Request) -> Response:
         zxid = slow.batch.first_zxid if write is None else write.zxid
         line = {
             **zxid_json(zxid), "total_s": slow.latency_ns / 1e9, "processor": slow.process,
-            "batch_requests": slow.batch.requests, "times_sent": slow.batch.times_sent,
+            "batch_requests": slow.batch.requests, "was_kept_up": slow.batch.was_kept_up,
             "write": None if write is None else write_json(write)}
         if request.query.get("verdict") == "1":
             story = teller.explain(zxid)

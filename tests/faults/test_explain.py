@@ -307,7 +307,7 @@ def test_a_write_under_way_when_the_leader_dies(ensemble: Ensemble) -> None:
 
 def assert_election_named(ensemble: Ensemble, origin: int, *, lost: int, path: str) -> None:
     resent = wait_until(
-        lambda: [write for write in slowest(ensemble, origin, path) if write["times_sent"] > 1],
+        lambda: [write for write in slowest(ensemble, origin, path) if write["was_kept_up"]],
         what="a write that was sent again is known")
     zxid = resent[0]["zxid"]
     timeline = get(ensemble, origin, "/explain", zxid=zxid)

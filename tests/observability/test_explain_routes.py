@@ -28,7 +28,7 @@ class Teller:
 
     def slow(self, count: int, path: str, session: int) -> list[tuple[Slow, Write | None]] | None:
         self.asked.append((count, path, session))
-        return [(Slow(7_000_000, 1.0, "processor-0", Batch(ZXID, 3, 7_000_000, 1, 0)), write())]
+        return [(Slow(7_000_000, 1.0, "processor-0", Batch(ZXID, 3, 7_000_000, False, 0)), write())]
 
     def recent(self, count: int, path: str, session: int) -> list[Write] | None:
         self.asked.append((count, path, session))
