@@ -21,11 +21,11 @@ def draw(timeline: Mapping[str, Any]) -> None:
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
     verdict = timeline["verdict"]
     if verdict is not None:
-        console.print(Text(verdict["sentence"], style="bold"))
-    console.print(_write(timeline))
+        console.print(Text(verdict["sentence"], style="bold"), soft_wrap=True)
+    console.print(_write(timeline), soft_wrap=True)
     console.print(_waterfall(timeline, console.width))
     for line in _provisos(timeline):
-        console.print(Text(line, style="dim"))
+        console.print(Text(line, style="dim"), soft_wrap=True)
     console.print()
 
 
