@@ -5,7 +5,7 @@
 #   make up OBSERVE=1                …and Prometheus with scrape configuration and alert rules
 #   make test TESTS=tests/zab        some of the tests
 
-.PHONY: all up test test-all simulate bench lint clean
+.PHONY: all up test test-all simulate bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -37,6 +37,17 @@ simulate: $(VENV)/installed-test
 bench: $(VENV)/installed
 	.ci/packages zookeeper gcc libc6-dev
 	$(BIN)/python -m bench.run $(ARGS)
+
+# The dashboards of a live ensemble, drawn by Grafana's own components in a browser, for README.md.
+pictures: $(VENV)/installed-test
+	.ci/packages prometheus gcc libc6-dev nodejs npm chromium fonts-inter pngquant
+	$(BIN)/python -m tests.dashboards.pictures build/pictures/data
+	cp dashboards/pictures/* build/pictures/
+	cd build/pictures && npm install --silent --legacy-peer-deps --ignore-scripts --no-audit --no-fund
+	cd build/pictures && for each in overview.3 write-latency.3 member.1 capacity.2; do \
+	    node draw.mjs data/$${each%.*}.json $${each%.*}.png $${each#*.} && \
+	    pngquant --force --speed 1 --output ../../docs/pictures/$${each%.*}.png 96 $${each%.*}.png || exit 1; \
+	done
 
 lint: $(VENV)/installed-test
 	$(PYTEST) tests/test_house_rules.py

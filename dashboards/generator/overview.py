@@ -1,7 +1,7 @@
 """Ensemble overview: is it healthy, who leads, how many more may fail, who lags, were there elections."""
 
 from dashboards.generator.pages import MEMBER_OF_THIS_LINE, WRITE_LATENCY_NOW, Page, Row
-from dashboards.generator.panels import GREEN, ORANGE, RED, Panel, above, below
+from dashboards.generator.panels import GREEN, ORANGE, RED, Panel, above, below, unlike
 from dashboards.generator.queries import Query, begun, quantile, rate
 
 _MEMBER = "member {{member}}"
@@ -96,8 +96,8 @@ _MEMBERS = Row("Members", (
         columns=(("A", "Scraped", "bool_yes_no"), ("B", "Leads", "bool_yes_no"), ("C", "Serves", "bool_yes_no"),
                  ("D", "Epoch", "none"), ("E", "Lag (zxids)", "none"), ("F", "fsync", "s"),
                  ("G", "Connections", "none"), ("H", "CPU (cores)", "none"), ("I", "Memory", "bytes")),
-        coloured=(("Scraped", above(1, 1)), ("Serves", above(1, 1)), ("Lag (zxids)", below(1000, 100000)),
-                  ("fsync", below(0.02, 0.1))),
+        coloured=(("Scraped", above(1, 1)), ("Serves", above(1, 1)), ("Lag (zxids)", unlike(1000, 100000)),
+                  ("fsync", unlike(0.02, 0.1))),
         links=(("Write latency", WRITE_LATENCY_NOW),
                ("Member internals", MEMBER_OF_THIS_LINE)),
         tell="One line per member: what it is, how far behind, what its disk and processes do.",

@@ -24,6 +24,11 @@ def below(warning: float, critical: float) -> tuple[Step, ...]:
     return ((None, GREEN), (warning, ORANGE), (critical, RED))
 
 
+def unlike(warning: float, critical: float) -> tuple[Step, ...]:
+    """Of cells: only what is wrong has a colour."""
+    return ((None, "transparent"), (warning, ORANGE), (critical, RED))
+
+
 def above(warning: float, good: float) -> tuple[Step, ...]:
     """Good is high."""
     return ((None, RED), (warning, ORANGE), (good, GREEN))
@@ -81,7 +86,8 @@ class Panel:
         made = made.legend_format(query.legend or "__auto").exemplar(query.exemplar)
         if self.kind == "table":
             return made.instant().format(promql.PromQueryFormat.TABLE).build()
-        return made.range().build()
+        # A number is of this moment: over a range, who led before would still stand there.
+        return (made.instant() if self.kind in ("stat", "bargauge") else made.range()).build()
 
     def _options(self) -> object:
         reduce = common.ReduceDataOptions(calcs=["lastNotNull"], values=False, fields="")
@@ -126,15 +132,22 @@ class Panel:
             thresholds=_thresholds(self.steps or ((None, GREEN),)),
             links=[build.DashboardLink(title).type(model.DashboardLinkType.LINK).url(url).target_blank(True).build()
                    for title, url in self.links] or None,
-            custom=self._custom() if self.kind == "timeseries" else None,
+            custom=self._custom(),
         )
         overrides = [_override(heading, unit=unit) for _, heading, unit in self.columns]
         overrides += [_override(name, color={"mode": "fixed", "fixedColor": color}) for name, color in self.colours]
-        overrides += [_override(heading, thresholds=_thresholds(steps), custom_cellOptions=_BACKGROUND)
-                      for heading, steps in self.coloured]
+        overrides += [_override(heading, thresholds=_thresholds(steps), custom_cellOptions=_BACKGROUND,
+                                color={"mode": "thresholds"}) for heading, steps in self.coloured]
+        if self.kind == "table":
+            overrides.append(_override("Member", unit="string"))
         return model.FieldConfigSource(defaults=defaults, overrides=overrides)
 
-    def _custom(self) -> common.GraphFieldConfig:
+    def _custom(self) -> common.GraphFieldConfig | common.TableFieldOptions | None:
+        if self.kind == "table":
+            return common.TableFieldOptions(min_width=80)
+        return self._curve() if self.kind == "timeseries" else None
+
+    def _curve(self) -> common.GraphFieldConfig:
         opacity = 85 if self.filled else 40 if self.stack else 8
         lines, stacking = common.GraphTresholdsStyleMode, common.StackingMode
         steps = self.filled or self.stepped
@@ -143,7 +156,7 @@ class Panel:
             line_interpolation=common.LineInterpolation.STEP_AFTER if steps else common.LineInterpolation.LINEAR,
             line_width=0 if self.filled else 1,
             fill_opacity=opacity,
-            show_points=common.VisibilityMode.AUTO,
+            show_points=common.VisibilityMode.NEVER if self.stack else common.VisibilityMode.AUTO,
             point_size=6 if self.points else 4,
             span_nulls=False,
             stacking=common.StackingConfig(
