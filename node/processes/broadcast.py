@@ -153,6 +153,7 @@ class Broadcast:
         gc.set_threshold(GC_THRESHOLD)
         self.step(events.Started(wall_ms()))
         self._end_turn()
+        self.timings.on_woken()  # what it took to start is no turn
         while not self.signals.is_stopping:
             ready = self.poller.poll(self._timeout_ms())
             self.timings.on_woken()
