@@ -4,6 +4,7 @@ __main__.py            python -m node.processes ROLE CONFIG [INDEX]
 loop.py keyring.py     signals, clock, exit codes; keys and the allow-list
 broadcast.py           the one writer: ZAB between the sockets and the log. Its parts:
   broadcast_disk.py       log, epochs, snapshot files; when to sync, and in which thread
+  broadcast_worker.py     a thread for what must not hold up the loop
   broadcast_records.py    records for learners, from memory or from the log's files
   broadcast_streams.py    what goes out to learners and processors elsewhere, at each stream's pace
   broadcast_commits.py    commits that can wait a moment

@@ -499,6 +499,7 @@ class Broadcast:
         self.leader.connect(effect.leader, effect.life)
 
     def _disconnect(self, _: effects.Disconnect) -> None:
+        self.disk.discard_received()
         self.acks.forget()
         self.leader.disconnect()
 

@@ -136,7 +136,8 @@ class TruncateLog:
 class ReceiveSnapshot:
     """A chunk for the file aside (Begin opens it, End syncs, verifies, renames: then SnapshotReceived comes).
 
-    Incomplete ones are discarded by the next Begin, Look or start (rule 4). A broken file: LeaderLost.
+    What is not complete by then is discarded by the next Begin, Disconnect, Look or start (rule 4). A broken file:
+    LeaderLost.
     """
 
     message: Message

@@ -117,7 +117,8 @@ class Propose:
 class SnapshotReceived:
     """The file that SnapshotChunks brought is complete, synced, verified and in place of the log.
 
-    Either it comes before any Look that follows the SnapshotEnd, or the shell discards the file and it never comes.
+    Either it comes before the Disconnect or Look that follows the SnapshotEnd, or the shell discards the file and it
+    never comes.
     *control*: of the last control entry in it.
     """
 

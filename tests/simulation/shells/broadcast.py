@@ -256,10 +256,13 @@ class Broadcast(Process):
 
     # --- election and links ---
 
-    def on_look(self, effect: fx.Look) -> None:
+    def discard_received(self) -> None:
         if self.received is not None:
             self.received.discard()
             self.received = None
+
+    def on_look(self, effect: fx.Look) -> None:
+        self.discard_received()
         self.trace("looks, round %d, at %d %s", effect.round, effect.current_epoch, show(effect.last_zxid))
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
@@ -280,6 +283,7 @@ class Broadcast(Process):
         self.leader = stream
 
     def on_disconnect(self, effect: fx.Disconnect) -> None:
+        self.discard_received()
         if self.leader is not None:
             self.leader.close()
             self.leader = None
