@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+ALL_S = 7200
+
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 
@@ -27,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--all"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(ALL_S))  # ten thousand sequences take longer than any test else may
         return
     for item in items:
         if item.get_closest_marker("long"):
