@@ -21,7 +21,7 @@ class Noted(SmallEnsemble):
     """An ensemble whose telemetry the test is."""
 
     def __init__(self, directory: Path, members: int) -> None:
-        super().__init__(make_configs(directory, members))
+        super().__init__(make_configs(directory, members, tick_ms=2000))
         self.takers = {i: NoteTaker(config, self.sockets) for i, config in self.configs.items()}
         self.lead = 0
 
