@@ -4,12 +4,13 @@ A fragment is some notes, packed as they came: members send them to each other, 
 stages of them.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection
 
 import msgspec
 
-from observability.ring import Noted, Ring, pack_notes
-from transport.timings import NOTE, Note
+from observability.ring import Columns, Noted, Ring, column_of, pack_notes
+from transport.timings import Note
 from transport.zxid import epoch_of
 
 AWAIT_NS = 30_000_000_000  # so long after the first note, what must come is looked for
@@ -18,17 +19,12 @@ AWAIT_ACKS_NS = 1_500_000_000  # and an ack of a follower, which may be down
 STALLED_BEFORE_NS = 20_000_000  # a stop that ended just before the first note is why that came late
 BLOCKS_MAX = 64  # in which nothing about it was found: it is not there
 
-# How a note covers zxids: all up to it; so many from it on; so many that end with it; itself, or in ways of its own.
-_UPTO, _FIRST, _LAST, _ACK, _OTHER = range(5)
-_COVERS = [_OTHER] * 256
-for _kind in (Note.SENT, Note.SYNCED, Note.ACK_SENT, Note.COMMITTED, Note.PUBLISHED):
-    _COVERS[_kind] = _UPTO
-for _kind in (Note.TAKEN, Note.PROPOSED, Note.RECEIVED, Note.READ):
-    _COVERS[_kind] = _FIRST
-for _kind in (Note.APPLIED, Note.REPLIED):
-    _COVERS[_kind] = _LAST
-_COVERS[Note.ACKED] = _ACK
-_SYNCED = int(Note.SYNCED)
+# How a note covers zxids: all up to it; so many from it on; so many that end with it.
+_UPTO = tuple(map(int, (Note.SENT, Note.SYNCED, Note.ACK_SENT, Note.COMMITTED, Note.PUBLISHED)))
+_FIRST = tuple(map(int, (Note.TAKEN, Note.PROPOSED, Note.RECEIVED, Note.READ)))
+_LAST = tuple(map(int, (Note.APPLIED, Note.REPLIED)))
+_SYNCED, _SUBMITTED, _EPOCH, _STALLED, _NOTIFIED, _FAILED = map(int, (
+    Note.SYNCED, Note.SUBMITTED, Note.EPOCH, Note.STALLED, Note.NOTIFIED, Note.FAILED))
 
 
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
@@ -44,10 +40,11 @@ class Fragment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Picked:
-    """*found*: by kind, or by kind and follower; the first that covers the zxid."""
+    """*found*: by column; the first that covers the zxid."""
 
-    def __init__(self, zxid: int) -> None:
+    def __init__(self, zxid: int, followers: Collection[int]) -> None:
         self.zxid = zxid
+        self.followers = followers
         self.found: dict[int, Noted] = {}
         self.submitted: Noted | None = None
         self.synced_before: Noted | None = None
@@ -55,53 +52,49 @@ class _Picked:
         self.epoch: Noted | None = None
         self.first_ns = 0
 
-    def take(self, notes: bytes) -> None:
-        """Some thousand of them at full load, nearly all about other zxids: so nothing is made of those."""
-        wanted, found, covers = self.zxid, self.found, _COVERS
-        before = None
-        for note in NOTE.iter_unpack(notes):
-            kind, zxid = note[0], note[4]
-            how = covers[kind]
-            if how == _UPTO:
-                if zxid < wanted:
-                    if kind == _SYNCED:
-                        before = note
-                    continue
-            elif how == _FIRST:
-                if zxid > wanted or wanted >= zxid + note[3]:
-                    continue
-            elif how == _ACK:
-                if zxid < wanted:
-                    continue
-                kind = _ack_of(note[1])
-            elif how == _OTHER:
-                self._take_other(note)
-                continue
-            elif wanted > zxid or zxid - note[3] >= wanted:
-                continue
-            if kind not in found:
-                found[kind] = Noted._make(note)
-                self.first_ns = self.first_ns or note[5]
-        if before is not None:
-            self.synced_before = Noted._make(before)
+    def take(self, columns: Columns) -> None:
+        zxid, found = self.zxid, self.found
+        for key in (*_UPTO, *(column_of(Note.ACKED, each) for each in self.followers)):
+            if key not in found and key in columns:
+                column = columns[key]
+                at = bisect_left(column.zxids, zxid)
+                if at < len(column.zxids):
+                    self._keep(key, column.notes[at])
+                if key == _SYNCED and at:
+                    self.synced_before = Noted._make(column.notes[at - 1])
+        for key in _FIRST:
+            note = _last_upto(columns, key, zxid)
+            if note is not None and key not in found and zxid < note.zxid + note.count:
+                self._keep(key, note)
+        for key in _LAST:
+            if key not in found and key in columns:
+                column = columns[key]
+                at = bisect_left(column.zxids, zxid)
+                if at < len(column.zxids) and zxid > column.zxids[at] - column.notes[at][3]:
+                    self._keep(key, column.notes[at])
+        self._take_rare(columns)
 
-    def _take_other(self, raw: tuple[int, ...]) -> None:
-        note = Noted._make(raw)
-        if note.kind == Note.STALLED:
-            self.stalls.append(note)
-        elif note.zxid > self.zxid:
-            return
-        elif note.kind == Note.SUBMITTED:
-            self.submitted = note
-        elif note.kind == Note.EPOCH:
-            self.epoch = note
-        elif self.zxid == note.zxid or (note.kind == Note.FAILED and self.zxid <= note.zxid + note.part):
-            self.found.setdefault(note.kind, note)
+    def _take_rare(self, columns: Columns) -> None:
+        zxid = self.zxid
+        self.submitted = _last_upto(columns, _SUBMITTED, zxid) or self.submitted
+        self.epoch = _last_upto(columns, _EPOCH, zxid) or self.epoch
+        notified = _last_upto(columns, _NOTIFIED, zxid)
+        if notified is not None and notified.zxid == zxid:
+            self._keep(_NOTIFIED, notified)
+        failed = _last_upto(columns, _FAILED, zxid)
+        if failed is not None and zxid <= failed.zxid + failed.part:
+            self._keep(_FAILED, failed)
+        if _STALLED in columns:
+            self.stalls += map(Noted._make, columns[_STALLED].notes)
+
+    def _keep(self, key: int, note: tuple[int, ...]) -> None:
+        self.found.setdefault(key, Noted._make(note))
+        self.first_ns = self.first_ns or note[5]
 
     def has(self, kind: Note) -> bool:
         return kind in self.found
 
-    def is_waited_for(self, sent_ns: int, followers: Collection[int]) -> bool:
+    def is_waited_for(self, sent_ns: int) -> bool:
         """Whether notes that were sent after *sent_ns* may still bring something."""
         if not self.first_ns:
             return True
@@ -111,7 +104,8 @@ class _Picked:
         if self.has(Note.READ) and not self.has(Note.REPLIED):
             return True
         if waited_ns < AWAIT_ACKS_NS:
-            if self.has(Note.PROPOSED) and any(_ack_of(each) not in self.found for each in followers):
+            acks = [column_of(Note.ACKED, each) for each in self.followers]
+            if self.has(Note.PROPOSED) and not all(each in self.found for each in acks):
                 return True
             if self.has(Note.RECEIVED) and not self.has(Note.ACK_SENT):
                 return True
@@ -120,7 +114,7 @@ class _Picked:
     def notes(self) -> list[Noted]:
         """In the order of time; also the sync before the one that covers it, and its epoch's start if that is near."""
         picked = list(self.found.values())
-        if not any(_COVERS[each.kind] in (_FIRST, _LAST) for each in picked):
+        if not any(each.kind in _FIRST or each.kind in _LAST for each in picked):
             # Its beginning is lost: who knows whether what is here is the first to cover it.
             return [each for each in picked if each.kind == Note.PUBLISHED]
         read = self.found.get(Note.READ)
@@ -143,16 +137,21 @@ def pick(ring: Ring, zxid: int, followers: Collection[int] = ()) -> list[Noted]:
 
     *followers*: whose acks a leader's broadcast may have.
     """
-    picked = _Picked(zxid)
-    for number, (sent_ns, notes) in enumerate(ring.read(zxid), 1):
-        picked.take(notes)
-        if not picked.is_waited_for(sent_ns, followers) or (number == BLOCKS_MAX and not picked.first_ns):
+    picked = _Picked(zxid, followers)
+    for number, (sent_ns, columns) in enumerate(ring.read(zxid), 1):
+        picked.take(columns)
+        if not picked.is_waited_for(sent_ns) or (number == BLOCKS_MAX and not picked.first_ns):
             break
     return picked.notes()
 
 
-def _ack_of(follower: int) -> int:
-    return follower << 8 | Note.ACKED
+def _last_upto(columns: Columns, key: int, zxid: int) -> Noted | None:
+    """The last note of this kind that names *zxid* or an earlier one."""
+    column = columns.get(key)
+    if column is None:
+        return None
+    at = bisect_right(column.zxids, zxid)
+    return Noted._make(column.notes[at - 1]) if at else None
 
 
 def fragment_of(rings: dict[str, Ring], zxid: int, followers: Collection[int] = ()) -> Fragment:

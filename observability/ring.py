@@ -2,10 +2,12 @@
 
 Notes of a process are in the order in which it wrote them, and nearly all are cumulative. So a block needs to know no
 more than the newest zxid that was named up to its end: what concerns a zxid begins no earlier than where that was
-passed, and goes on from there. Taking notes in costs a copy of their bytes, however many they are.
+passed, and goes on from there. Taking notes in costs a copy of their bytes, however many they are. A block that is
+asked for is sorted by kind once; the last of them stay so, since what is asked for together mostly lies together.
 """
 
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,8 +18,10 @@ from transport.zxid import counter_of, epoch_of
 
 BLOCK_BYTES = 32 << 10
 BYTES_MAX = 64 << 20  # of one process, compressed: the last resort
+SORTED_BLOCKS = 8
 _DEAD_BLOCKS_MAX = 256
 
+_ACKED = int(Note.ACKED)
 _compress = zstandard.ZstdCompressor(level=1).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 
@@ -40,6 +44,41 @@ def unpack_notes(notes: bytes) -> Iterator[Noted]:
 
 def pack_notes(notes: list[Noted]) -> bytes:
     return b"".join([NOTE.pack(*each) for each in notes])
+
+
+class Column(NamedTuple):
+    """The notes of one kind in a block, of one follower if they are ACKED: by zxid."""
+
+    zxids: list[int]
+    notes: list[tuple[int, ...]]  # see Noted
+
+
+Columns = dict[int, Column]  # by `column_of`
+
+
+def column_of(kind: int, who: int = 0) -> int:
+    return who << 8 | kind if kind == _ACKED else kind
+
+
+def sort_notes(notes: bytes) -> Columns:
+    columns: Columns = {}
+    for note in NOTE.iter_unpack(notes):
+        kind = note[0]
+        key = note[1] << 8 | kind if kind == _ACKED else kind
+        column = columns.get(key)
+        if column is None:
+            column = columns[key] = Column([], [])
+        column.zxids.append(note[4])
+        column.notes.append(note)
+    for column in columns.values():
+        # They are in order already, but around a stream that was made anew.
+        column.zxids.sort()
+        column.notes.sort(key=_zxid_of)
+    return columns
+
+
+def _zxid_of(note: tuple[int, ...]) -> int:
+    return note[4]
 
 
 def _first_zxid(note: Noted) -> int:
@@ -82,6 +121,7 @@ class Ring:
         self._dead = 0  # blocks at the beginning that are dropped
         self._bytes = 0
         self._writes = 0
+        self._sorted: OrderedDict[_Block, Columns] = OrderedDict()
 
     def take(self, *, pid: int, now_ns: int, zxid: int, notes: bytes, dropped: int = 0) -> None:
         """As they came in one message (transport/messages.py: Timings)."""
@@ -102,7 +142,7 @@ class Ring:
         self._zxids[-1] = self.newest
         self._drop_old()
 
-    def read(self, zxid: int) -> Iterator[tuple[int, bytes]]:
+    def read(self, zxid: int) -> Iterator[tuple[int, Columns]]:
         """(when they were sent, notes) of each block that may hold something of *zxid*, in order.
 
         Ends where messages were lost, or a life ended: what came after it is not the first to cover that zxid.
@@ -117,7 +157,20 @@ class Ring:
             block = self._blocks[at]
             if block.follows_gap and at > reached:
                 return
-            yield block.now_ns, block.read()
+            yield block.now_ns, self._sort(block)
+
+    def _sort(self, block: _Block) -> Columns:
+        columns = self._sorted.get(block)
+        if columns is None:
+            columns = sort_notes(block.read())
+            if not block.is_sealed:
+                return columns
+            self._sorted[block] = columns
+            if len(self._sorted) > SORTED_BLOCKS:
+                self._sorted.popitem(last=False)
+        else:
+            self._sorted.move_to_end(block)
+        return columns
 
     def _begin_of(self, reached: int) -> int:
         """Where that may begin which is first reached in this block."""

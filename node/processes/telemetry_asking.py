@@ -13,6 +13,7 @@ from observability.timeline import Write
 from transport.clock import clock_ns
 
 SEARCHED_BYTES_MAX = 4 << 20  # of the log, for the newest writes of a path
+SLOW_MAX = 3000
 CANDIDATES_MAX = 64  # slow batches that are looked up for a path
 
 T = TypeVar("T")
@@ -57,8 +58,14 @@ class Asking:
 
     def _find_slow(self, count: int, path: str, session: int) -> list[tuple[Slow, Write | None]]:
         is_any = not path and not session
+        looked_up = 0
         found: list[tuple[Slow, Write | None]] = []
-        for slow in self._slowest.slowest(count if is_any else CANDIDATES_MAX, time.monotonic()):
+        for slow in self._slowest.slowest(SLOW_MAX, time.monotonic()):
+            if slow.batch.zxids[-1] < self._stories.oldest:
+                continue  # nothing is left to tell of it
+            looked_up += 1
+            if looked_up > max(count, CANDIDATES_MAX):
+                break
             write = self._write_of(slow, path, session)
             if write is not None or is_any:
                 found.append((slow, write))
