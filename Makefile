@@ -44,7 +44,7 @@ pictures: $(VENV)/installed-test
 	$(BIN)/python -m tests.dashboards.pictures build/pictures/data
 	cp dashboards/pictures/* build/pictures/
 	cd build/pictures && npm install --silent --legacy-peer-deps --ignore-scripts --no-audit --no-fund
-	cd build/pictures && for each in overview.3 write-latency.3 member.1 capacity.2; do \
+	cd build/pictures && for each in overview.3 write-latency.3 clients.4; do \
 	    node draw.mjs data/$${each%.*}.json $${each%.*}.png $${each#*.} && \
 	    pngquant --force --speed 1 --output ../../docs/pictures/$${each%.*}.png 96 $${each%.*}.png || exit 1; \
 	done

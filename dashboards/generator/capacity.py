@@ -2,7 +2,7 @@
 
 from dashboards.generator.pages import Page, Row
 from dashboards.generator.panels import GREEN, ORANGE, RED, Panel, below
-from dashboards.generator.queries import Query, quantile, rate
+from dashboards.generator.queries import Query, in_a_day, quantile, rate
 
 _MEMBER = "member {{member}}"
 _DIRECTORY = "member {{member}} {{directory}}"
@@ -12,34 +12,32 @@ _TREE = Row("What clients keep here", (
     Panel(
         title="Znodes", unit="none", width=8,
         queries=(Query("max(corral_znodes{E})", "znodes"),
-                 Query("predict_linear(max(corral_znodes{E})[1h:1m], 86400)", "in a day, as the last hour")),
+                 in_a_day("max(corral_znodes{E})")),
         tell="Znodes in the tree, and how many there will be if the last hour goes on.",
         do="growth without end: somebody creates and does not delete; use containers or TTL nodes."),
     Panel(
         title="Data", unit="bytes", width=8,
         queries=(Query("max(corral_data_bytes{E})", "paths and data"),
-                 Query("predict_linear(max(corral_data_bytes{E})[1h:1m], 86400)", "in a day, as the last hour")),
+                 in_a_day("max(corral_data_bytes{E})")),
         tell="Bytes of paths and data, and what they will be if the last hour goes on.",
         do="every processor of every member holds them: memory and snapshots grow with it."),
     Panel(
         title="Watches", unit="none", width=8,
         queries=(Query("sum(corral_watches{E})", "watches"),
-                 Query("predict_linear(sum(corral_watches{E})[1h:1m], 86400)", "in a day, as the last hour")),
+                 in_a_day("sum(corral_watches{E})")),
         tell="Watches set by all clients, and what they will be if the last hour goes on.",
         do="growth without clients: watches that are set again and again; persistent watches count once."),
     Panel(
         title="Memory of a member", unit="bytes", width=8,
         queries=(Query("sum by (member) (corral_process_proportional_bytes{M})", _MEMBER),
-                 Query("max(predict_linear(sum by (member) (corral_process_proportional_bytes{M})[1h:1m], 86400))",
-                       "the largest in a day, as the last hour")),
+                 in_a_day("max(sum by (member) (corral_process_proportional_bytes{M}))")),
         tell="All processes of a member together, shared pages counted once.",
         do="it grows with znodes × processors; plan memory before corral.processors is raised."),
     Panel(
-        title="Memory per znode", unit="bytes", width=8,
-        queries=(Query("sum by (member) (corral_process_resident_bytes{M,process=~\"processor.*\"}) / "
-                       "on (member) max by (member) (corral_znodes{M})", _MEMBER),),
-        tell="What a znode costs a member's processors. Small trees show the size of an empty process.",
-        do="rises with a large tree: larger values, ACLs or watches; docs/architecture.md has the model."),
+        title="Mean size of a znode", unit="bytes", width=8,
+        queries=(Query("max(corral_data_bytes{E}) / max(corral_znodes{E})", "path and data"),),
+        tell="Bytes of path and data, over all znodes.",
+        do="KiB and more: a coordination service is no store for documents; keep references here."),
     Panel(
         title="Sessions and connections", unit="none", width=8,
         queries=(Query("max(corral_sessions{E})", "sessions"),

@@ -101,7 +101,7 @@ _SESSIONS = Row("Sessions", (
         tell="Auth packets that were refused.",
         do="a client with wrong credentials; its address stands in the member's log and audit log."),
     Panel(
-        title="Ephemeral znodes", unit="none", width=8,
+        title="Ephemeral znodes", unit="none", width=16,
         queries=(Query("max(corral_ephemerals{E})", "ephemerals"),),
         tell="Ephemeral znodes: locks, leaders, services that are there.",
         do="falls together with sessions: clients died; rises for ever: somebody creates without an end."),

@@ -20,9 +20,9 @@ _PROCESSES = Row("Processes", (
         tell="How often a process was started again.",
         do="read the log of that process: it says why it ended. Repeated: the runbook CorralProcessRestarting."),
     Panel(
-        title="Age of the newest figures", unit="s", width=8, steps=below(3, 10),
+        title="Age of the newest figures", unit="s", width=8, steps=below(10, 30),
         queries=(Query("max by (member, process) (corral_process_sample_age_seconds{M})", _PROCESS),),
-        tell="Processes report once a second. Older: stopped, starved or stuck.",
+        tell="Processes report once a second, the snapshotter every five. Older: stopped, starved or stuck.",
         do="one process: look at it with `py-spy` or its log; all of a member: that machine."),
     Panel(
         title="CPU by process", unit="none", width=12, height=9, steps=below(0.7, 0.95), decimals=2,

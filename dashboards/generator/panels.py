@@ -16,6 +16,7 @@ DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Step = tuple[float | None, str]  # from this value on, this colour; None: from the smallest on
 
 GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
+_COUNTED = {"none", "ops", "cps"}
 _BACKGROUND = common.TableColoredBackgroundCellOptions(common.TableCellBackgroundDisplayMode.BASIC)
 
 
@@ -148,7 +149,7 @@ class Panel:
         return self._curve() if self.kind == "timeseries" else None
 
     def _curve(self) -> common.GraphFieldConfig:
-        opacity = 85 if self.filled else 40 if self.stack else 8
+        opacity = 85 if self.filled else 40 if self.stack else 0
         lines, stacking = common.GraphTresholdsStyleMode, common.StackingMode
         steps = self.filled or self.stepped
         return common.GraphFieldConfig(
@@ -159,6 +160,7 @@ class Panel:
             show_points=common.VisibilityMode.NEVER if self.stack else common.VisibilityMode.AUTO,
             point_size=6 if self.points else 4,
             span_nulls=False,
+            axis_soft_max=1 if self.unit in _COUNTED else None,  # else nothing at all is drawn below a 100
             stacking=common.StackingConfig(
                 mode=stacking.NORMAL if self.stack or self.filled else stacking.NONE, group="A"),
             thresholds_style=common.GraphThresholdsStyleConfig(mode=lines.DASHED if self.steps else lines.OFF),

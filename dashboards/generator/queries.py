@@ -46,5 +46,10 @@ def begun(counter: str, *, by: str) -> str:
     return f"({now} - {then}) > 0 or ({now} unless {then}) > 0"
 
 
+def in_a_day(expr: str) -> Query:
+    """expr: one series."""
+    return Query(f"clamp_min(predict_linear({expr}[1h:1m], 86400), 0)", "in a day, as the last hour")
+
+
 def _selector(where: str, *, everywhere: bool = False) -> str:
     return "{" + ",".join(filter(None, ["E" if everywhere else "M", where])) + "}"

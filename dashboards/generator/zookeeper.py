@@ -63,7 +63,7 @@ _LOAD = Row("Load and latency", (
           tell="Packets from and to clients, per second.", do="compare members; see Clients and sessions."),
     Panel(title="outstanding_requests", unit="none", width=8, queries=_gauge("outstanding_requests"),
           tell="Requests that wait for their execution.", do="grows: there is no leader, or the quorum is slow."),
-    Panel(title="proposal_count, commit_count", unit="ops", width=8,
+    Panel(title="proposal_count, commit_count", unit="ops", width=24,
           queries=(*_rate("proposal_count", "proposed at " + _MEMBER),
                    *_rate("commit_count", "committed at " + _MEMBER)),
           tell="Proposals and commits per second.", do="proposals without commits: there is no quorum of disks."),

@@ -106,6 +106,7 @@ def targets(ensemble: LocalEnsemble) -> list[dict[str, object]]:
 
 def start_prometheus(ensemble: LocalEnsemble, *, dies_with_us: bool) -> Prometheus | None:
     """Starts it, and returns once it answers.  None: not installed, or it ended (its log says why)."""
+    stop_prometheus(ensemble.directory)  # one that an earlier `up --detach` left, whose members were stopped one by one
     configuration = write_configuration(ensemble)
     program = prometheus_program()
     if program is None:

@@ -29,9 +29,15 @@ class PrometheusServer:
     def query_range(self, expr: str, start_s: float, end_s: float, step_s: float = 1.0) -> list[Series]:
         return self._get("query_range", {"query": expr, "start": start_s, "end": end_s, "step": step_s})
 
+    def exemplars(self, expr: str, start_s: float, end_s: float) -> list[dict[str, Any]]:
+        """What graphs show as dots: labels, value and timestamp of each."""
+        found = self._get("query_exemplars", {"query": expr, "start": start_s, "end": end_s})
+        return [exemplar for each in found for exemplar in each["exemplars"]]
+
     def _get(self, what: str, fields: dict[str, Any]) -> list[Series]:
         with urlopen(f"{self.url}/api/v1/{what}?{urlencode(fields)}", timeout=20) as answer:
-            found: list[Series] = json.loads(answer.read())["data"]["result"]
+            data = json.loads(answer.read())["data"]
+        found: list[Series] = data if isinstance(data, list) else data["result"]
         return found
 
 

@@ -80,6 +80,14 @@ def test_an_alarm_fires_and_names_the_member(story: Story) -> None:
     assert {each["metric"]["member"] for each in fired} == {"1", "2", "3"}
 
 
+def test_latency_has_exemplars_that_name_traces(story: Story) -> None:
+    query = QUERIES["write-latency: Writes: p50, p99, p99.9 A"]
+
+    found = story.prometheus.exemplars(query.promql(story.name), *story.chapters["whole"])
+
+    assert {len(each["labels"]["trace_id"]) for each in found} == {32}
+
+
 def test_every_series_that_a_panel_names_is_there_and_renaming_any_metric_fails_this(story: Story) -> None:
     wanted = {text(selector, story): selector for query in QUERIES.values() for selector in selectors(query.expr)}
     there = {each for each in wanted if story.exists(each, "whole")}
