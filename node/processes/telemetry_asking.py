@@ -1,6 +1,5 @@
 """What the HTTP threads of telemetry ask of its loop: stories, the slowest writes, the newest of a path."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -60,7 +59,7 @@ class Asking:
         is_any = not path and not session
         looked_up = 0
         found: list[tuple[Slow, Write | None]] = []
-        for slow in self._slowest.slowest(SLOW_MAX, time.monotonic()):
+        for slow in self._slowest.slowest(SLOW_MAX, clock_ns() / 1e9):
             if slow.batch.zxids[-1] < self._stories.oldest:
                 continue  # nothing is left to tell of it
             looked_up += 1

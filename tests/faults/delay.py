@@ -9,15 +9,16 @@ from typing import Self
 
 from tests.wire import Address
 
-Piece = tuple[float, bytes]  # when to pass it on
+Piece = tuple[float, float, bytes]  # when it came, when to pass it on
 
 
 class DelayedLink:
-    """*delay_s* may be changed at any time, for what comes then."""
+    """*delay_s* may be changed at any time, for what comes then. *delays_s*: what each delayed piece really took."""
 
     def __init__(self, target: Address) -> None:
         self.target = target
         self.delay_s = 0.0
+        self.delays_s: list[float] = []
         self._never = threading.Event()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -49,17 +50,20 @@ class DelayedLink:
         piece = b""
         with contextlib.suppress(OSError):
             while piece := source.recv(1 << 16):
-                pieces.put((time.monotonic() + (self.delay_s if delayed else 0.0), piece))
-        pieces.put((0.0, b""))
+                now_s = time.monotonic()
+                pieces.put((now_s, now_s + (self.delay_s if delayed else 0.0), piece))
+        pieces.put((0.0, 0.0, b""))
 
     def _give(self, sink: socket.socket, pieces: "queue.SimpleQueue[Piece]") -> None:
         with contextlib.suppress(OSError):
             while True:
-                due_s, piece = pieces.get()
+                came_s, due_s, piece = pieces.get()
                 if not piece:
                     break
                 self._never.wait(max(0.0, due_s - time.monotonic()))
                 sink.sendall(piece)
+                if due_s > came_s:
+                    self.delays_s.append(time.monotonic() - came_s)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
 
