@@ -16,5 +16,8 @@ election.py            votes between members
 processor.py           clients; processor_link.py the way to the leader, processor_words.py four-letter words,
                        processor_audit.py the audit log's file
 snapshotter.py         snapshot n + log -> snapshot n+1
-telemetry.py           Prometheus and admin HTTP
+telemetry.py           what the others measured and noted. Its parts:
+  telemetry_links.py      the way to the other members' telemetry
+  telemetry_asking.py     what HTTP threads ask of the loop, by calls.py; write_log.py what the log says of a write
+  telemetry_figures.py, telemetry_tracing.py, telemetry_page.py   figures, traces, the page
 """

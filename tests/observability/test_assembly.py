@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from observability.spans import SPAN_OF, VALUE_NAMES
 from observability.timeline import Stage, Timeline
@@ -299,3 +301,27 @@ def test_watchers_that_were_told_are_a_stage_of_their_processor() -> None:
 
     assert story.timeline is not None
     assert stages(story.timeline, "notify")[3].values == {"watchers": 12}
+
+
+@given(
+    lost=st.sets(st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from(["broadcast", "processor-0"]),
+                           st.integers(0, 30)), max_size=40),
+    deaf=st.sampled_from([(), (1,), (2,), (3,), (2, 3)]), origin=st.sampled_from([1, 2]),
+    asked=st.sampled_from([1, 2, 3]), is_logged=st.booleans())
+def test_whatever_notes_are_lost_what_is_left_is_told(
+    lost: set[tuple[int, str, int]], deaf: tuple[int, ...], origin: int, asked: int, is_logged: bool,
+) -> None:
+    ensemble = Ensemble(origin=origin)
+    ensemble.write(1)
+    zxid = ensemble.write(2, begin_ms=500.0, fsync_ms={3: 50.0})
+    for key, notes in ensemble.sent.items():
+        ensemble.sent[key] = [each for at, each in enumerate(notes) if (*key, at) not in lost]
+    if not is_logged:
+        ensemble.entries.clear()
+
+    timeline = ensemble.explain(zxid, asked=asked, deaf=tuple(each for each in deaf if each != asked)).timeline
+
+    if timeline is not None:
+        assert all(stage.duration_ns >= 0 for stage in timeline.stages)
+        assert all(stage.values.keys() <= VALUE_NAMES for stage in timeline.stages)
+        assert all(stage.parent < at for at, stage in enumerate(timeline.stages))
