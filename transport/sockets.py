@@ -448,7 +448,10 @@ class Stream:
 
 
 class Push:
-    """PUSH to telemetry: what it does not take is dropped and counted. Reconnects by itself."""
+    """PUSH to telemetry: what it does not take is dropped and counted. Reconnects by itself.
+
+    TELEMETRY_MESSAGES wait while it starts: the notes of a member's first writes.
+    """
 
     def __init__(self, context: _Context, endpoint: str) -> None:
         self.dropped = 0
@@ -456,7 +459,6 @@ class Push:
         self.socket = context.socket(zmq.PUSH)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.SNDHWM, TELEMETRY_MESSAGES)
-        self.socket.setsockopt(zmq.IMMEDIATE, 1)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 500)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
         self.socket.connect(endpoint)
