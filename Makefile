@@ -40,7 +40,8 @@ bench: $(VENV)/installed
 
 # The dashboards of a live ensemble, drawn by Grafana's own components in a browser, for README.md.
 pictures: $(VENV)/installed-test
-	.ci/packages prometheus gcc libc6-dev nodejs npm chromium fonts-inter pngquant
+	.ci/packages prometheus gcc libc6-dev chromium fonts-inter pngquant
+	command -v npm >/dev/null || .ci/packages nodejs npm
 	$(BIN)/python -m tests.dashboards.pictures build/pictures/data
 	cp dashboards/pictures/* build/pictures/
 	cd build/pictures && npm install --silent --legacy-peer-deps --ignore-scripts --no-audit --no-fund
