@@ -477,7 +477,8 @@ class Processor:
                 conn.frames_out += 1
                 dirty[conn] = None
         self.statistics.notifications += len(watchers)
-        self.witness.on_notified(zxid, len(watchers))
+        if zxid > 0:  # else no request does this: a client is told what it missed while it was away
+            self.witness.on_notified(zxid, len(watchers))
         self.statistics.fanout.observe(len(watchers))
 
     def session_ended(

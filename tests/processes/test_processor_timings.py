@@ -13,7 +13,7 @@ from node.config.read import load_config
 from tests.corral import kazoo_client
 from tests.processes.note_taker import NoteTaker, Row
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
-from tests.wire import Connection, Create, Reply, SetData
+from tests.wire import Connection, Create, Event, Reply, SetData, SetWatches
 from transport.timings import Note
 
 ROLES = ("broadcast", "election", "processor", "snapshotter")
@@ -131,6 +131,19 @@ def test_watchers_that_were_told_are_noted_with_the_request_that_told_them(one: 
 
     told = one.takers[1].of("processor-0", Note.NOTIFIED)
     assert [(row.zxid, row.count) for row in told] == [(zxid, 2)]
+
+
+def test_what_a_client_missed_is_told_by_no_request(one: Served) -> None:
+    with kazoo_client([one.address(1)]) as creator:
+        creator.create("/a")
+    with Connection.open(one.address(1)) as client:
+        client.send(SetWatches(0, exist=("/a",)))
+        assert isinstance(client.receive(), Event)
+        assert isinstance(client.receive(), Reply)
+        zxid = client.call(SetData("/a", b"")).zxid  # by the processor that told it: it lives on
+        one.one(1, Note.REPLIED, zxid)
+
+    assert one.takers[1].of("processor-0", Note.NOTIFIED) == []
 
 
 def test_reads_and_writes_are_counted_by_their_stages(one: Served) -> None:
