@@ -13,8 +13,15 @@ broadcast.py           the one writer: ZAB between the sockets and the log. Its 
   broadcast_submit.py     batches of processors, taken at most once
   broadcast_status.py     the member's figures
 election.py            votes between members
-processor.py           clients; processor_link.py the way to the leader, processor_words.py four-letter words,
-                       processor_audit.py the audit log's file
+processor.py           clients, a replica of the tree, replies. Its parts:
+  processor_clients.py    connections and their limits; processor_port.py the port they come to
+  processor_turn.py       the end of a turn: the batch to the leader, output to clients (processor_outputs.py)
+  processor_execution.py  records, from the log's files up to the watermark
+  processor_local.py      the stream to this member's broadcast; processor_lease.py the lease that comes by it
+  processor_link.py       the way to the leader
+  processor_idle.py       for how long sessions have been silent, and what expires by it
+  processor_words.py      four-letter words; processor_audit.py the audit log's file; processor_figures.py, _timings.py
+limited_log.py         log lines that others can cause
 snapshotter.py         snapshot n + log -> snapshot n+1
 telemetry.py           what the others measured and noted. Its parts:
   telemetry_links.py      the way to the other members' telemetry

@@ -35,19 +35,19 @@ class Figures:
     def _clients(self) -> dict[str, Any]:
         shell, core = self._shell, self._shell.core
         statistics = core.statistics
-        throttled_ns = shell.full_ns + (clock_ns() if shell.is_full else 0)
+        throttled_ns = shell.outputs.full_ns + (clock_ns() if shell.outputs.is_full else 0)
         return {
             "connections": len(core.connections), "connections_opened": statistics.opened,
-            "connections_closed": dict(statistics.closed), "connections_blocked": shell.blocked,
+            "connections_closed": dict(statistics.closed), "connections_blocked": shell.clients.blocked,
             "packets_received": statistics.packets_received, "packets_sent": statistics.packets_sent,
             "received_bytes": statistics.received_bytes, "sent_bytes": statistics.sent_bytes,
-            "throttled": int(shell.is_full), "throttled_ns": throttled_ns,
+            "throttled": int(shell.outputs.is_full), "throttled_ns": throttled_ns,
             "sessions_here": len(core.by_session), "sessions_opened": statistics.sessions_opened,
             "sessions_resumed": statistics.sessions_resumed, "sessions_closed": statistics.sessions_closed,
             "sessions_expired": statistics.sessions_expired, "auth_failed": statistics.auth_failed,
             "traceparents_malformed": statistics.traceparents_malformed,
             "watches": core.watches.total, "notifications": statistics.notifications,
-            "fanout": statistics.fanout.figure(), "client_port": shell.client_port,
+            "fanout": statistics.fanout.figure(), "client_port": shell.port.number,
         }
 
     def _requests(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Figures:
         shell = self._shell
         replica = shell.core.replica
         state = replica.state
-        mark = shell.watermark.zxid if shell.watermark else 0
+        mark = shell.execution.watermark.zxid if shell.execution.watermark else 0
         same_epoch = epoch_of(mark) == epoch_of(replica.zxid)
         return {
             "znodes": state.tree.count, "sessions": len(state.sessions), "ephemerals": self._count_ephemerals(),

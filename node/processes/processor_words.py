@@ -1,10 +1,9 @@
-"""A processor's figures: four-letter words (over all processors of the member), status, counters for telemetry."""
+"""A processor's figures: four-letter words (over all processors of the member), status."""
 
 import os
 import platform
 import pwd
 import resource
-import struct
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from node.processes.processor_outputs import client_of
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import (
     OWN_WORD,
@@ -23,7 +23,6 @@ from node.requests.four_letter import (
     merged,
     refused,
 )
-from observability.logging import RateLimit, log_event
 from transport.clock import clock_ns
 from transport.messages import Answer, Ask
 from transport.zxid import counter_of, epoch_of
@@ -31,7 +30,6 @@ from transport.zxid import counter_of, epoch_of
 if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
-_TOUCH = struct.Struct("<qI")
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
 VERSION = f"3.8.0-corral-{version('corral')}"  # clients and agents take the numbers before the dash for ZooKeeper's
@@ -56,15 +54,6 @@ class Words:
         self.shell = shell
         self._asked = 0
         self._waiting: dict[int, tuple[Connection, str, list[Report]]] = {}
-        self._rate = RateLimit()
-
-    # --- log lines that a client can cause ---------------------------------------------------------------------
-
-    def log_limited(self, event: str, **fields: object) -> None:
-        """Once a minute per event, with the number that was left out."""
-        left_out = self._rate.admit(event)
-        if left_out is not None:
-            log_event(self.shell.log, event, {"left_out": left_out, **fields})
 
     # --- words -------------------------------------------------------------------------------------------------
 
@@ -88,7 +77,7 @@ class Words:
         self._asked += 1
         self._waiting[self._asked] = (conn, word, reports)
         self.shell.loop.call_later(SIBLINGS_S, self._give_up, self._asked)
-        self.shell._send_local(Ask(self._asked, word))
+        self.shell.local.send(Ask(self._asked, word))
 
     def on_answer(self, message: Answer) -> None:
         waiting = self._waiting.get(message.id)
@@ -118,7 +107,7 @@ class Words:
         self._finish(conn, answer(word, facts))
 
     def _finish(self, conn: Connection, text: str) -> None:
-        client = self.shell._client(conn)
+        client = client_of(conn)
         client.send(text.encode())
         client.finish()
 
@@ -146,10 +135,10 @@ class Words:
             report["sessions"] = [
                 (sid, session.timeout_ms, [path.decode(errors="replace") for path in session.ephemerals])
                 for sid, session in state.sessions.items()]
-        if word == "dump" and self.shell.expiry is not None:
+        if word == "dump" and self.shell.idle.expiry is not None:
             now = clock_ns() // 1_000_000
             wall_ms = int(time.time() * 1000) - now
-            deadlines = self.shell.expiry.deadlines()
+            deadlines = self.shell.idle.expiry.deadlines()
             report["deadlines"] = [
                 wall_ms + deadlines.get(sid, now + session.timeout_ms) for sid, session in state.sessions.items()]
         if word in {"stat", "cons", "dump"}:
@@ -161,7 +150,7 @@ class Words:
         return report
 
     def _connection(self, conn: Connection) -> Report:
-        client = self.shell._client(conn)
+        client = client_of(conn)
         wall_ms = int(time.time() * 1000) - clock_ns() // 1_000_000
         established = wall_ms + conn.created_ms
         tick_ms = self.shell.config.tick_ms
@@ -180,8 +169,8 @@ class Words:
         member = shell.member_state
         zxid = report["zxid"]
         return {
-            "id": shell.config.id, "role": member.get("role", "looking") if shell.has_lease() else "looking",
-            "serving": shell.core.serving and shell.has_lease(),
+            "id": shell.config.id, "role": member.get("role", "looking") if shell.lease.is_held() else "looking",
+            "serving": shell.core.serving and shell.lease.is_held(),
             "leader": member.get("leader", 0), "epoch": epoch_of(zxid), "zxid": f"0x{zxid:x}",
             "zxid_counter": counter_of(zxid), "lag": self._lag(zxid),
             "connections": report["alive_connections"], "outstanding": report["outstanding"],
@@ -190,44 +179,24 @@ class Words:
             "quorum_slack": member.get("quorum_slack"), "learners": member.get("learners", {}),
             "differs": member.get("differs", False), "processes": member.get("processes", {}),
             "feature_level": member.get("feature_level"), "ensemble": shell.keys.ensemble,
-            "client_port": shell.client_port,
+            "client_port": shell.port.number,
         }
 
     def _lag(self, zxid: int) -> int | None:
         """Zxids between what is committed, as far as known here, and what this replica has executed."""
         shell = self.shell
         lag = shell.member_state.get("lag")
-        if not shell.has_lease() or not isinstance(lag, int):
+        if not shell.lease.is_held() or not isinstance(lag, int):
             return None
-        mark = shell.watermark.zxid if shell.watermark else 0
+        mark = shell.execution.watermark.zxid if shell.execution.watermark else 0
         return lag + (max(mark - zxid, 0) if epoch_of(mark) == epoch_of(zxid) else 0)
-
-    def counters(self) -> Report:
-        """What broadcast wants to know of a processor."""
-        return {"connections": len(self.shell.core.connections), "client_port": self.shell.client_port}
-
-    def pack_touches(self, now_ms: int, *, complete: bool) -> bytes:
-        """(session, idle ms) of those heard of since the last report, or of all; and of those whose socket went."""
-        since = now_ms - self.shell.config.tick_ms
-        heard, self.shell.heard = self.shell.heard, {}
-        pack = _TOUCH.pack
-        entries = [pack(sid, max(now_ms - heard_ms, 0)) for sid, heard_ms in heard.items()]
-        stopped = self.shell.is_full
-        for sid, conn in self.shell.core.by_session.items():
-            heard_ms = conn.heard_ms
-            if stopped or conn.paused:
-                # We do not read it, so it counts as alive; but not for longer than its own timeout.
-                heard_ms = min(now_ms, heard_ms + conn.timeout_ms)
-            if complete or heard_ms >= since:
-                entries.append(pack(sid, max(now_ms - heard_ms, 0)))
-        return b"".join(entries)
 
     def _config(self) -> list[tuple[str, str]]:
         config = self.shell.config
         data, log = config.data_dir / "corral", config.log_dir / "corral"
         me = config.me
         rows: list[tuple[str, Any]] = [
-            ("clientPort", self.shell.client_port), ("secureClientPort", -1), ("dataDir", data),
+            ("clientPort", self.shell.port.number), ("secureClientPort", -1), ("dataDir", data),
             ("dataDirSize", directory_bytes(data)), ("dataLogDir", log), ("dataLogSize", directory_bytes(log)),
             ("tickTime", config.tick_ms), ("maxClientCnxns", config.max_client_cnxns),
             ("minSessionTimeout", config.min_session_timeout_ms),

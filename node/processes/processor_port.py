@@ -1,0 +1,51 @@
+"""The client port: bound once this replica has caught up, or at the start where no other processor shares it."""
+
+import asyncio
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from node.config.member import MemberConfig
+from node.processes.loop import EXIT_REFUSED
+from node.processes.processor_audit import Audit
+from transport.client_port import ClientSocket, Owner, PortInUseError, bind_client_port
+
+BACKLOG = 4096  # where the configuration does not say
+
+
+class ClientPort:
+    """*number*: 0 until it is known, where the configuration leaves it open. *end*: ends the process with a code."""
+
+    def __init__(
+        self, config: MemberConfig, *, loop: asyncio.AbstractEventLoop, owner: Owner, audit: Audit | None,
+        log: FilteringBoundLogger, end: Callable[[int], None],
+    ) -> None:
+        self._config, self._loop, self._owner = config, loop, owner
+        self._audit, self._log, self._end = audit, log, end
+        self._servers: list[asyncio.Server] = []
+        self.number = config.client_port
+
+    async def listen(self) -> None:
+        if self._servers:
+            return
+        config = self._config
+        try:
+            bound = bind_client_port(
+                config.client_addresses, self.number, shared=config.processors > 1,
+                backlog=config.listen_backlog if config.listen_backlog > 0 else BACKLOG)
+        except PortInUseError as error:
+            self._log.error("port_in_use", reason=str(error))
+            if self._audit is not None:
+                self._audit.started(succeeded=False)
+            self._end(EXIT_REFUSED)
+            return
+        self.number = bound[0].getsockname()[1]
+        for each in bound:
+            self._servers.append(await self._loop.create_server(lambda: ClientSocket(self._owner), sock=each))
+        self._log.info("clients_welcome", port=self.number)
+        if self._audit is not None:
+            self._audit.started(succeeded=True)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
