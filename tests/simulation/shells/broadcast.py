@@ -325,8 +325,14 @@ class Broadcast(Process):
         self.hand_in(ev.RecordsSent(stream, end, len(data)))
 
     def on_send_snapshot(self, effect: fx.SendSnapshot) -> None:
+        """The snapshotter purges without asking: what was there when the core decided may be gone."""
+        try:
+            self.outbox.stream(effect.stream, self.snapshot(effect))
+        except FileNotFoundError as error:
+            self.on_drop(fx.Drop(effect.stream, f"no snapshot to send: {error}", self.core.leader))
+            self.hand_in(ev.LearnerLost(effect.stream))
+            return
         self.world.occurred["SNAP"] += 1
-        self.outbox.stream(effect.stream, self.snapshot(effect))
 
     def snapshot(self, effect: fx.SendSnapshot) -> Iterator[msg.Message]:
         path = snapshot_path(DATA_DIR, effect.zxid)
