@@ -3,6 +3,10 @@
 __main__.py            python -m node.processes ROLE CONFIG [INDEX]
 loop.py keyring.py     signals, clock, exit codes; keys and the allow-list
 broadcast.py           the one writer: ZAB between the sockets and the log. Its parts:
+  broadcast_door.py       events into the core; broadcast_effects.py the table of what comes out of it
+  broadcast_peers.py, broadcast_own.py, broadcast_following.py   what comes from others, from own processes, the leader
+  broadcast_outgoing.py   what the core sends to other members; broadcast_acks.py acks that can wait a moment
+  broadcast_history.py    the log appended to, cut, replaced by a snapshot
   broadcast_disk.py       log, epochs, snapshot files; when to sync, and in which thread
   broadcast_worker.py     a thread for what must not hold up the loop
   broadcast_records.py    records for learners, from memory or from the log's files
@@ -11,7 +15,9 @@ broadcast.py           the one writer: ZAB between the sockets and the log. Its 
   broadcast_leader.py     the stream to the leader
   broadcast_local.py      the processes of this member: welcome, watermark, lease, questions
   broadcast_submit.py     batches of processors, taken at most once
+  broadcast_lease.py      the lease under which they serve
   broadcast_status.py     the member's figures
+  broadcast_relay.py      what telemetry of other members says to ours
 election.py            votes between members
 processor.py           clients, a replica of the tree, replies. Its parts:
   processor_clients.py    connections and their limits; processor_port.py the port they come to

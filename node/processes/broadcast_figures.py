@@ -173,10 +173,10 @@ class Figures:
     def _queues(self) -> dict[str, Any]:
         """What waits on the links: to peers where they take nothing, to own processes likewise."""
         shell = self._shell
-        peers = {str(member): (0, 0) for member in shell.learners.values()}
+        peers = {str(member): (0, 0) for member in shell.streams.learners.values()}
         for stream, waiting in shell.streams.waiting().items():
-            if stream in shell.learners:
-                peers[str(shell.learners[stream])] = waiting
+            if stream in shell.streams.learners:
+                peers[str(shell.streams.learners[stream])] = waiting
         own = {each.name: (len(each.waiting), sum(map(len, each.waiting))) for each in shell.local}
         return {
             "link_queue_messages": {

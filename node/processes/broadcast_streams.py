@@ -48,7 +48,10 @@ class _Queue:
 
 
 class Streams:
-    """*answers*: events for the core, made by what has been sent; *failed*: (stream, why) that must end."""
+    """*answers*: events for the core, made by what has been sent; *failed*: (stream, why) that must end.
+
+    *learners*: streams that have said hello as a learner's, and whose they are.
+    """
 
     def __init__(self, listener: Listener, records: Records, disk: Disk) -> None:
         self._listener = listener
@@ -56,6 +59,7 @@ class Streams:
         self._disk = disk
         self._queues: dict[StreamId, _Queue] = {}
         self._snapshots: dict[StreamId, _Snapshot] = {}
+        self.learners: dict[StreamId, int] = {}
         self.answers: deque[events.Event] = deque()
         self.failed: list[tuple[StreamId, str]] = []
         self._last: tuple[Message | None, bytes] = (None, b"")
