@@ -186,6 +186,7 @@ class Corral(Ensemble):
 
     name = "corral"
     command = str(Path(sys.executable).parent / "corral")
+    settings: tuple[str, ...] = ("maxClientCnxns=0",)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -203,7 +204,8 @@ class Corral(Ensemble):
     def start(self) -> None:
         port = free_ports(range(MEMBERS))
         size = ("--members", str(MEMBERS), "--client-port", str(port))
-        self.corral("up", "--detach", "--json", *size, "--set", "maxClientCnxns=0", *self.data)
+        settings = [word for each in self.settings for word in ("--set", each)]
+        self.corral("up", "--detach", "--json", *size, *settings, *self.data)
 
     def stop(self) -> None:
         self.corral("down", "--wipe", *self.data, check=False)

@@ -1,11 +1,14 @@
 """What notes and histograms cost: CPU seconds of all processes of an ensemble per 1,000 writes, with and without.
 
-    python -m bench.telemetry_cost [--pairs N] [--seconds S] [--folder DIR]
+    python -m bench.telemetry_cost [--otlp] [--pairs N] [--seconds S] [--folder DIR]
 
 Two ensembles of three members run at once, one started with CORRAL_TEST_NO_NOTES=1; the same load goes to one and then
 to the other, and in the next pair the other way round: what slows the machine for a while slows both. CPU time is that
 of the loaded ensemble alone, telemetry processes with it, read from /proc. Wants an otherwise quiet machine: where
 processes wait for a CPU, batches and records are of another size in each run, and that is what one sees then.
+
+With --otlp it is what traces cost: both ensembles have notes, and one of them an endpoint, which takes everything and
+is not counted (bench/otlp_sink.py).
 """
 
 import argparse
@@ -20,6 +23,7 @@ from statistics import median
 from bench import procfs
 from bench.ensembles import Corral
 from bench.load import BenchError, Load, build
+from bench.otlp_sink import sink
 from bench.rows import one_in_flight, pipelined
 
 PROGRAMS = Path("build/bench")
@@ -40,12 +44,14 @@ class Cost:
 
 
 class Measured(Corral):
-    """One of the two ensembles: with notes, or without."""
+    """One of the two ensembles: with that whose cost is asked for, or without."""
 
-    def __init__(self, folder: Path, *, has_notes: bool) -> None:
+    def __init__(self, folder: Path, name: str, *, has_notes: bool = True, endpoint: str = "") -> None:
         super().__init__(folder)
-        self.name = "with" if has_notes else "without"
+        self.name = name
         self.environment[SWITCH] = "0" if has_notes else "1"
+        if endpoint:
+            self.settings = (*self.settings, f"corral.otlpEndpoint={endpoint}")
         key, _, value = self.marker.partition("=")
         self.marker = f"{key}={value}-{self.name}"
         self.environment[key] = f"{value}-{self.name}"
@@ -63,7 +69,7 @@ class Measured(Corral):
             result = running.result()
         used_s = procfs.cpu_seconds(pids) - before
         if self.lasting() != pids:
-            raise BenchError(f"{self.name} notes: processes came or went")
+            raise BenchError(f"{self.name}: processes came or went")
         return Cost(used_s * 1e6 / float(result["ops"]), float(result["ops_per_sec"]))
 
 
@@ -87,10 +93,15 @@ def summary(name: str, pairs: list[tuple[Cost, Cost]]) -> str:
         f"target {TARGET:.0%} {'reached' if middle <= TARGET else 'missed'}")
 
 
-def run(folder: Path, *, pairs: int, seconds: float) -> None:
+def run(folder: Path, *, pairs: int, seconds: float, has_otlp: bool) -> None:
     zkload = build("zkload", PROGRAMS)
-    ensembles = (Measured(folder / "with", has_notes=True), Measured(folder / "without", has_notes=False))
     with ExitStack() as stack:
+        if has_otlp:
+            endpoint = stack.enter_context(sink())
+            ensembles = (Measured(folder / "with", "with", endpoint=endpoint), Measured(folder / "without", "without"))
+        else:
+            ensembles = (
+                Measured(folder / "with", "with"), Measured(folder / "without", "without", has_notes=False))
         for each in ensembles:
             stack.enter_context(each.running())
         for name, load in LOADS.items():
@@ -105,6 +116,7 @@ def run(folder: Path, *, pairs: int, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.telemetry_cost", description="What notes cost.")
+    parser.add_argument("--otlp", action="store_true", help="what traces cost, instead of notes")
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each run")
     parser.add_argument("--folder", type=Path, default=None, help="where both ensembles have their data")
@@ -112,7 +124,7 @@ def main() -> None:
     os.environ.pop(SWITCH, None)
     try:
         with tempfile.TemporaryDirectory(dir=asked.folder, prefix="telemetry-cost-") as folder:
-            run(Path(folder), pairs=asked.pairs, seconds=asked.seconds)
+            run(Path(folder), pairs=asked.pairs, seconds=asked.seconds, has_otlp=asked.otlp)
     except BenchError as error:
         sys.exit(str(error))
 

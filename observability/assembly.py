@@ -158,8 +158,8 @@ class _Assembly:
         write = unknown_write(self.zxid) if self.entry is None else self.entry.write
         failed = self.own.kinds.get(Note.FAILED)
         if failed is not None:
-            return _with_error(write, -failed.count)
-        return _with_error(write, 0 if Note.REPLIED in self.own.kinds else None)
+            return with_error(write, -failed.count)
+        return with_error(write, 0 if Note.REPLIED in self.own.kinds else None)
 
     def _add(
         self, name: str, member: int, process: str, parent: int, begin_ns: int, end_ns: int, **values: Any,
@@ -397,7 +397,7 @@ def _between(first: int | None, last: int) -> int | None:
     return None if first is None or first >> 40 != last >> 40 else last - first + 1
 
 
-def _with_error(write: Write, error: int | None) -> Write:
+def with_error(write: Write, error: int | None) -> Write:
     return Write(
         write.zxid, write.session, write.xid, write.op, write.path, write.bytes, error, write.known,
         write.trace_id, write.parent_id, write.client_sampled)

@@ -10,10 +10,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from observability.timeline import Timeline
+from observability.timeline import Timeline, Write
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -21,12 +21,25 @@ if TYPE_CHECKING:
 
     from observability.traces import Traces
 
-QUEUE_TRACES_MAX = 1024
-BATCH_TRACES_MAX = 32  # of a message: some 1,000 spans
+QUEUE_STORIES_MAX = 1024
+BATCH_STORIES_MAX = 32  # of a message: some 1,000 spans
 GATHER_S = 0.2  # so long a first trace waits for others
 COMPLAINT_INTERVAL_S = 60.0
 
 PROTOCOLS = ("grpc", "http/protobuf")
+
+
+class Rider(NamedTuple):
+    """A write of the same batch as the one whose story is told: a trace of its own with a root and no more."""
+
+    write: Write
+    reason: str
+
+
+class _Told(NamedTuple):
+    timeline: Timeline
+    reason: str
+    riders: Sequence[Rider]
 
 
 @dataclass
@@ -57,7 +70,7 @@ class Export:
         self._complain = complain
         self._complained_s = -COMPLAINT_INTERVAL_S
         self._lost = 0
-        self._waiting: deque[tuple[Timeline, str]] = deque()
+        self._waiting: deque[_Told] = deque()
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="otlp", daemon=True)
@@ -65,13 +78,13 @@ class Export:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, timeline: Timeline, reason: str) -> None:
-        """Never waits: where the queue is full the trace is dropped and counted."""
+    def put(self, timeline: Timeline, reason: str, riders: Sequence[Rider] = ()) -> None:
+        """Never waits: where the queue is full the traces are dropped and counted."""
         with self._changed:
-            if len(self._waiting) >= QUEUE_TRACES_MAX:
-                self.counts.dropped += 1
+            if len(self._waiting) >= QUEUE_STORIES_MAX:
+                self.counts.dropped += 1 + len(riders)
                 return
-            self._waiting.append((timeline, reason))
+            self._waiting.append(_Told(timeline, reason, riders))
             self._changed.notify()
 
     def stop(self, seconds: float) -> None:
@@ -93,25 +106,25 @@ class Export:
             self._send(exporter, heard, traces, batch)
         exporter.shutdown()
 
-    def _gather(self) -> list[tuple[Timeline, str]]:
+    def _gather(self) -> list[_Told]:
         """What has come within a moment of the first; empty: stopping, and nothing is left."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            self._changed.wait_for(lambda: len(self._waiting) >= BATCH_TRACES_MAX or self._stopping, GATHER_S)
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_TRACES_MAX))]
+            self._changed.wait_for(lambda: len(self._waiting) >= BATCH_STORIES_MAX or self._stopping, GATHER_S)
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_STORIES_MAX))]
 
     def _send(
-        self, exporter: "SpanExporter", heard: "_LastWords", traces: "Traces", batch: list[tuple[Timeline, str]],
+        self, exporter: "SpanExporter", heard: "_LastWords", traces: "Traces", batch: list[_Told],
     ) -> None:
-        spans: Sequence[ReadableSpan] = [
-            span for timeline, reason in batch for span in traces.spans_of(timeline, reason)]
+        spans: Sequence[ReadableSpan] = [span for told in batch for span in traces.spans_of(*told)]
+        count = len(batch) + sum(len(told.riders) for told in batch)
         if exporter.export(spans).value == 0:  # SpanExportResult.SUCCESS
-            self.counts.exported += len(batch)
+            self.counts.exported += count
             self.counts.exported_spans += len(spans)
             return
-        self.counts.failed += len(batch)
+        self.counts.failed += count
         self.counts.failed_spans += len(spans)
-        self._lost += len(batch)
+        self._lost += count
         now_s = time.monotonic()
         if now_s - self._complained_s >= COMPLAINT_INTERVAL_S:
             self._complain(heard.text or "the endpoint did not take them", self._lost)

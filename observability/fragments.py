@@ -23,8 +23,8 @@ BLOCKS_MAX = 64  # in which nothing about it was found: it is not there
 _UPTO = tuple(map(int, (Note.SENT, Note.SYNCED, Note.ACK_SENT, Note.COMMITTED, Note.PUBLISHED)))
 _FIRST = tuple(map(int, (Note.TAKEN, Note.PROPOSED, Note.RECEIVED, Note.READ)))
 _LAST = tuple(map(int, (Note.APPLIED, Note.REPLIED)))
-_SYNCED, _SUBMITTED, _EPOCH, _STALLED, _NOTIFIED, _FAILED = map(int, (
-    Note.SYNCED, Note.SUBMITTED, Note.EPOCH, Note.STALLED, Note.NOTIFIED, Note.FAILED))
+_SYNCED, _SUBMITTED, _EPOCH, _STALLED, _NOTIFIED, _FAILED, _REPLIED = map(int, (
+    Note.SYNCED, Note.SUBMITTED, Note.EPOCH, Note.STALLED, Note.NOTIFIED, Note.FAILED, Note.REPLIED))
 
 
 class Fragment(msgspec.Struct, frozen=True, array_like=True):
@@ -143,6 +143,19 @@ def pick(ring: Ring, zxid: int, followers: Collection[int] = ()) -> list[Noted]:
         if not picked.is_waited_for(sent_ns) or (number == BLOCKS_MAX and not picked.first_ns):
             break
     return picked.notes()
+
+
+def errors_of(ring: Ring, zxids: range) -> dict[int, int]:
+    """Of the requests of one batch that ended with an error: zxid → ZooKeeper's negative code."""
+    errors: dict[int, int] = {}
+    for number, (_sent_ns, columns) in enumerate(ring.read(zxids[0]), 1):
+        for note in columns[_FAILED].notes if _FAILED in columns else ():
+            failed = Noted._make(note)
+            for zxid in range(max(failed.zxid, zxids[0]), min(failed.zxid + failed.part, zxids[-1]) + 1):
+                errors.setdefault(zxid, -failed.count)
+        if number == BLOCKS_MAX or (_REPLIED in columns and columns[_REPLIED].zxids[-1] >= zxids[-1]):
+            break
+    return errors
 
 
 def _last_upto(columns: Columns, key: int, zxid: int) -> Noted | None:

@@ -3,7 +3,8 @@
 Notes of a process are in the order in which it wrote them, and nearly all are cumulative. So a block needs to know no
 more than the newest zxid that was named up to its end: what concerns a zxid begins no earlier than where that was
 passed, and goes on from there. Taking notes in costs a copy of their bytes, however many they are. A block that is
-asked for is sorted by kind once; the last of them stay so, since what is asked for together mostly lies together.
+asked for is sorted by kind once, and what it grows by when it is asked for again; the last of them stay so, since what
+is asked for together mostly lies together.
 """
 
 from bisect import bisect_left
@@ -60,21 +61,22 @@ def column_of(kind: int, who: int = 0) -> int:
     return who << 8 | kind if kind == _ACKED else kind
 
 
-def sort_notes(notes: bytes) -> Columns:
-    columns: Columns = {}
+def sort_notes(notes: bytes, columns: Columns) -> None:
+    """Add them to what there is."""
+    unordered = set()
     for note in NOTE.iter_unpack(notes):
-        kind = note[0]
+        kind, zxid = note[0], note[4]
         key = note[1] << 8 | kind if kind == _ACKED else kind
         column = columns.get(key)
         if column is None:
             column = columns[key] = Column([], [])
-        column.zxids.append(note[4])
+        elif zxid < column.zxids[-1]:
+            unordered.add(key)  # around a stream that was made anew
+        column.zxids.append(zxid)
         column.notes.append(note)
-    for column in columns.values():
-        # They are in order already, but around a stream that was made anew.
-        column.zxids.sort()
-        column.notes.sort(key=_zxid_of)
-    return columns
+    for key in unordered:
+        columns[key].zxids.sort()
+        columns[key].notes.sort(key=_zxid_of)
 
 
 def _zxid_of(note: tuple[int, ...]) -> int:
@@ -86,7 +88,7 @@ def _first_zxid(note: Noted) -> int:
 
 
 class _Block:
-    __slots__ = ("follows_gap", "is_sealed", "notes", "now_ns", "writes")
+    __slots__ = ("follows_gap", "is_sealed", "notes", "now_ns", "size", "sorted", "writes")
 
     def __init__(self, notes: bytes, *, follows_gap: bool) -> None:
         self.notes: bytes | bytearray = bytearray(notes)
@@ -94,6 +96,12 @@ class _Block:
         self.now_ns = 0
         self.writes = 0  # all that the ring had covered at its end
         self.is_sealed = False
+        self.size = len(notes)  # bytes, as they came
+        self.sorted = 0  # so many of them are, while the ring keeps them so
+
+    def add(self, notes: bytes) -> None:
+        self.notes += notes
+        self.size += len(notes)
 
     def seal(self) -> None:
         """It grows no more."""
@@ -132,7 +140,7 @@ class Ring:
         if last is None or has_gap or len(last.notes) + len(notes) > BLOCK_BYTES:
             last = self._begin(notes, last, follows_gap=has_gap)
         else:
-            last.notes += notes
+            last.add(notes)
             self._bytes += len(notes)
         if self.newest == 0:
             self.oldest = min((_first_zxid(each) for each in unpack_notes(notes) if each.zxid), default=zxid)
@@ -162,14 +170,15 @@ class Ring:
     def _sort(self, block: _Block) -> Columns:
         columns = self._sorted.get(block)
         if columns is None:
-            columns = sort_notes(block.read())
-            if not block.is_sealed:
-                return columns
-            self._sorted[block] = columns
+            columns = self._sorted[block] = {}
+            block.sorted = 0
             if len(self._sorted) > SORTED_BLOCKS:
                 self._sorted.popitem(last=False)
         else:
             self._sorted.move_to_end(block)
+        if block.sorted < block.size:
+            sort_notes(block.read()[block.sorted:], columns)
+            block.sorted = block.size
         return columns
 
     def _begin_of(self, reached: int) -> int:

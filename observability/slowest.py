@@ -40,15 +40,18 @@ class Slowest:
         self._batches: dict[str, tuple[int, Batches]] = {}
         self._spans: deque[_Span] = deque(maxlen=SPANS)
 
-    def intake(self, timings: Timings, now_s: float) -> None:
+    def intake(self, timings: Timings, now_s: float) -> list[Batch]:
+        """The batches that it finishes, in order."""
         if not timings.process.startswith("processor"):
-            return
+            return []
         pid, batches = self._batches.get(timings.process, (0, Batches()))
         if pid != timings.pid:
             batches = Batches()
             self._batches[timings.process] = (timings.pid, batches)
-        for batch in batches.take(timings.notes):
+        finished = batches.take(timings.notes)
+        for batch in finished:
             self._span(now_s).add(Slow(batch.latency_ns, now_s, timings.process, batch))
+        return finished
 
     def slowest(self, count: int, now_s: float) -> list[Slow]:
         """Of the last quarter of an hour, the slowest first."""

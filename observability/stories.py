@@ -17,7 +17,7 @@ import msgspec
 
 from observability.assembly import Entry, assemble
 from observability.clocks import Offset
-from observability.fragments import Fragment, fragment_of
+from observability.fragments import Fragment, errors_of, fragment_of, pick
 from observability.peers import ASKED_MAX, Answer, Question, Questions, decode, encode
 from observability.ring import Ring, unpack_notes
 from observability.timeline import Timeline
@@ -118,7 +118,14 @@ class Stories:
 
     def published(self, zxid: int) -> tuple[int, int] | None:
         """The watermark that first covered it here, and the offset of its end in the log."""
-        return _published(self.fragment(zxid))
+        broadcast = self.rings.get("broadcast")
+        notes = pick(broadcast, zxid) if broadcast is not None else []
+        return next(((note.zxid, note.count) for note in notes if note.kind == Note.PUBLISHED), None)
+
+    def errors(self, process: str, zxids: range) -> dict[int, int]:
+        """Those of a batch that this processor of the member refused: ZooKeeper's codes."""
+        ring = self.rings.get(process)
+        return {} if ring is None else errors_of(ring, zxids)
 
     def _entry(self, zxid: int, fragment: Fragment) -> Entry | None:
         place = _published(fragment)

@@ -5,7 +5,7 @@ configured. One Resource per member and process: a trace view shows who did what
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from observability.export import Rider
 from observability.spans import SPAN_OF, measured_once, place_of, span_id_of, trace_of
 from observability.timeline import Stage, Timeline, Write
 from transport.errors import Err
@@ -22,6 +23,17 @@ SHARED_MAX = 10_000  # measurements that several writes share, remembered to lin
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 KINDS = {"server": SpanKind.SERVER, "internal": SpanKind.INTERNAL, "producer": SpanKind.PRODUCER}
 Attributes = dict[str, str | bool | int | float]
+
+
+class _Process(Resource):
+    """Hashed once: exporters look up the resource of every span by it, and OpenTelemetry's own writes JSON for that."""
+
+    def __init__(self, attributes: Attributes) -> None:
+        super().__init__(attributes)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Traces:
@@ -34,9 +46,13 @@ class Traces:
         self._resources: dict[tuple[int, str], Resource] = {}
         self._shown: OrderedDict[tuple[Any, ...], SpanContext] = OrderedDict()
 
-    def spans_of(self, timeline: Timeline, reason: str) -> list[ReadableSpan]:
-        """One trace. *reason*: why it was kept (sampling.py)."""
+    def spans_of(self, timeline: Timeline, reason: str, riders: Sequence[Rider] = ()) -> list[ReadableSpan]:
+        """One trace, and one of each rider. *reason*: why it was kept (sampling.py)."""
         contexts = self._contexts(timeline)
+        links = [Link(contexts[0], {"corral.link": "its stages: measured once, for the whole batch"})]
+        return self._stages(timeline, reason, contexts) + [self._rider(timeline, each, links) for each in riders]
+
+    def _stages(self, timeline: Timeline, reason: str, contexts: list[SpanContext]) -> list[ReadableSpan]:
         return [
             ReadableSpan(
                 name=timeline.write.op or "write" if stage.parent < 0 else stage.name,
@@ -55,6 +71,26 @@ class Traces:
             for index, stage in enumerate(timeline.stages)
         ]
 
+    def _rider(self, timeline: Timeline, rider: Rider, links: list[Link]) -> ReadableSpan:
+        """Its root: what was asked and answered is its own; when, its batch's."""
+        stage, write = timeline.stages[0], rider.write
+        span_id = span_id_of(self.ensemble, write.zxid, stage, 0)
+        return ReadableSpan(
+            name=write.op or "write",
+            context=SpanContext(trace_of(self.ensemble, write), span_id, is_remote=False, trace_flags=SAMPLED),
+            parent=_client_context(write),
+            resource=self._resource(stage.member, stage.process),
+            attributes=_own_values(stage.values) | _of_write(write) | {
+                "corral.sampled_because": rider.reason, "corral.origin": timeline.origin,
+                "corral.leader": timeline.leader, "corral.stages_of": f"{timeline.write.zxid:#x}"},
+            links=links,
+            kind=KINDS[SPAN_OF[stage.name].kind],
+            status=_status(write),
+            start_time=stage.start_ns,
+            end_time=stage.start_ns + stage.duration_ns,
+            instrumentation_scope=self._scope,
+        )
+
     def _contexts(self, timeline: Timeline) -> list[SpanContext]:
         write = timeline.write
         trace_id = trace_of(self.ensemble, write)
@@ -70,7 +106,7 @@ class Traces:
     def _resource(self, member: int, process: str) -> Resource:
         resource = self._resources.get((member, process))
         if resource is None:
-            resource = self._resources[member, process] = Resource({
+            resource = self._resources[member, process] = _Process({
                 "service.name": f"corral-{process.rstrip('0123456789').rstrip('-')}",
                 "service.namespace": self.ensemble,
                 "service.instance.id": f"{self.ensemble}/member-{member}/{process}",

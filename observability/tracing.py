@@ -2,7 +2,8 @@
 
 A member traces the writes that its own processors answered, so each write is decided on once. Where a client's context
 must be known first it is read from the log, some time after the answer: broadcast's note of where it stands comes
-on its own.
+on its own. Writes of one batch went through the same stages: their story is told once, for the first pick, and the
+others are sent with it.
 """
 
 from collections import deque
@@ -10,17 +11,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from observability.assembly import unknown_write, with_error
 from observability.exemplars import REQUEST, Exemplars
-from observability.export import Export
-from observability.sampling import Batch, Batches, Pick, Reason, Sampler
+from observability.export import Export, Rider
+from observability.sampling import Batch, Pick, Sampler
 from observability.spans import trace_of
 from observability.stories import Stories, Story
 from observability.timeline import Stage, Timeline, Write
-from transport.messages import Timings
 
 READ_AFTER_NS = 300_000_000  # notes of every process of this member have come by then
 TELL_AFTER_NS = 500_000_000  # those of every member
-TOGETHER_NS = 250_000_000  # so that many writes make one question to the others
+TOGETHER_NS = 1_000_000_000  # so that many writes make one question to the others, and one message to the endpoint
 AGAIN_AFTER_NS = 3_000_000_000  # a story that lacks a member's part is asked for once more
 UNREAD_MAX = 1024  # batches with contexts
 
@@ -28,9 +29,10 @@ FindWrites = Callable[[range], Sequence[Write]]  # what the log says of these zx
 
 
 class _Later(NamedTuple):
+    """*picks*: of one batch."""
+
     due_ns: int
-    zxid: int
-    reason: Reason
+    picks: list[Pick]
 
 
 class Tracing:
@@ -47,26 +49,16 @@ class Tracing:
         self.export = export
         self.exemplars = exemplars
         self.read_log = read_log
-        self._batches: dict[tuple[str, int], Batches] = {}
         self._unread: deque[tuple[int, Batch]] = deque()
         self._picked: deque[_Later] = deque()
         self._again: deque[_Later] = deque()
         self._lost = {"unknown": 0, "unread": 0}
 
-    def intake(self, timings: Timings, now_ns: int) -> None:
-        """After `stories` has taken the same message."""
-        if not timings.process.startswith("processor"):
-            return
-        key = timings.process, timings.pid
-        batches = self._batches.get(key)
-        if batches is None:
-            for old in [each for each in self._batches if each[0] == timings.process]:
-                del self._batches[old]
-            batches = self._batches[key] = Batches()
-        for batch in batches.take(timings.notes):
+    def intake(self, finished: list[Batch], now_ns: int) -> None:
+        """What `slowest` took from a message, after `stories` has taken the same one."""
+        for batch in self.sampler.in_order(finished):
             picks, unread = self.sampler.offer(batch, now_ns)
-            for pick in picks:
-                self._tell_later(pick, now_ns)
+            self._tell_later(picks, now_ns)
             if unread:
                 self._read_later(batch, now_ns)
 
@@ -75,11 +67,11 @@ class Tracing:
         while self._unread and self._unread[0][0] <= now_ns:
             self._read(self._unread.popleft()[1], now_ns)
         while self._picked and self._picked[0].due_ns <= now_ns:
-            _due_ns, zxid, reason = self._picked.popleft()
-            self.stories.want(zxid, now_ns, partial(self._heard, reason, now_ns), ripe_ns=now_ns)
+            picks = self._picked.popleft().picks
+            self.stories.want(picks[0].zxid, now_ns, partial(self._heard, picks, now_ns), ripe_ns=now_ns)
         while self._again and self._again[0].due_ns <= now_ns:
-            _due_ns, zxid, reason = self._again.popleft()
-            self.stories.want(zxid, now_ns, partial(self._tell, reason), ripe_ns=now_ns)
+            picks = self._again.popleft().picks
+            self.stories.want(picks[0].zxid, now_ns, partial(self._tell, picks), ripe_ns=now_ns)
 
     @property
     def due_ns(self) -> int | None:
@@ -109,21 +101,21 @@ class Tracing:
         writes = self.read_log(batch.zxids)
         self._lost["unread"] += batch.requests - len(writes)
         contexts = [(write.zxid, write.client_sampled if write.trace_id else None) for write in writes]
-        for pick in self.sampler.client(contexts, now_ns):
-            self._tell_later(pick, now_ns)
+        self._tell_later(self.sampler.client(contexts, now_ns), now_ns)
 
     # Stories -------------------------------------------------------------------------------------
 
-    def _tell_later(self, pick: Pick, now_ns: int) -> None:
-        self._picked.append(_Later(_together(now_ns + TELL_AFTER_NS), pick.zxid, pick.reason))
+    def _tell_later(self, picks: list[Pick], now_ns: int) -> None:
+        if picks:
+            self._picked.append(_Later(_together(now_ns + TELL_AFTER_NS), picks))
 
-    def _heard(self, reason: Reason, wanted_ns: int, story: Story) -> None:
+    def _heard(self, picks: list[Pick], wanted_ns: int, story: Story) -> None:
         """A slow member's part may be still to come; of a dead one it never will: once more, and no more."""
         timeline = story.timeline
         if timeline is not None and not self._is_whole(timeline):
-            self._again.append(_Later(_together(wanted_ns + AGAIN_AFTER_NS), story.zxid, reason))
+            self._again.append(_Later(_together(wanted_ns + AGAIN_AFTER_NS), picks))
         else:
-            self._tell(reason, story)
+            self._tell(picks, story)
 
     def _is_whole(self, timeline: Timeline) -> bool:
         """Every member has it on disk and has executed it."""
@@ -132,15 +124,26 @@ class Tracing:
             {stage.member for stage in timeline.stages if stage.name == name} >= members
             for name in ("append", "apply"))
 
-    def _tell(self, reason: Reason, story: Story) -> None:
+    def _tell(self, picks: list[Pick], story: Story) -> None:
         timeline = story.timeline
         if timeline is None:
-            self._lost["unknown"] += 1
+            self._lost["unknown"] += len(picks)
             return
-        self.export.put(timeline, reason)
+        self.export.put(timeline, picks[0].reason, self._riders(picks[1:], timeline))
         trace_id = f"{trace_of(self.ensemble, timeline.write):032x}"
         for stage, seconds in measured(timeline, self.me):
             self.exemplars.put(stage, seconds, trace_id, zxid=story.zxid)
+
+    def _riders(self, picks: list[Pick], timeline: Timeline) -> list[Rider]:
+        """Each with what is its own: the request and its answer."""
+        if not picks:
+            return []
+        zxids = range(min(picks).zxid, max(picks).zxid + 1)
+        writes = {write.zxid: write for write in self.read_log(zxids)}
+        errors = self.stories.errors(f"processor-{timeline.processor}", zxids)
+        return [
+            Rider(with_error(writes.get(zxid) or unknown_write(zxid), errors.get(zxid, 0)), reason)
+            for zxid, reason in picks]
 
 
 def _together(due_ns: int) -> int:

@@ -23,7 +23,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """otlp_endpoint: empty: nothing is sent.  budget: traces per second.  ring: writes that can be explained."""
+    """otlp_endpoint: empty: nothing is sent.  budget: whole traces per second.  ring: writes that can be explained."""
 
     otlp_endpoint: str
     otlp_protocol: str

@@ -125,9 +125,9 @@ class Telemetry:
             case Timings():
                 self.samples.take(message, len(payload))
                 self.stories.intake(message)
-                self.slowest.intake(message, now_ns / 1e9)
+                finished = self.slowest.intake(message, now_ns / 1e9)
                 if self.tracing is not None:
-                    self.tracing.intake(message, now_ns)
+                    self.tracing.intake(finished, now_ns)
             case Relayed():
                 if self.page.is_addressed(message.payload):
                     answer = self.page.relayed(message.member, message.payload, now_ns / 1e9)

@@ -20,6 +20,7 @@ from transport.batch import BATCH, REQUEST, TRACE_CONTEXT_BYTES, TRACED, read_he
 from transport.entry import RECORD, Kind, RecordHeader, read_control, read_record_header
 from transport.opcodes import OpCode
 
+KEPT_BYTES_MAX = 1 << 20  # of the last record that was looked for
 SEARCHED_BYTES_MAX = 8 << 20  # from a watermark back to the record of a zxid that it is the first to cover
 _INT = struct.Struct(">i")
 _MULTI_HEADER_BYTES = 9  # type int, done bool, err int
@@ -41,6 +42,7 @@ class WriteLog:
     def __init__(self, files: Files, directory: Path) -> None:
         self._files = files
         self._directory = directory
+        self._last: tuple[range, bytes] = (range(0), b"")  # (its zxids, the record)
 
     def find(self, zxid: int, *, watermark: int, offset: int) -> Entry | None:
         """*watermark*: at or after it; its record ends at *offset*. None: purged, or not readable."""
@@ -55,15 +57,21 @@ class WriteLog:
         header = read_record_header(record)
         if header.kind != Kind.BATCHES:
             return []
-        return [each.write for each in _entries(record, header) if each.write.zxid in zxids]
+        return [each.write for each in _entries(record, header, zxids)]
 
     def _record(self, zxid: int, watermark: int, offset: int) -> bytes | None:
-        """The one that it stands in."""
+        """The one that it stands in. What is asked for together mostly stands in one."""
+        if zxid in self._last[0]:
+            return self._last[1]
         searched = 0
         for record in self._back(watermark, offset):
             header = read_record_header(record)
             if header.first_zxid <= zxid:
-                return record if zxid <= header.last_zxid else None
+                if zxid > header.last_zxid:
+                    return None
+                if len(record) <= KEPT_BYTES_MAX:
+                    self._last = range(header.first_zxid, header.last_zxid + 1), record
+                return record
             searched += len(record)
             if searched > SEARCHED_BYTES_MAX:
                 return None
@@ -96,7 +104,7 @@ class WriteLog:
 def _entry(record: bytes, header: RecordHeader, zxid: int) -> Entry | None:
     if header.kind != Kind.BATCHES:
         return _control(record, header)
-    return next((each for each in _entries(record, header) if each.write.zxid == zxid), None)
+    return next(_entries(record, header, range(zxid, zxid + 1)), None)
 
 
 def _control(record: bytes, header: RecordHeader) -> Entry | None:
@@ -110,20 +118,29 @@ def _control(record: bytes, header: RecordHeader) -> Entry | None:
     return Entry(write, leader, -1, header.first_zxid, 1, header.first_zxid, 1, len(record))
 
 
-def _entries(record: bytes, header: RecordHeader) -> Iterator[Entry]:
-    """Every request of a record of batches."""
-    zxid, at = int(header.first_zxid), RECORD.size
+def _entries(record: bytes, header: RecordHeader, zxids: range | None = None) -> Iterator[Entry]:
+    """The requests of a record of batches; *zxids*: only those, since a record may hold thousands."""
+    first, at = int(header.first_zxid), RECORD.size
+    wanted = range(first, first + header.count) if zxids is None else zxids
     while at + BATCH.size <= len(record):
         batch = read_header(record, at)
+        of_batch = range(max(first, wanted.start), min(first + batch.count, wanted.stop))
         request_at = at + BATCH.size + batch.identities
-        first = zxid
-        for _ in range(batch.count):
+        for _ in range(of_batch.start - first if of_batch else 0):
+            request_at = _after(record, request_at)
+        for zxid in of_batch:
             write, request_at = _write(record, request_at, zxid, batch.member)
             yield Entry(
                 write, batch.member, batch.processor, first, batch.count, header.first_zxid, header.count,
                 len(record))
-            zxid += 1
+        first += batch.count
         at += max(batch.length, BATCH.size)
+
+
+def _after(record: bytes, at: int) -> int:
+    """Where the request at *at* ends."""
+    _, _, _, _, flags, _, _, length = REQUEST.unpack_from(record, at)
+    return int(at + REQUEST.size + length + (TRACE_CONTEXT_BYTES if flags & TRACED else 0))
 
 
 def _write(record: bytes, at: int, zxid: int, member: int) -> tuple[Write, int]:

@@ -9,7 +9,7 @@ from tests.config.test_read import STANDALONE, config_of, problems_of
 
 
 def test_by_default_writes_are_traced_within_a_budget_and_sent_nowhere(tmp_path: Path) -> None:
-    assert config_of(tmp_path, STANDALONE).tracing == Tracing("", "grpc", 1.0, 10, 100, 100_000)
+    assert config_of(tmp_path, STANDALONE).tracing == Tracing("", "grpc", 1.0, 3, 100, 100_000)
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from observability.export import QUEUE_TRACES_MAX, Export, http_endpoint
+from observability.export import QUEUE_STORIES_MAX, Export, http_endpoint
 from observability.timeline import Timeline
 from tests.observability.receivers import RECEIVERS, Received
 from tests.observability.stories import ZXID, timeline
@@ -88,7 +88,7 @@ def test_an_endpoint_that_refuses_is_complained_of_once_and_counted(receiver: Re
 def test_putting_never_waits_and_what_finds_no_room_is_counted() -> None:
     with RECEIVERS["grpc"]() as receiver:
         export = export_to(receiver, Complaints())  # not started: nobody takes anything
-        for _ in range(QUEUE_TRACES_MAX + 5):
+        for _ in range(QUEUE_STORIES_MAX + 5):
             export.put(timeline(), "sampled")
 
     assert export.counts.dropped == 5

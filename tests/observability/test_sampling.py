@@ -22,28 +22,43 @@ def batch(first: int = 1, requests: int = 1, *, ms: int = 2, was_kept_up: bool =
     return Batch(first, requests, ms * MS, was_kept_up, traced)
 
 
+def singles(count: int, first: int = 1, *, ms: int = 2) -> list[Batch]:
+    return [batch(zxid, ms=ms) for zxid in range(first, first + count)]
+
+
+def kept_of(each: Sampler, batches: list[Batch], now_ns: int = NOW) -> int:
+    return sum(len(each.offer(one, now_ns)[0]) for one in batches)
+
+
 def test_every_write_is_kept_while_the_budget_lasts() -> None:
     each = sampler()
 
     assert each.offer(batch(first=7, requests=3), NOW) == ([Pick(zxid, Reason.SAMPLED) for zxid in (7, 8, 9)], False)
-    assert len(each.offer(batch(requests=20), NOW)[0]) == 7
-    assert each.kept[Reason.SAMPLED] == 10
-    assert each.dropped[Loss.BUDGET] == 13
+    assert kept_of(each, singles(20, 10)) == 9
+    assert each.kept[Reason.SAMPLED] == 12
+    assert each.dropped[Loss.BUDGET] == 11
+
+
+def test_the_budget_counts_batches_and_their_other_writes_ride_along_within_bounds() -> None:
+    each = sampler()
+
+    assert [kept_of(each, [batch(requests=60)]) for _ in range(12)] == [51, *[1] * 9, 0, 0]
+    assert each.dropped[Loss.BUDGET] == 12 * 60 - 60
 
 
 def test_the_budget_comes_back_with_time_and_never_beyond_a_second_of_it() -> None:
     each = sampler()
-    each.offer(batch(requests=10), NOW)
+    kept_of(each, singles(10))
 
-    assert len(each.offer(batch(requests=10), NOW + SECOND // 2)[0]) == 5
-    assert len(each.offer(batch(requests=100), NOW + 60 * SECOND)[0]) == 10
+    assert kept_of(each, singles(10), NOW + SECOND // 2) == 5
+    assert kept_of(each, singles(100), NOW + 60 * SECOND) == 10
 
 
 @pytest.mark.parametrize(("late", "reason"), [
     (batch(requests=60, ms=100), Reason.SLOW), (batch(requests=60, was_kept_up=True), Reason.ELECTION)])
 def test_slow_writes_and_those_of_an_election_go_past_the_budget(late: Batch, reason: Reason) -> None:
     each = sampler()
-    each.offer(batch(requests=10), NOW)
+    kept_of(each, singles(10))
 
     assert each.offer(late, NOW) == ([Pick(zxid, reason) for zxid in late.zxids], False)
 
@@ -51,13 +66,21 @@ def test_slow_writes_and_those_of_an_election_go_past_the_budget(late: Batch, re
 def test_past_the_cap_even_slow_writes_are_dropped_and_counted() -> None:
     each = sampler()
 
-    assert len(each.offer(batch(requests=250, ms=500), NOW)[0]) == 100
-    assert each.dropped[Loss.URGENT_CAP] == 150
+    assert kept_of(each, singles(50, ms=500)) == 30
+    assert each.dropped[Loss.URGENT_CAP] == 20
+    assert kept_of(each, [batch(requests=1000, ms=500)], NOW + SECOND) == 601
+    assert each.dropped[Loss.URGENT_CAP] == 20 + 399
+
+
+def test_of_what_is_slow_the_slowest_goes_first_and_the_rest_stays_in_its_order() -> None:
+    offered = [batch(1), batch(2, ms=150), batch(3), batch(4, ms=300), batch(5)]
+
+    assert [one.first_zxid for one in sampler().in_order(offered)] == [4, 2, 1, 3, 5]
 
 
 def test_slow_writes_are_paid_for_by_the_rest() -> None:
     each = sampler()
-    each.offer(batch(requests=15, ms=500), NOW)
+    kept_of(each, singles(15, ms=500))
 
     assert each.offer(batch(), NOW + SECOND // 2) == ([], False)
     assert len(each.offer(batch(), NOW + SECOND)[0]) == 1
@@ -72,18 +95,20 @@ def test_a_batch_with_contexts_is_read_first_unless_it_is_kept_anyway() -> None:
 
 def test_what_a_client_samples_goes_before_the_rest_and_may_overdraw() -> None:
     each = sampler()
-    each.offer(batch(requests=10), NOW)
+    kept_of(each, singles(10))
 
     picks = each.client([(1, None), (2, True), (3, False), (4, True)], NOW)
 
-    assert picks == [Pick(2, Reason.CLIENT), Pick(4, Reason.CLIENT)]
-    assert each.dropped == {Loss.BUDGET: 1, Loss.CLIENT_BUDGET: 0, Loss.URGENT_CAP: 0, Loss.RATIO: 1}
-    assert len(each.client([(zxid, True) for zxid in range(30)], NOW)) == 8  # a second's worth, and no more
-    assert each.dropped[Loss.CLIENT_BUDGET] == 22
+    # The first gets the stages; what nobody asked for rides along, since they are told anyway.
+    assert picks == [Pick(2, Reason.CLIENT), Pick(4, Reason.CLIENT), Pick(1, Reason.SAMPLED)]
+    assert each.dropped == {Loss.BUDGET: 0, Loss.CLIENT_BUDGET: 0, Loss.URGENT_CAP: 0, Loss.RATIO: 1}
+    told = [len(each.client([(zxid, True)], NOW)) for zxid in range(30)]
+    assert sum(told) == 9  # a second's worth, and no more
+    assert each.dropped[Loss.CLIENT_BUDGET] == 21
 
 
 def test_the_ratio_keeps_its_share_of_neighbouring_zxids_and_every_member_the_same() -> None:
-    one, other = sampler(ratio=0.25, budget=10_000), sampler(ratio=0.25, budget=10_000)
+    one, other = sampler(ratio=0.25, budget=2_000), sampler(ratio=0.25, budget=2_000)
     first = 3 << 40
 
     picks, _ = one.offer(batch(first, 4000), NOW)
@@ -123,7 +148,7 @@ def test_every_write_is_kept_or_dropped_once_and_the_cap_holds(
     assert sum(each.kept.values()) + sum(each.dropped.values()) == first - 1
     assert all(a.zxid < b.zxid for a, b in pairwise(sorted(picks)))
     seconds = (now - NOW) / SECOND
-    assert len(picks) <= (100 + 10 + 10) * (seconds + 1) + 1
+    assert len(picks) <= (10 + 10 + 30 + 50 + 600) * (seconds + 1) + 1
 
 
 def test_notes_of_a_processor_become_finished_batches() -> None:

@@ -8,11 +8,13 @@ from observability.assembly import Entry
 from observability.exemplars import Exemplars
 from observability.export import Export
 from observability.sampling import Sampler
+from observability.slowest import Slowest
 from observability.stories import Stories
 from observability.timeline import Write
 from observability.tracing import READ_AFTER_NS, Tracing
 from tests.observability.receivers import Received, http_receiver
 from tests.observability.stories import write
+from transport.errors import Err
 from transport.messages import Timings as TimingsMessage
 from transport.timings import Note, Timings
 
@@ -26,8 +28,10 @@ class Member:
 
     def __init__(self, receiver: Received, *, ratio: float = 1.0, others: tuple[int, ...] = ()) -> None:
         self.contexts: dict[int, dict[str, object] | None] = {}
+        self.batches: dict[int, int] = {}
         self.notes = {"broadcast": Timings(), "processor-0": Timings()}
         self.pid = 7
+        self.slowest = Slowest()
         self.stories = Stories(me=1, others=others, ring_writes=1000, find=self.find)
         self.export = Export(
             endpoint=receiver.endpoint, protocol=receiver.protocol, ensemble="zoo", version="1", complain=print)
@@ -37,33 +41,41 @@ class Member:
 
     def find(self, zxid: int, watermark: int, offset: int) -> Entry | None:
         writes = self.read_log(range(zxid, zxid + 1))
-        return Entry(writes[0], 1, 0, zxid, 1, zxid, 1, 100) if writes else None
+        first, requests = next(
+            (each for each in self.batches.items() if each[0] <= zxid < sum(each)), (zxid, 1))
+        return Entry(writes[0], 1, 0, first, requests, first, requests, 100) if writes else None
 
     def read_log(self, zxids: range) -> list[Write]:
         found = [(zxid, self.contexts.get(zxid, {})) for zxid in zxids]
         return [write(zxid=zxid, **context) for zxid, context in found if context is not None]
 
-    def did(self, zxid: int, at_ns: int, *, ms: int = 2, traced: int = 0, times_sent: int = 1) -> None:
-        """One write, a batch and record of its own."""
+    def did(
+        self, zxid: int, at_ns: int, *, ms: int = 2, traced: int = 0, times_sent: int = 1, requests: int = 1,
+        refused: int = 0,
+    ) -> None:
+        """One batch, a record of its own. *refused*: its zxid, for want of a node."""
         broadcast, processor = self.notes["broadcast"], self.notes["processor-0"]
-        replied = at_ns + ms * MS
-        broadcast.note(Note.TAKEN, zxid, at_ns + 100, who=1, count=1)
-        broadcast.note(Note.PROPOSED, zxid, at_ns + 200, count=1)
-        broadcast.note(Note.SYNCED, zxid, replied - 5000, took_ns=1000)
-        broadcast.note(Note.COMMITTED, zxid, replied - 4000, who=1)
-        broadcast.note(Note.PUBLISHED, zxid, replied - 3000, count=512)
-        processor.note(Note.READ, zxid, at_ns, count=1)
+        replied, last = at_ns + ms * MS, zxid + requests - 1
+        self.batches[zxid] = requests
+        broadcast.note(Note.TAKEN, zxid, at_ns + 100, who=1, count=requests)
+        broadcast.note(Note.PROPOSED, zxid, at_ns + 200, count=requests)
+        broadcast.note(Note.SYNCED, last, replied - 5000, took_ns=1000)
+        broadcast.note(Note.COMMITTED, last, replied - 4000, who=1)
+        broadcast.note(Note.PUBLISHED, last, replied - 3000, count=512)
+        processor.note(Note.READ, zxid, at_ns, count=requests)
         processor.note(Note.SUBMITTED, zxid, at_ns + 50, who=1, part=times_sent, count=traced)
-        processor.note(Note.APPLIED, zxid, replied - 1000, took_ns=500, count=1)
-        processor.note(Note.REPLIED, zxid, replied, count=1)
-        self.newest = zxid
+        if refused:
+            processor.note(Note.FAILED, refused, replied - 1000, count=-Err.NO_NODE)
+        processor.note(Note.APPLIED, last, replied - 1000, took_ns=500, count=requests)
+        processor.note(Note.REPLIED, last, replied, count=requests)
+        self.newest = last
 
     def send(self, now_ns: int) -> None:
         """Telemetry gets what was noted."""
         for process, notes in self.notes.items():
             message = TimingsMessage(process, self.pid, now_ns, self.newest, notes.take(), 0)
             self.stories.intake(message)
-            self.tracing.intake(message, now_ns)
+            self.tracing.intake(self.slowest.intake(message, now_ns / 1e9), now_ns)
 
     def run(self, now_ns: int) -> None:
         """All that becomes due until then."""
@@ -120,6 +132,37 @@ def test_a_clients_context_is_read_from_the_log_and_becomes_the_parent(receiver:
     assert (trace_id, root.parent_id) == (CLIENT["trace_id"], CLIENT["parent_id"])
     assert member.tracing.kept() == {"slow": 0, "election": 0, "client": 1, "sampled": 0}
     assert member.tracing.dropped()["ratio"] == 2
+
+
+def test_a_batch_is_told_once_and_its_other_writes_say_so(receiver: Received) -> None:
+    member = Member(receiver)
+    member.contexts[6] = None
+    member.did(5, NOW, requests=4, refused=7)
+    member.send(NOW + 3 * MS)
+    member.run(NOW + SECOND)
+    sent(member)
+
+    (told, *_), *riders = sorted(receiver.traces.values(), key=lambda spans: spans[0].attributes["corral.zxid"])
+    assert [len(spans) for spans in riders] == [1, 1, 1]
+    roots = [spans[0] for spans in riders]
+    assert [root.attributes["corral.zxid"] for root in roots] == ["0x6", "0x7", "0x8"]
+    assert [root.name for root in roots] == ["write", "setData", "setData"]
+    assert [root.attributes.get("error.type") for root in roots] == [None, "NO_NODE", None]
+    assert {root.attributes["corral.stages_of"] for root in roots} == {"0x5"}
+    assert {(root.start_ns, root.end_ns) for root in roots} == {(told.start_ns, told.end_ns)}
+    assert {tuple(root.links) for root in roots} == {((told.trace_id, told.span_id),)}
+    assert (member.tracing.kept()["sampled"], member.export.counts.exported) == (4, 4)
+
+
+def test_a_batch_that_nobody_knows_is_counted_for_each_of_its_writes(receiver: Received) -> None:
+    member = Member(receiver)
+    member.did(5, NOW, requests=4)
+    member.send(NOW + 3 * MS)
+    member.stories.rings.clear()
+    member.contexts = dict.fromkeys(range(5, 9))
+    member.run(NOW + SECOND)
+
+    assert member.tracing.dropped()["unknown"] == 4
 
 
 def test_slow_writes_and_those_of_an_election_say_so(receiver: Received) -> None:
