@@ -9,6 +9,8 @@ from tests.differential.cores import cores
 from tests.genuine import TICK_MS, genuine_zookeeper
 from tests.wire import Address
 
+ERROR = '"level":"error"'
+
 
 @pytest.fixture(scope="session")
 def genuine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Address]]:
@@ -30,3 +32,5 @@ def corral(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Address]]:
     settings = {"tickTime": str(TICK_MS), "maxClientCnxns": "0"}
     with corral_ensemble(tmp_path_factory.mktemp("corral"), settings=settings) as ensemble:
         yield ensemble.addresses
+        errors = [line for member in (1, 2, 3) for line in ensemble.log(member).splitlines() if ERROR in line]
+    assert errors == []  # where a request ends a process, clients see refused connections
