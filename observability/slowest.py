@@ -26,11 +26,13 @@ class _Span:
         self.begin_s = begin_s
         self.slowest: list[Slow] = []
 
-    def add(self, slow: Slow) -> None:
-        if len(self.slowest) < KEPT_OF_A_SPAN:
-            heappush(self.slowest, slow)
-        else:
-            heappushpop(self.slowest, slow)
+    def add(self, process: str, at_s: float, batches: list[Batch]) -> None:
+        slowest = self.slowest
+        for batch in batches:
+            if len(slowest) < KEPT_OF_A_SPAN:
+                heappush(slowest, Slow(batch.latency_ns, at_s, process, batch))
+            elif batch.latency_ns > slowest[0].latency_ns:
+                heappushpop(slowest, Slow(batch.latency_ns, at_s, process, batch))
 
 
 class Slowest:
@@ -49,8 +51,8 @@ class Slowest:
             batches = Batches()
             self._batches[timings.process] = (timings.pid, batches)
         finished = batches.take(timings.notes)
-        for batch in finished:
-            self._span(now_s).add(Slow(batch.latency_ns, now_s, timings.process, batch))
+        if finished:
+            self._span(now_s).add(timings.process, now_s, finished)
         return finished
 
     def slowest(self, count: int, now_s: float) -> list[Slow]:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.fragments import pick
+from observability.fragments import errors_of, pick
 from observability.ring import BLOCK_BYTES, Ring, unpack_notes
 from tests.observability.synthetic import Ensemble
 from transport.timings import NOTE, Note
@@ -46,6 +46,32 @@ def test_a_write_is_found_whole_whatever_messages_its_notes_came_in(sizes: list[
     assert found == whole
     assert {Note(each.kind) for each in found} >= {
         Note.TAKEN, Note.PROPOSED, Note.SENT, Note.ACKED, Note.SYNCED, Note.COMMITTED, Note.PUBLISHED}
+
+
+@given(counters=st.lists(st.integers(1, 60), min_size=1, max_size=8), size=st.integers(1, 40))
+def test_what_was_asked_before_a_block_grew_changes_nothing(counters: list[int], size: int) -> None:
+    notes = notes_of_a_leader(60)
+    ring = Ring(100_000)
+    for at in range(0, len(notes), size):
+        piece = b"".join(notes[at:at + size])
+        last = max(unpack_notes(piece), key=lambda each: each.zxid)
+        ring.take(pid=1, now_ns=last.at_ns, zxid=max(last.zxid, ring.newest), notes=piece)
+        pick(ring, zxid(counters[at % len(counters)]), followers=(2, 3))
+
+    whole = filled(notes, [len(notes)])
+    for counter in counters:
+        assert pick(ring, zxid(counter), followers=(2, 3)) == pick(whole, zxid(counter), followers=(2, 3))
+
+
+def test_the_errors_of_a_batch_are_those_of_its_writes_alone() -> None:
+    notes = [
+        NOTE.pack(Note.READ, 0, 0, 10, zxid(5), 1, 0), NOTE.pack(Note.FAILED, 0, 2, 101, zxid(3), 2, 0),
+        NOTE.pack(Note.FAILED, 0, 1, 110, zxid(8), 3, 0), NOTE.pack(Note.FAILED, 0, 9, 103, zxid(14), 4, 0),
+        NOTE.pack(Note.REPLIED, 0, 0, 10, zxid(14), 5, 0)]
+    ring = filled(notes, [2])
+
+    assert errors_of(ring, range(zxid(5), zxid(15))) == {
+        zxid(5): -101, zxid(8): -110, zxid(9): -110, zxid(14): -103}
 
 
 def test_blocks_that_are_full_are_compressed_and_read_the_same() -> None:

@@ -94,6 +94,19 @@ def test_the_writes_of_a_batch_come_together(tmp_path: Path) -> None:
     assert writes.writes(range(first + 9, first + 10), **mark) == []
 
 
+def test_what_stands_in_the_record_that_was_read_last_is_not_read_again(tmp_path: Path) -> None:
+    log = written(tmp_path)
+    mark = {"watermark": log.last_zxid, "offset": log.position(log.last_zxid)[1]}
+    writes, first = WriteLog(log.files, log.directory), make_zxid(epoch=4, counter=1)
+    expected = [WriteLog(log.files, log.directory).find(zxid, **mark) for zxid in range(first, first + 3)]
+    writes.find(first + 2, **mark)
+    log.close()
+    log.directory.rename(tmp_path / "elsewhere")
+
+    assert [writes.find(zxid, **mark) for zxid in range(first, first + 3)] == expected
+    assert writes.find(first + 3, **mark) is None
+
+
 def test_an_epochs_start_is_its_leaders(tmp_path: Path) -> None:
     entry = found(written(tmp_path), 0)
 
