@@ -11,7 +11,10 @@ from collections.abc import Callable
 
 import zmq
 
-from transport.sockets import Listener, Pull, Stream, option_of
+from transport.listener import Listener
+from transport.push_pull import Pull
+from transport.stream import Stream
+from transport.zmq_socket import option_of
 
 Source = Listener | Stream | Pull
 _POLLIN = int(zmq.POLLIN)
