@@ -22,7 +22,7 @@ from transport.timings import NOTE, Note
 from transport.zxid import epoch_of
 
 URGENT_TIMES = 3  # slow and election writes: whole traces per second, in budgets
-URGENT_RIDERS_TIMES = 60  # and those that ride along with them
+URGENT_RIDERS_TIMES = 30  # and those that ride along with them
 RIDERS_TIMES = 5  # those that ride along with the rest
 PENDING_MAX = 1024  # batches of a processor that are not answered: four times what may be in flight
 WAITED_NS = 5_000_000  # longer than a batch is collected while somebody leads

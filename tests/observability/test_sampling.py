@@ -68,8 +68,8 @@ def test_past_the_cap_even_slow_writes_are_dropped_and_counted() -> None:
 
     assert kept_of(each, singles(50, ms=500)) == 30
     assert each.dropped[Loss.URGENT_CAP] == 20
-    assert kept_of(each, [batch(requests=1000, ms=500)], NOW + SECOND) == 601
-    assert each.dropped[Loss.URGENT_CAP] == 20 + 399
+    assert kept_of(each, [batch(requests=1000, ms=500)], NOW + SECOND) == 301
+    assert each.dropped[Loss.URGENT_CAP] == 20 + 699
 
 
 def test_of_what_is_slow_the_slowest_goes_first_and_the_rest_stays_in_its_order() -> None:
@@ -148,7 +148,7 @@ def test_every_write_is_kept_or_dropped_once_and_the_cap_holds(
     assert sum(each.kept.values()) + sum(each.dropped.values()) == first - 1
     assert all(a.zxid < b.zxid for a, b in pairwise(sorted(picks)))
     seconds = (now - NOW) / SECOND
-    assert len(picks) <= (10 + 10 + 30 + 50 + 600) * (seconds + 1) + 1
+    assert len(picks) <= (10 + 10 + 30 + 50 + 300) * (seconds + 1) + 1
 
 
 def test_notes_of_a_processor_become_finished_batches() -> None:
