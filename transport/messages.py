@@ -4,11 +4,12 @@ Bulk (records, batches, snapshot chunks) travels as a bytes field: at the rate o
 Times named *_ns and *_ms are of the clock (transport/clock.py) of the machine that wrote them, and used on it only.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-EpochTable = list[tuple[int, int]]  # (epoch, last zxid of it), ascending
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # zxids, epochs: a peer's word is not taken for it
+EpochTable = list[tuple[Number, Number]]  # (epoch, last zxid of it), ascending
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -29,10 +30,10 @@ class Hello(Message, frozen=True):
     incarnation: str
     initial: bool
     generation: int
-    accepted_epoch: int
-    current_epoch: int
-    last_zxid: int
-    committed: int
+    accepted_epoch: Number
+    current_epoch: Number
+    last_zxid: Number
+    committed: Number
     epochs: EpochTable
     feature_level: int
     settings: dict[str, str]
@@ -44,10 +45,10 @@ class AckEpoch(Message, frozen=True):
     *grants*: (leader, ms): an earlier leader may still hold a lease of ours for so long; 0: one from before our start.
     """
 
-    epoch: int
-    current_epoch: int
-    last_zxid: int
-    committed: int
+    epoch: Number
+    current_epoch: Number
+    last_zxid: Number
+    committed: Number
     epochs: EpochTable
     counts: bool
     grants: list[tuple[int, int]]
@@ -56,20 +57,20 @@ class AckEpoch(Message, frozen=True):
 class AckNewLeader(Message, frozen=True):
     """History up to zxid is durable, and currentEpoch is saved, in that order (rule 1)."""
 
-    epoch: int
-    zxid: int
+    epoch: Number
+    zxid: Number
 
 
 class Ack(Message, frozen=True):
     """Durable up to zxid, cumulative."""
 
-    zxid: int
+    zxid: Number
 
 
 class Digest(msgspec.Struct, frozen=True, array_like=True):
     """A replica's digest right after *zxid*; process is processor-0, snapshotter, ..."""
 
-    zxid: int
+    zxid: Number
     process: str
     digest: int
 
@@ -92,17 +93,17 @@ class Pong(Message, frozen=True):
 class NewEpoch(Message, frozen=True):
     """LEADERINFO."""
 
-    epoch: int
+    epoch: Number
 
 
 class Truncate(Message, frozen=True):
     """Begins DIFF and TRUNC: both histories agree up to zxid, a record's boundary of both; what is behind it is cut."""
 
-    zxid: int
+    zxid: Number
 
 
 class SnapshotBegin(Message, frozen=True):
-    zxid: int
+    zxid: Number
     size: int
     epochs: EpochTable
 
@@ -115,32 +116,32 @@ class SnapshotChunk(Message, frozen=True):
 class SnapshotEnd(Message, frozen=True):
     """The file is complete; the learner syncs, verifies and renames it, and drops its log."""
 
-    zxid: int
+    zxid: Number
 
 
 class Records(Message, frozen=True):
     """Whole records, one after the other, contiguous with what was sent before. *committed*: as known when sent."""
 
     data: bytes
-    committed: int
+    committed: Number
 
 
 class NewLeader(Message, frozen=True):
     """All of the history up to zxid has been sent."""
 
-    epoch: int
-    zxid: int
+    epoch: Number
+    zxid: Number
 
 
 class UpToDate(Message, frozen=True):
     """A quorum has the epoch: serve."""
 
-    epoch: int
-    committed: int
+    epoch: Number
+    committed: Number
 
 
 class Commit(Message, frozen=True):
-    zxid: int
+    zxid: Number
 
 
 class Backed(Message, frozen=True):
@@ -149,7 +150,7 @@ class Backed(Message, frozen=True):
     Only for a learner whose ack counts. It saves the way of its own ack to the leader and of the commit back.
     """
 
-    zxid: int
+    zxid: Number
 
 
 class Ping(Message, frozen=True):
@@ -157,7 +158,7 @@ class Ping(Message, frozen=True):
 
     sent_ms: int
     heard_ms: int
-    committed: int
+    committed: Number
     digest_wanted: bool
 
 
@@ -165,7 +166,7 @@ class Differs(Message, frozen=True):
     """The named process of this member has another digest than the majority: stop serving, resync."""
 
     process: str
-    zxid: int
+    zxid: Number
 
 
 class Refused(Message, frozen=True):
@@ -184,13 +185,13 @@ class SubmitHello(Message, frozen=True):
     ensemble: str
     processor: int
     generation: int
-    epoch: int
+    epoch: Number
 
 
 class Accepting(Message, frozen=True):
     """The leader of *epoch* has accepted this processor's batches up to *sequence* (0: none)."""
 
-    epoch: int
+    epoch: Number
     sequence: int
 
 
@@ -232,7 +233,7 @@ class LocalHello(Message, frozen=True):
     index: int
     pid: int
     generation: int
-    executed: int
+    executed: Number
 
 
 class Welcome(Message, frozen=True):
@@ -241,7 +242,7 @@ class Welcome(Message, frozen=True):
     generation: int
     boot: int
     ensemble: str
-    watermark: int
+    watermark: Number
 
 
 class Watermark(Message, frozen=True):
@@ -250,7 +251,7 @@ class Watermark(Message, frozen=True):
     *at_ns*: when broadcast sent it (0: not known), so that a replica knows how long it waited.
     """
 
-    zxid: int
+    zxid: Number
     segment: int
     offset: int
     at_ns: int = 0
@@ -260,7 +261,7 @@ class Lease(Message, frozen=True):
     """Serve until *until_ns* (0: stop sending at once). *leader_address*: where to submit; role: as Member.role."""
 
     until_ns: int
-    epoch: int
+    epoch: Number
     leader: int
     leader_address: str
     leader_key: str
@@ -303,8 +304,8 @@ class Answer(Message, frozen=True):
 class SnapshotDone(Message, frozen=True):
     """From the snapshotter: a verified snapshot at zxid is in place; the log before it may be purged by retention."""
 
-    zxid: int
-    oldest_needed: int
+    zxid: Number
+    oldest_needed: Number
 
 
 class Look(Message, frozen=True):
@@ -316,12 +317,12 @@ class Look(Message, frozen=True):
     """
 
     round: int
-    current_epoch: int
-    last_zxid: int
+    current_epoch: Number
+    last_zxid: Number
     votes: bool
     voters: list[int]
     lost: int = 0
-    lost_epoch: int = 0
+    lost_epoch: Number = 0
     stands: bool = True
 
 
@@ -330,7 +331,7 @@ class Settled(Message, frozen=True):
 
     round: int
     leader: int
-    epoch: int
+    epoch: Number
 
 
 class Elected(Message, frozen=True):
@@ -356,10 +357,10 @@ class Vote(Message, frozen=True):
     state: str
     logical_clock: int
     leader: int
-    leader_epoch: int
-    leader_zxid: int
+    leader_epoch: Number
+    leader_zxid: Number
     votes: bool
-    epoch: int
+    epoch: Number
     is_answer: bool
     leader_stands: bool = True
 
@@ -385,7 +386,7 @@ class Timings(Message, frozen=True):
     process: str
     pid: int
     now_ns: int
-    zxid: int
+    zxid: Number
     notes: bytes
     dropped: int
 

@@ -109,7 +109,7 @@ class LocalEnsemble:
         options = [] if die_with is None else [f"--die-with={die_with}"]
         with (home / "log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "node.supervisor", str(home / "zoo.cfg"), *options],
+                [sys.executable, "-P", "-m", "node.supervisor", str(home / "zoo.cfg"), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

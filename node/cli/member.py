@@ -34,4 +34,4 @@ def member(config: Path, check: bool) -> None:
         return
     load_keys(loaded.config)
     # A new program in this process, so that nothing of the command line stays in memory.
-    os.execv(sys.executable, [sys.executable, "-m", "node.supervisor", str(config)])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "node.supervisor", str(config)])

@@ -242,7 +242,7 @@ class Snapshotter:
             keep=self.config.snap_retain_count, has_test_hooks=self.config.test_hooks, mark=mark)
         root = str(Path(node.__file__).parent.parent)
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "node.processes.snapshot_build"],
+            [sys.executable, "-P", "-m", "node.processes.snapshot_build"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root})
         assert self.child.stdin is not None
         self.child.stdin.write(msgspec.msgpack.encode(request))

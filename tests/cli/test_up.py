@@ -296,3 +296,18 @@ def test_a_clean_stop_leaves_nothing_in_tmp(tmp_path: Path) -> None:
     deep.run("down", "--data", str(deep.data))
 
     assert not run_dir.exists()
+
+
+def test_nothing_of_the_directory_one_stands_in_is_run(corral: Corral, tmp_path: Path) -> None:
+    """Python would take a file there for a package, in every process that imports it later, too."""
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("msgspec", "http", "zstandard"):
+        (here / f"{name}.py").write_text("raise SystemExit('run from the current directory')\n")
+
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("corral")), "up", "--detach", "--members=1", "--client-port=0",
+         "--data", str(corral.data)],
+        cwd=here, env=corral.environment, capture_output=True, text=True, check=False, timeout=COMMAND_S)
+
+    assert (done.returncode, done.stderr) == (0, "")
