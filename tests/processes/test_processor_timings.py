@@ -13,7 +13,7 @@ from node.config.read import load_config
 from tests.corral import kazoo_client
 from tests.processes.note_taker import NoteTaker, Row
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
-from tests.wire import Connection, Create, Event, Reply, SetData, SetWatches
+from tests.wire import Connection, Event, Reply, SetData, SetWatches
 from transport.timings import Note
 
 ROLES = ("broadcast", "election", "processor", "snapshotter")
@@ -208,8 +208,9 @@ def test_an_idle_process_that_was_stopped_says_so_where_a_timer_was_due(one: Ser
 def test_notes_of_pipelined_writes_are_few_and_in_few_messages(three: Served) -> None:
     """Held by counts: what they cost in CPU time is for bench/telemetry_cost.py."""
     writes, window = 3000, 250
+    with kazoo_client([three.address(1)]) as client_that_tries_until_it_is_served:
+        client_that_tries_until_it_is_served.create("/a", b"")
     with Connection.open(three.address(1)) as client:
-        client.call(Create("/a"))
         began_ns = time.monotonic_ns()
         for _ in range(writes // window):
             client.send(*(SetData("/a", b"x" * 100) for _ in range(window)))
