@@ -3,18 +3,32 @@
 Who serves something makes a Route for it, and telemetry's shell (node/processes/telemetry.py) puts it into the table.
 """
 
+import errno
+import io
+import ipaddress
 import socket
+import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
+HANDLERS_MAX = 64  # requests at once: each holds a thread and a descriptor
+READ_S = 10.0  # for all of a request, from when it was accepted
+WRITE_S = 30.0  # for all of an answer
+REST_S = 0.2  # between attempts to accept where there is no descriptor for one
+ANY_HOST = frozenset(("/metrics", "/healthz"))  # scrapes come by whatever name, and there are only figures
+_NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +48,34 @@ class Response:
 
 
 Route = Callable[[Request], Response]  # called in a thread of its own
+Complain = Callable[[str, BaseException | None], None]  # a reason, and what was raised; in any thread
+
+
+def _tell_nobody(_reason: str, _error: BaseException | None) -> None:
+    pass
 
 
 class AdminServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128
 
-    def __init__(self, address: str, port: int, routes: Mapping[str, Route]) -> None:
-        """*routes*: by path, such as /metrics. Raises OSError: in use, or not an address of this host."""
+    def __init__(
+        self, address: str, port: int, routes: Mapping[str, Route], *, complain: Complain = _tell_nobody,
+        hosts: Collection[str] = (),
+    ) -> None:
+        """*routes*: by path, such as /metrics. *hosts*: names in Host that are answered besides this host's; *: any.
+
+        Raises OSError: in use, or not an address of this host.
+        """
         infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family = infos[0][0]
         self.routes = routes
+        self.complain = complain
+        self.handlers = 0
+        own = socket.gethostname()
+        self._hosts = frozenset(map(_plain, ("localhost", address, own, own.partition(".")[0], *hosts)))
+        self._lock = threading.Lock()
         super().__init__((str(infos[0][4][0]), port), AdminHandler)
 
     @property
@@ -54,35 +85,159 @@ class AdminServer(ThreadingHTTPServer):
     def start(self) -> None:
         threading.Thread(target=self.serve_forever, name="http", daemon=True).start()
 
+    def serves(self, host: str) -> bool:
+        """Whether *host*, as browsers write it, is one of ours. A page that gave its own name our address (DNS
+        rebinding) would otherwise read paths and sessions in the browser of whoever looks at it."""
+        name = _name_of(host)
+        return name is not None and ("*" in self._hosts or name in self._hosts or _is_address(name))
+
+    # As socketserver calls them ------------------------------------------------------------------
+
+    def get_request(self) -> tuple[Any, Any]:
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self.complain(f"no connection can be accepted: {error.strerror}", None)
+                _rest(REST_S)  # it would be tried again at once
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            has_room = self.handlers < HANDLERS_MAX
+            self.handlers += has_room
+        if not has_room:
+            self.complain(f"more than {HANDLERS_MAX} requests at once", None)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._leave()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._leave()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Of what was raised just now. Who hangs up, or is too slow, is no event."""
+        error = sys.exception()
+        if not isinstance(error, (ConnectionError, TimeoutError)):
+            self.complain(f"a request of {client_address[0]}: {error!r}", error)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.handlers -= 1
+
 
 class AdminHandler(BaseHTTPRequestHandler):
     server: AdminServer
-    timeout = 10  # a peer that sends nothing does not hold a thread for ever
+    timeout = WRITE_S
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Incoming(self.connection, READ_S))
 
     def do_GET(self) -> None:
-        target = urlsplit(self.path)
+        self._answer(self._response())
+
+    def do_HEAD(self) -> None:
+        self._answer(self._response())
+
+    def _response(self) -> Response:
+        try:
+            target = urlsplit(self.path)
+            query = dict(parse_qsl(target.query))
+        except ValueError as error:
+            return problem(HTTPStatus.BAD_REQUEST, f"no request: {error}")
+        for host in self.headers.get_all("Host", ()):
+            if target.path not in ANY_HOST and not self.server.serves(host):
+                return problem(
+                    HTTPStatus.FORBIDDEN, f"{host!r} is not known as a name of this member",
+                    cure="go by the address, or put the name into corral.adminHosts of zoo.cfg")
         route = self.server.routes.get(target.path)
         if route is None:
-            self._answer(Response(f"{' '.join(sorted(self.server.routes))} are here\n".encode(), status=404))
-            return
-        self._answer(route(Request(dict(parse_qsl(target.query)), self.headers.get("Accept", ""))))
+            return Response(f"{' '.join(sorted(self.server.routes))} are here\n".encode(), status=404)
+        try:
+            return route(Request(query, self.headers.get("Accept", "")))
+        except Exception as error:  # noqa: BLE001 - nobody can make telemetry end, or write what is no line of the log
+            self.server.complain(f"{target.path}: {error!r}", error)
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this went wrong; the log of telemetry says how")
 
     def _answer(self, response: Response) -> None:
+        self.connection.settimeout(WRITE_S)
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
         for name, value in response.headers:
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(response.body)
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Scrapes are not events."""
 
 
+class _Incoming(io.RawIOBase):
+    """What a client sends, all of it within *seconds*; raises TimeoutError after that."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._until_s = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left_s)
+        return self._connection.recv_into(buffer)
+
+
+def problem(status: int, reason: str, **more: object) -> Response:
+    return Response(orjson.dumps({"reason": reason, **more}), JSON, status)
+
+
+def _name_of(host: str) -> str | None:
+    """Of a Host header, without its port; None: it is none."""
+    name, colon, port = host.strip().rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = host.strip(), "0"
+    return _plain(name) if port.isdecimal() and name else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().removesuffix(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        if name.startswith("["):
+            ipaddress.IPv6Address(name.removeprefix("[").removesuffix("]"))
+        else:
+            ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _rest(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 def metrics_route(registry: CollectorRegistry) -> Route:
     def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.accept)
+        try:
+            encode, content_type = choose_encoder(request.accept)
+        except (ValueError, TypeError):
+            return problem(HTTPStatus.BAD_REQUEST, "Accept asks for a version that is no number")
         return Response(encode(registry), content_type)
 
     return metrics

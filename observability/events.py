@@ -146,6 +146,16 @@ EVENTS: tuple[Event, ...] = (
           "them since the last such line", "`reason` says why; the ensemble is not touched by it", limited=True),
     Event("metrics_port", "error", "telemetry", "metrics and the admin page cannot be served at that address",
           "set corral.metricsPort to a free port, or to 0"),
+    Event("http_failed", "warning", "telemetry", "a request to the admin HTTP was not served: more at once than it "
+          "takes, no descriptor left, or an exception that nobody foresaw", "who asks so much? With a traceback in "
+          "`exception`: report it", limited=True),
+    Event("write_log_unreadable", "warning", "telemetry", "a write could not be looked up in the log, so traces lack "
+          "its operation and path", "`reason` says why: too few open files (LimitNOFILE=), or the disk", limited=True),
+    Event("story_failed", "warning", "telemetry", "what is known of a write could not be put together; who asked for "
+          "it got no answer", "report it, with the traceback in `exception`", limited=True),
+    Event("peer_message_failed", "warning", "telemetry", "what another member's telemetry sent made an exception, and "
+          "was dropped", "do both members run the same version? Report it, with the traceback in `exception`",
+          limited=True),
     # --- what clients can cause ---
     Event("too_many_connections", "warning", "processor", "an address has more connections than maxClientCnxns; "
           "further "

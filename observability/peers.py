@@ -4,35 +4,54 @@ They travel as the payload of Relay (transport/messages.py), some a second. An a
 member `missing` in a Timeline, and nothing else.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
 
 from observability.clocks import ClockEstimate, Offset
 from observability.fragments import Fragment
+from transport.timings import NOTE
 
 ANSWER_NS = 500_000_000
 ASKED_MAX = 32  # zxids in one question
+PROCESSES_MAX = 128  # of a member
+NOTES_BYTES_MAX = 256 << 10  # of one process about one zxid
+_PROCESS = re.compile("processor-[0-9]{1,4}|(?!processor)[a-z_-]{1,32}")  # later versions may have further ones
+TimeNs = Annotated[int, msgspec.Meta(ge=-(1 << 61), le=1 << 61)]  # sums of some of them can be written as JSON
+Zxid = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """*sent_ns*: by the asking one's CLOCK_MONOTONIC. Without zxids it asks for the clock alone."""
 
     id: int
-    zxids: list[int]
-    sent_ns: int
+    zxids: list[Zxid]
+    sent_ns: TimeNs
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """*sent_ns*: of the question. The others by the answering one's; *wall_ns*: from that to its wall clock."""
 
     id: int
-    sent_ns: int
-    received_ns: int
-    answered_ns: int
-    wall_ns: int
+    sent_ns: TimeNs
+    received_ns: TimeNs
+    answered_ns: TimeNs
+    wall_ns: TimeNs
     fragments: list[Fragment]
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether stories can be made of it: a peer's word is not taken for it."""
+        return len(self.fragments) <= ASKED_MAX and all(map(_is_well_formed, self.fragments))
+
+
+def _is_well_formed(fragment: Fragment) -> bool:
+    return len(fragment.processes) <= PROCESSES_MAX and all(
+        _PROCESS.fullmatch(name) and len(notes) % NOTE.size == 0 and len(notes) <= NOTES_BYTES_MAX
+        for name, notes in fragment.processes.items())
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -60,7 +79,7 @@ class Questions:
     def __init__(self, members: Iterable[int]) -> None:
         """*members*: the others."""
         self.clocks = {member: ClockEstimate() for member in members}
-        self.outcomes = {"answered": 0, "missing": 0, "unreachable": 0}
+        self.outcomes = {"answered": 0, "missing": 0, "unreachable": 0, "malformed": 0}
         self._open: dict[int, Question] = {}
         self._last_id = 0
 
@@ -76,6 +95,9 @@ class Questions:
         clock = self.clocks.get(member)
         if clock is None:
             return
+        if not answer.is_well_formed:
+            self._malformed(member, answer.id)
+            return
         clock.observe(
             asked_ns=answer.sent_ns, received_ns=answer.received_ns, answered_ns=answer.answered_ns, now_ns=now_ns,
             wall_ns=answer.wall_ns)
@@ -85,7 +107,15 @@ class Questions:
         question.waiting.discard(member)
         self.outcomes["answered"] += 1
         for fragment in answer.fragments:
-            question.fragments.setdefault(fragment.zxid, {})[member] = fragment
+            if fragment.zxid in question.ask.zxids:
+                question.fragments.setdefault(fragment.zxid, {})[member] = fragment
+
+    def _malformed(self, member: int, question_id: int) -> None:
+        """It will not get better by waiting."""
+        self.outcomes["malformed"] += 1
+        question = self._open.get(question_id)
+        if question is not None:
+            question.waiting.discard(member)
 
     def gone(self, member: int) -> None:
         """Nobody waits for it any more."""

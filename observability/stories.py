@@ -44,6 +44,11 @@ class Story:
 
 Then = Callable[[Story], None]
 Find = Callable[[int, int, int], Entry | None]  # zxid, watermark, offset of its end → what the log says
+Failed = Callable[[int, Exception], None]  # zxid, what was raised
+
+
+def _tell_nobody(_zxid: int, _error: Exception) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -54,9 +59,14 @@ class _Wanted:
 
 
 class Stories:
-    """*me*: this member; *others*: the rest of the ensemble. *find*: looks a write up in this member's log."""
+    """*me*: this member; *others*: the rest of the ensemble. *find*: looks a write up in this member's log.
 
-    def __init__(self, *, me: int, others: Iterable[int], ring_writes: int, find: Find) -> None:
+    *failed*: is told of each story that could not be made; nobody gets it.
+    """
+
+    def __init__(
+        self, *, me: int, others: Iterable[int], ring_writes: int, find: Find, failed: Failed = _tell_nobody,
+    ) -> None:
         self.me = me
         self.others = frozenset(others)
         self.rings: dict[str, Ring] = {}
@@ -65,6 +75,7 @@ class Stories:
         self.wall_ns = 0  # from CLOCK_MONOTONIC to Unix time: the shell sets it
         self._ring_writes = ring_writes
         self._find = find
+        self._failed = failed
         self._usual = Usual()
         self._wanted: dict[int, _Wanted] = {}
         self._asked: dict[int, list[_Wanted]] = {}  # by the question's id
@@ -182,6 +193,7 @@ class Stories:
         try:
             message = decode(payload)
         except msgspec.MsgspecError:
+            self.questions.outcomes["malformed"] += 1
             return None
         if isinstance(message, Answer):
             self.questions.answered(member, message, now_ns)
@@ -203,10 +215,12 @@ class Stories:
 
     def _finish(self, question: Question, now_ns: int) -> None:
         for wanted in self._asked.pop(question.ask.id):
-            fragments = question.fragments.get(wanted.zxid, {})
-            story = self._story(wanted.zxid, fragments, now_ns)
-            for then in wanted.then:
-                then(story)
+            try:
+                story = self._story(wanted.zxid, question.fragments.get(wanted.zxid, {}), now_ns)
+                for then in wanted.then:
+                    then(story)
+            except Exception as error:  # noqa: BLE001 - what peers, disks and notes say makes no end of all the others
+                self._failed(wanted.zxid, error)
 
     def _story(self, zxid: int, fragments: dict[int, Fragment], now_ns: int) -> Story:
         own = self.fragment(zxid)

@@ -1,5 +1,6 @@
 """A Timeline's JSON (observability/timeline.py) on a terminal: bars on one axis of time, the verdict first."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,10 +15,14 @@ BAR_WIDTH_MIN, BAR_WIDTH_MAX = 16, 60
 OTHER_COLUMNS = 84  # what the bars leave to them
 UNNEEDED = ("append", "fsync", "ack")
 
+# Of terminals, and those that turn the direction of what follows: paths are clients' words.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 Stage = Mapping[str, Any]
 
 
 def draw(timeline: Mapping[str, Any]) -> None:
+    timeline = harmless(timeline)
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
     verdict = timeline["verdict"]
     if verdict is not None:
@@ -27,6 +32,15 @@ def draw(timeline: Mapping[str, Any]) -> None:
     for line in _provisos(timeline):
         console.print(Text(line, style="dim"), soft_wrap=True)
     console.print()
+
+
+def harmless(value: Any) -> Any:
+    """The same JSON, with what a terminal would obey written as the audit log does: \\uXXXX."""
+    if isinstance(value, str):
+        return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+    if isinstance(value, Mapping):
+        return {name: harmless(each) for name, each in value.items()}
+    return [harmless(each) for each in value] if isinstance(value, list) else value
 
 
 def _write(timeline: Mapping[str, Any]) -> str:
@@ -125,6 +139,7 @@ _SHOWN_S = 0.000_1
 _WORDS = {
     "collect_s": "collected for", "network_s": "network, both ways,", "queue_s": "queued for up to",
     "residence_s": "kept there for", "held_s": "ack put off for", "learned_s": "told of the commit after",
+    "leader_s": "the leader counted it after",
     "wait_s": "waited", "execute_s": "executed in", "uncertainty_s": "true within ±"}
 
 

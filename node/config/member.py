@@ -69,6 +69,7 @@ class MemberConfig:
     processors: int
     metrics_address: str
     metrics_port: int
+    admin_hosts: frozenset[str]
     tracing: Tracing
     test_hooks: bool
     feature_level: int

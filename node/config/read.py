@@ -244,6 +244,8 @@ class _Reader:
             processors=self.number("corral.processors"),
             metrics_address=strip_brackets(self.text("corral.metricsAddress")),
             metrics_port=self.number("corral.metricsPort"),
+            admin_hosts=frozenset(
+                word.strip() for word in self.text("corral.adminHosts").split(",")) - {""},
             tracing=self.tracing(),
             test_hooks=self.flag("corral.testHooks"),
             feature_level=self.feature_level(),

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from node.config.member import MemberConfig
 from node.keys import KeysError
 from node.processes.calls import Calls
+from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals
 from node.processes.telemetry_asking import Asking
 from node.processes.telemetry_figures import samples_of
@@ -23,6 +24,7 @@ from node.processes.write_log import WriteLog
 from node.storage.files import RealFiles
 from node.storage.layout import log_directory
 from observability.admin.explain import explain_routes
+from observability.assembly import Entry
 from observability.endpoint import AdminServer, Route, healthz, metrics_route
 from observability.exemplars import Exemplars
 from observability.exposition import registry_of
@@ -45,6 +47,7 @@ class Telemetry:
     def __init__(self, config: MemberConfig, log: FilteringBoundLogger) -> None:
         """Raises EndpointError, OSError: the address of the metrics cannot be bound."""
         self.log = log
+        self.limited = LimitedLog(log, "left_out")
         self.signals = StopSignals()
         self.calls = Calls()
         self.sockets = Sockets()
@@ -58,13 +61,14 @@ class Telemetry:
         self.write_log = WriteLog(RealFiles(), log_directory(config.log_dir))
         self.stories = Stories(
             me=config.id, others=[each for each in config.members if each != config.id],
-            ring_writes=config.tracing.ring,
-            find=lambda zxid, watermark, offset: self.write_log.find(zxid, watermark=watermark, offset=offset))
+            ring_writes=config.tracing.ring, find=self._find, failed=self._story_failed)
         self.slowest = Slowest()
         self.links = self._links(config)
         self.tracing = tracing_of(config, self.stories, self.write_log, self.exemplars, log)
         self._provide_figures()
-        self.server = AdminServer(config.metrics_address, config.metrics_port, self._routes())
+        self.server = AdminServer(
+            config.metrics_address, config.metrics_port, self._routes(), complain=self._http_failed,
+            hosts=config.admin_hosts)
 
     def _links(self, config: MemberConfig) -> Links | None:
         if len(config.members) == 1:
@@ -93,6 +97,21 @@ class Telemetry:
             str(member): offset.uncertainty_ns / 1e9 for member, offset in stories.wall_offsets().items()})
         if self.tracing is not None:
             provide_figures(self.tracing, samples)
+
+    def _find(self, zxid: int, watermark: int, offset: int) -> Entry | None:
+        """A write that cannot be looked up is an unknown one: its notes tell the rest."""
+        try:
+            return self.write_log.find(zxid, watermark=watermark, offset=offset)
+        except OSError as error:
+            self.limited.log_limited("write_log_unreadable", reason=str(error))
+            return None
+
+    def _story_failed(self, zxid: int, error: Exception) -> None:
+        self.limited.log_limited("story_failed", zxid=zxid, reason=repr(error), exc_info=error)
+
+    def _http_failed(self, reason: str, error: BaseException | None) -> None:
+        """In any thread."""
+        self.limited.log_limited("http_failed", reason=reason, exc_info=error)
 
     # The loop ----------------------------------------------------------------------------------
 
@@ -129,12 +148,19 @@ class Telemetry:
                 if self.tracing is not None:
                     self.tracing.intake(finished, now_ns)
             case Relayed():
-                if self.page.is_addressed(message.payload):
-                    answer = self.page.relayed(message.member, message.payload, now_ns / 1e9)
-                else:
-                    answer = self.stories.relayed(message.member, message.payload, clock_ns)
+                answer = self._relayed(message, now_ns)
                 if answer is not None:
                     self._send(message.member, answer)
+
+    def _relayed(self, message: Relayed, now_ns: int) -> bytes | None:
+        try:
+            if self.page.is_addressed(message.payload):
+                return self.page.relayed(message.member, message.payload, now_ns / 1e9)
+            return self.stories.relayed(message.member, message.payload, clock_ns)
+        except Exception as error:  # noqa: BLE001 - no member ends another's telemetry
+            self.limited.log_limited(
+                "peer_message_failed", of_member=message.member, reason=repr(error), exc_info=error)
+            return None
 
     def _step(self) -> None:
         if self.tracing is not None:

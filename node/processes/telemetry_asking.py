@@ -28,7 +28,10 @@ class Asking:
         def work(future: "Future[Story]") -> None:
             now_ns = clock_ns()
             stories = self._stories
-            stories.want(zxid, now_ns, future.set_result, ripe_ns=stories.ripe_ns(zxid, now_ns))
+            try:
+                stories.want(zxid, now_ns, future.set_result, ripe_ns=stories.ripe_ns(zxid, now_ns))
+            except Exception as error:  # noqa: BLE001 - raised in the thread that asks
+                future.set_exception(error)
 
         return self._ask(work)
 
@@ -42,7 +45,7 @@ class Asking:
         def work(future: "Future[T]") -> None:
             try:
                 future.set_result(find())
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - raised in the thread that asks
                 future.set_exception(error)
 
         return self._ask(work)

@@ -7,6 +7,7 @@ from structlog.typing import FilteringBoundLogger
 
 from node.config.member import MemberConfig
 from node.keys import KeysError, load_keys
+from node.processes.limited_log import LimitedLog
 from node.processes.write_log import WriteLog
 from observability.exemplars import Exemplars
 from observability.export import Export
@@ -30,12 +31,18 @@ def tracing_of(
     def complain(reason: str, lost: int) -> None:
         log.warning("traces_not_taken", endpoint=settings.otlp_endpoint, reason=reason, traces=lost)
 
+    limited = LimitedLog(log, "left_out")
+
     def read_log(zxids: range) -> Sequence[Write]:
         published = stories.published(zxids[-1])
         if published is None:
             return ()
         watermark, offset = published
-        return write_log.writes(zxids, watermark=watermark, offset=offset)
+        try:
+            return write_log.writes(zxids, watermark=watermark, offset=offset)
+        except OSError as error:
+            limited.log_limited("write_log_unreadable", reason=str(error))
+            return ()
 
     try:
         ensemble = load_keys(config).ensemble

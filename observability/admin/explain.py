@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 import orjson
 
-from observability.endpoint import JSON, Request, Response, Route
+from observability.endpoint import JSON, Request, Response, Route, problem
 from observability.slowest import Slow
 from observability.stories import Story
 from observability.timeline import Timeline, Write
@@ -14,6 +14,7 @@ from transport.zxid import parse_session, parse_zxid, show
 
 COUNT = 20
 COUNT_MAX = 200
+VERDICTS_MAX = 20  # of an answer: each asks every member
 
 
 class Teller(Protocol):
@@ -38,12 +39,12 @@ def _explain(teller: Teller, request: Request) -> Response:
     try:
         zxid = parse_zxid(request.query.get("zxid", ""))
     except ValueError:
-        return _problem(400, "say which write: /explain?zxid=0x…, or decimal, or epoch:counter")
+        return problem(400, "say which write: /explain?zxid=0x…, or decimal, or epoch:counter")
     story = teller.explain(zxid)
     if story is None:
-        return _problem(503, "telemetry is too busy to answer: try again")
+        return problem(503, "telemetry is too busy to answer: try again")
     if story.timeline is None:
-        return _problem(404, not_there(story), oldest=story.oldest, newest=story.newest)
+        return problem(404, not_there(story), oldest=story.oldest, newest=story.newest)
     return _json(timeline_json(story.timeline))
 
 
@@ -62,11 +63,11 @@ def _slow(teller: Teller, request: Request) -> Response:
     try:
         count, path, session = _selection(request.query)
     except ValueError:
-        return _problem(400, "/slow?n=20&path=/a&session=0x…&verdict=1: a number is none")
+        return problem(400, "/slow?n=20&path=/a&session=0x…&verdict=1: a number is none")
     found = teller.slow(count, path, session)
     if found is None:
-        return _problem(503, "telemetry is too busy to answer: try again")
-    writes = []
+        return problem(503, "telemetry is too busy to answer: try again")
+    writes: list[dict[str, Any]] = []
     for slow, write in found:
         zxid = slow.batch.first_zxid if write is None else write.zxid
         line = {
@@ -74,7 +75,7 @@ def _slow(teller: Teller, request: Request) -> Response:
             "batch_requests": slow.batch.requests, "was_kept_up": slow.batch.was_kept_up,
             "write": None if write is None else write_json(write)}
         if request.query.get("verdict") == "1":
-            story = teller.explain(zxid)
+            story = teller.explain(zxid) if len(writes) < VERDICTS_MAX else None
             timeline = story.timeline if story is not None else None
             verdict = timeline.verdict if timeline is not None else None
             line["verdict"] = None if verdict is None else msgspec.to_builtins(verdict)
@@ -86,12 +87,12 @@ def _recent(teller: Teller, request: Request) -> Response:
     try:
         count, path, session = _selection(request.query)
     except ValueError:
-        return _problem(400, "/recent?path=/a or /recent?session=0x…: a number is none")
+        return problem(400, "/recent?path=/a or /recent?session=0x…: a number is none")
     if not path and not session:
-        return _problem(400, "say whose writes: /recent?path=/a or /recent?session=0x…")
+        return problem(400, "say whose writes: /recent?path=/a or /recent?session=0x…")
     found = teller.recent(count, path, session)
     if found is None:
-        return _problem(503, "telemetry is too busy to answer: try again")
+        return problem(503, "telemetry is too busy to answer: try again")
     return _json({"writes": [write_json(write) for write in found]})
 
 
@@ -124,6 +125,3 @@ def timeline_json(timeline: Timeline) -> dict[str, Any]:
 def _json(value: object) -> Response:
     return Response(orjson.dumps(value), JSON)
 
-
-def _problem(status: int, reason: str, **more: object) -> Response:
-    return Response(orjson.dumps({"reason": reason, **more}), JSON, status)

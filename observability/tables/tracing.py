@@ -40,7 +40,7 @@ TRACING: tuple[Metric, ...] = (
            "span_export_failures", _TELEMETRY, "Look at corral.otlpEndpoint and the collector; telemetry's log names "
            "the reason once a minute."),
     Metric("corral_peer_questions_total", "counter", "Questions to other members' telemetry, by outcome.",
-           "peer_questions", _TELEMETRY, "missing: no answer in time; unreachable: not even asked. Traces then "
-           "lack that member's part.",
+           "peer_questions", _TELEMETRY, "missing: no answer in time; unreachable: not even asked; "
+           "malformed: dropped. Traces then lack that member's part.",
            labels=("outcome",)),
 )

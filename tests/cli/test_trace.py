@@ -82,6 +82,22 @@ def test_brackets_in_a_path_are_no_markup(capsys: pytest.CaptureFixture[str]) ->
     assert "/a[bold]b" in drawn(capsys, write=write)[1]
 
 
+@pytest.mark.parametrize(("character", "shown"), [
+    ("\x1b", "\\u001b"), ("\x9b", "\\u009b"), ("\r", "\\u000d"), ("\n", "\\u000a"), ("\u202e", "\\u202e"),
+    ("\u2066", "\\u2066"), ("\ud800", "\\ud800")])
+def test_a_path_cannot_command_the_terminal(
+    capsys: pytest.CaptureFixture[str], character: str, shown: str,
+) -> None:
+    path = f"/a{character}[2Jb"
+    lines = drawn(
+        capsys, write=msgspec.structs.replace(timeline().write, path=path), stages=[
+            stage(f"ap{character}ply", 3, f"process{character}or-1", 4, 5, -1)])
+
+    assert f"/a{shown}[2Jb" in lines[1]
+    assert f"process{shown}or-1" in "".join(lines)
+    assert character not in "".join(lines)
+
+
 def test_the_next_member_is_asked_where_one_does_not_know() -> None:
     def never(_: Request) -> Response:
         return Response(json.dumps({"reason": "too long ago"}).encode(), status=404)

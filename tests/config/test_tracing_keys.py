@@ -29,3 +29,9 @@ def test_what_makes_no_sense_is_a_problem_that_names_its_line(tmp_path: Path, li
     (problem,) = problems_of(tmp_path, f"{line}\n{STANDALONE}")
 
     assert (problem.line, problem.key) == (2, line.partition("=")[0])
+
+
+def test_names_of_the_admin_http_are_a_list(tmp_path: Path) -> None:
+    text = f"{STANDALONE}corral.adminHosts=zk1.example.com, corral.example.com\n"
+
+    assert config_of(tmp_path, text).admin_hosts == {"zk1.example.com", "corral.example.com"}

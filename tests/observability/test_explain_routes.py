@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from observability.admin.explain import explain_routes
+from observability.admin.explain import VERDICTS_MAX, explain_routes
 from observability.endpoint import Request, Response
 from observability.sampling import Batch
 from observability.slowest import KEPT_OF_A_SPAN, SPAN_S, SPANS, Slow, Slowest
@@ -89,6 +89,20 @@ def test_the_slowest_writes_are_listed_and_explained_on_demand() -> None:
     assert teller.asked == [(5, "/a/b", 0x200000000000123), ZXID]
     assert (line["zxid"], line["total_s"], line["batch_requests"]) == (ZXID, 0.007, 3)
     assert line["verdict"]["sentence"].startswith("member 3 was slowest")
+
+
+def test_no_more_than_some_writes_are_explained_in_one_answer() -> None:
+    class Slows(Teller):
+        def slow(self, count: int, path: str, session: int) -> list[tuple[Slow, Write | None]] | None:
+            return [(Slow(7, 1.0, "processor-0", Batch(ZXID + at, 1, 7, False, 0)), None) for at in range(count)]
+
+    teller = Slows()
+
+    _, body = got(teller, "/slow", n="200", verdict="1")
+
+    assert len(body["writes"]) == 200
+    assert teller.asked == [ZXID + at for at in range(VERDICTS_MAX)]
+    assert [line["verdict"] is not None for line in body["writes"]] == [at < VERDICTS_MAX for at in range(200)]
 
 
 def test_recent_writes_are_those_of_a_path_or_a_session() -> None:
