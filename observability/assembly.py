@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from observability.clocks import Offset, narrowed
+from observability.completion import completion
 from observability.ring import Noted
 from observability.timeline import Clock, Stage, Timeline, Write
 from observability.told import Process, Told
@@ -44,11 +45,12 @@ def assemble(
     zxid: int, entry: Entry | None, members: Mapping[int, Told], missing: list[int], usual: Usual | None = None,
 ) -> Timeline:
     """*members*: those who answered, the asking one too. *missing*: those who did not. *usual*: see verdict.py."""
-    return _Assembly(zxid, entry, members).timeline(missing, usual)
+    return _Assembly(zxid, entry, members, len({*members, *missing})).timeline(missing, usual)
 
 
 class _Assembly:
-    def __init__(self, zxid: int, entry: Entry | None, members: Mapping[int, Told]) -> None:
+    def __init__(self, zxid: int, entry: Entry | None, members: Mapping[int, Told], ensemble: int) -> None:
+        """*ensemble*: how many members it has."""
         self.zxid = zxid
         self.entry = entry
         self.stages: list[Stage] = []
@@ -57,6 +59,9 @@ class _Assembly:
         self.origin, self.processor = self._origin()
         self.own = self._own_process()
         self.lead = members[self.leader].broadcast if self.leader in members else Process("broadcast")
+        self.completion = completion(
+            self.lead, self.own, {each.member: each.broadcast for each in members.values()},
+            leader=self.leader, origin=self.origin, members=ensemble)
         reference = members.get(self.origin) or members.get(self.leader) or next(iter(self.members.values()))
         self.offsets = {each.member: self._offset(each) for each in self.members.values()}
         self.reference = self.offsets[reference.member]
@@ -143,8 +148,8 @@ class _Assembly:
             for process in told.processors:
                 self._notify(told.member, process, root)
         self._surround(root)
-        committed = self.lead.kinds.get(Note.COMMITTED)
-        completed_by = committed.who if committed is not None else NOBODY
+        completed_by = self.completion.by if self.completion is not None else NOBODY
+        quorum = self.completion.quorum if self.completion is not None else None
         read, replied = self.own.at(Note.READ), self.own.at(Note.REPLIED)
         total_ns = None if read is None or replied is None else replied - read
         return Timeline(
@@ -152,7 +157,8 @@ class _Assembly:
             completed_by=completed_by, total_ns=total_ns, stages=self.stages, clocks=self._clocks(),
             missing=sorted(missing),
             verdict=verdict_of(
-                self.stages, origin=self.origin, leader=self.leader, completed_by=completed_by, usual=usual))
+                self.stages, origin=self.origin, leader=self.leader, completed_by=completed_by, quorum=quorum,
+                usual=usual))
 
     def _write(self) -> Write:
         write = unknown_write(self.zxid) if self.entry is None else self.entry.write
@@ -289,13 +295,14 @@ class _Assembly:
             stalled_s=self._stalled(self.lead, taken, proposed.at_ns), **self._batch())
 
     def _commit(self, root: int) -> int:
-        proposed, committed = self.lead.at(Note.PROPOSED), self.lead.kinds.get(Note.COMMITTED)
-        if proposed is None or committed is None:
+        proposed, completed = self.lead.at(Note.PROPOSED), self.completion
+        if proposed is None or completed is None:
             return root
         return self._add(
-            "commit", self.leader, "broadcast", root, proposed, committed.at_ns,
-            completed_by=committed.who or None,
-            stalled_s=self._stalled(self.lead, proposed, committed.at_ns), **self._record())
+            "commit", self.leader, "broadcast", root, proposed, completed.at_ns,
+            completed_by=completed.by or None,
+            leader_s=seconds(completed.leader_ns - proposed) if completed.is_by_origin else None,
+            stalled_s=self._stalled(self.lead, proposed, completed.at_ns), **self._record())
 
     def _append(self, told: Told, parent: int) -> None:
         process = told.broadcast
@@ -306,18 +313,25 @@ class _Assembly:
         at = self._add(
             "append", told.member, "broadcast", parent, had.at_ns, synced.at_ns,
             queue_s=seconds(had.took_ns) if had.kind == Note.RECEIVED else None,
-            needed=self._is_needed(told.member), stalled_s=self._stalled(process, had.at_ns, synced.at_ns),
+            needed=self._is_copy_needed(told.member), stalled_s=self._stalled(process, had.at_ns, synced.at_ns),
             **self._record())
         first = process.synced_before + 1 if process.synced_before else None
         self._add(
             "fsync", told.member, "broadcast", at, synced.at_ns - synced.took_ns, synced.at_ns,
             first_zxid=first, last_zxid=synced.zxid, shared_by=_between(first, synced.zxid))
 
+    def _is_copy_needed(self, member: int) -> bool | None:
+        """Nobody sees what is not on the disk of their own member."""
+        return True if member == self.origin != self.leader else self._is_needed(member)
+
     def _is_needed(self, member: int) -> bool | None:
-        """Whether it was durable there, and the leader knew, before the quorum was complete."""
-        committed = self.lead.at(Note.COMMITTED)
+        """Whether it was durable there, and the leader knew, before the client's quorum was complete."""
         known = self.lead.kinds.get(Note.SYNCED) if member == self.leader else self.lead.acked.get(member)
-        return None if committed is None or known is None else known.at_ns <= committed
+        if self.completion is None or known is None:
+            return None
+        if self.completion.is_by_origin and self.completion.quorum is not None:
+            return member != self.origin and member in self.completion.quorum
+        return known.at_ns <= self.completion.at_ns
 
     def _ack(self, follower: int, acked: Noted, parent: int) -> None:
         sent = self.lead.at(Note.SENT)

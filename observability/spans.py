@@ -59,6 +59,7 @@ VALUES: tuple[Value, ...] = (
     Value("first_zxid", "the first zxid that shares it"),
     Value("last_zxid", "the last zxid that shares it: with process and name, it is what was measured once"),
     Value("completed_by", "the member whose copy completed the quorum"),
+    Value("leader_s", "the leader had counted a quorum only after so long: the client's own member knew before it"),
     Value("needed", "whether the quorum needed this one, or had been complete without it"),
     Value("follower", "whose ack"),
     Value("network_s", "both ways together: the whole less what the follower says it kept it"),

@@ -6,7 +6,7 @@ that path is slow, a slow part beside it is named too, with what it cost the cli
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from observability.timeline import Stage, Verdict
@@ -54,10 +54,14 @@ def _kind(part: Part) -> tuple[int, str, str]:
 
 
 def verdict_of(
-    stages: list[Stage], *, origin: int, leader: int, completed_by: int, usual: Usual | None = None,
+    stages: list[Stage], *, origin: int, leader: int, completed_by: int, quorum: Collection[int] | None = None,
+    usual: Usual | None = None,
 ) -> Verdict | None:
-    """None: there is nothing to go by. *usual*: what it is compared with, and what it goes into."""
-    parts = list(_Parts(stages, origin, leader, completed_by).all())
+    """None: there is nothing to go by. *usual*: what it is compared with, and what it goes into.
+
+    *quorum*: of a client at a follower, see completion.py.
+    """
+    parts = list(_Parts(stages, origin, leader, completed_by, quorum).all())
     if not parts:
         return None
     slowest = _slowest(parts)
@@ -96,16 +100,22 @@ def _explained(part: Part, parts: list[Part]) -> Part:
     if not causes:
         return part
     cause = max(causes, key=_seconds)
+    if part.is_waited_for and not cause.is_waited_for and part.seconds < COVERED * cause.seconds:
+        return part  # a moment's waiting does not make the client wait for all of it
     return cause._replace(is_waited_for=cause.is_waited_for or part.is_waited_for)
 
 
 class _Parts:
     """The stages of one write, taken apart."""
 
-    def __init__(self, stages: Iterable[Stage], origin: int, leader: int, completed_by: int) -> None:
+    def __init__(
+        self, stages: Iterable[Stage], origin: int, leader: int, completed_by: int, quorum: Collection[int] | None,
+    ) -> None:
         self.stages = list(stages)
         self.origin, self.leader = origin, leader
-        self.needed = {origin, completed_by or leader}
+        self.needed = {origin, completed_by or leader} if quorum is None else set(quorum)
+        # A follower's client waits for that follower's copy, and not for the leader to hear of it.
+        self.needed_acks = self.needed if quorum is None else self.needed - {origin}
         self.forward_network_s = sum(
             each.values.get("network_s", 0.0) for each in self.stages if each.name == "forward")
 
@@ -162,7 +172,7 @@ class _Parts:
     def _ack(self, stage: Stage) -> Iterator[Part]:
         values = stage.values
         follower = values["follower"]
-        is_needed = follower in self.needed
+        is_needed = follower in self.needed_acks
         if "network_s" not in values:  # its own notes are missing: what the leader saw is all there is
             yield _part(stage, stage.duration_ns / 1e9, "its ack took", is_waited_for=is_needed)._replace(
                 member=follower)
@@ -174,7 +184,8 @@ class _Parts:
             follower, "ack", "network", max(values["network_s"] - there_s, 0.0),
             f"the network between it and the leader, member {self.leader}, took", is_needed)
         theirs = Part(
-            follower, "ack", "broadcast", theirs_s, "records waited for its broadcast", is_needed, is_cause=False)
+            follower, "ack", "broadcast", theirs_s, "records waited for its broadcast", follower in self.needed,
+            is_cause=False)
         ours = Part(
             self.leader, "ack", "broadcast", max(values.get("queue_s", 0.0) - theirs_s, 0.0),
             f"the ack of member {follower} waited for the leader's broadcast", is_needed, is_cause=False)

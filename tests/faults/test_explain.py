@@ -240,6 +240,32 @@ def test_a_slow_link_between_the_clients_member_and_the_leader(
         assert_named(ensemble, zxids, asked=far, member=far, stage="forward", seconds=injected_s, delayed=True)
 
 
+def test_a_client_of_a_follower_waits_for_no_copy_but_that_followers_and_those_it_heard_of(ensemble: Ensemble) -> None:
+    leader = leader_of(ensemble)
+    for origin in others(leader):
+        with writer(ensemble, origin) as client:
+            zxids = written(client)
+            for zxid in zxids:
+                assert_laid_to_the_quorum(explained(ensemble, origin, zxid))
+
+
+def assert_laid_to_the_quorum(timeline: dict[str, Any]) -> None:
+    """Who was waited for is the client's member, or was heard of first; and `commit` is no longer than the request."""
+    verdict, origin, leader = timeline["verdict"], timeline["origin"], timeline["leader"]
+    (commit,) = [stage for stage in timeline["stages"] if stage["name"] == "commit"]
+    assert commit["duration_ns"] <= timeline["total_ns"], timeline
+    if verdict["delayed"] and verdict["member"] not in (origin, leader):
+        # Then the leader knew of that one's copy before it had its own.
+        known = {stage["values"]["follower"]: stage for stage in timeline["stages"] if stage["name"] == "ack"}
+        own = next(stage for stage in timeline["stages"] if (stage["name"], stage["member"]) == ("append", leader))
+        assert ended_ns(known[verdict["member"]]) <= ended_ns(own), timeline
+
+
+def ended_ns(stage: dict[str, Any]) -> int:
+    end_ns: int = stage["start_ns"] + stage["duration_ns"]
+    return end_ns
+
+
 def test_a_stopped_processor_that_no_client_of_the_write_waits_for(ensemble: Ensemble) -> None:
     leader = leader_of(ensemble)
     slow = others(leader)[0]

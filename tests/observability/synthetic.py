@@ -88,6 +88,9 @@ class Ensemble:
         later(leader, "broadcast", Note.COMMITTED, last, quorum_at, who=completed_by)
         for member in MEMBERS:
             told = quorum_at + (0.0 if member == leader else there.get(member, 0.2))
+            if member == origin != leader:  # Backed: somebody else has it, and then its own disk
+                backed = min(at for other, at in knows.items() if other != member) + there.get(member, 0.2)
+                told = min(told, max(had[member], backed))
             if member != leader:
                 later(member, "broadcast", Note.SYNCED, last, had[member], took_ms=fsyncs.get(member, 0.5))
                 later(member, "broadcast", Note.ACK_SENT, last, ack_sent[member])

@@ -118,6 +118,39 @@ def test_what_was_slow_is_named_with_what_it_cost(
     assert verdict.sentence.startswith(f"member {member} was slowest: ")
 
 
+BY_THE_ORIGIN = [
+    pytest.param({"held_ms": {2: 30.0, 3: 20.0}}, id="acks kept back"),
+    pytest.param({"held_ms": {2: 30.0}, "fsync_ms": {3: 20.0}}, id="another follower's disk"),
+    pytest.param({"ack_queue_ms": {2: 20.0, 3: 20.0}}, id="acks that lie before the leader"),
+    pytest.param({"held_ms": {2: 30.0}, "back_ms": {3: 20.0}}, id="the link from another follower"),
+]
+
+
+@pytest.mark.parametrize("write", BY_THE_ORIGIN)
+def test_a_follower_that_commits_before_the_leader_completes_the_quorum_of_its_client(write: Mapping[str, Any]) -> None:
+    timeline = explained(Ensemble(origin=2), **write)
+
+    commit = stages(timeline, "commit")[1]
+    assert commit.values["completed_by"] == timeline.completed_by == 2
+    assert commit.duration_ns <= stages(timeline, "request")[2].duration_ns
+    assert commit.values["leader_s"] > 0.019
+    assert {each.member: each.values["needed"] for each in timeline.stages if each.name == "append"} == {
+        1: True, 2: True, 3: False}
+    assert {each.values["follower"]: each.values["needed"] for each in timeline.stages if each.name == "ack"} == {
+        2: False, 3: False}
+    assert timeline.verdict is not None
+    assert not timeline.verdict.delayed, timeline.verdict.sentence
+    assert "the client did not wait for it (members 1 and 2 were the quorum after " in timeline.verdict.sentence
+
+
+def test_a_follower_that_heard_of_another_copy_before_the_leaders_needs_that_one() -> None:
+    timeline = explained(Ensemble(origin=2), fsync_ms={1: 40.0, 3: 10.0}, held_ms={2: 35.0})
+
+    assert timeline.verdict is not None
+    assert (timeline.verdict.member, timeline.verdict.delayed) == (1, False), timeline.verdict.sentence
+    assert "(members 2 and 3 were the quorum after " in timeline.verdict.sentence
+
+
 def test_a_slow_minority_is_told_of_with_the_quorum_that_did_without_it() -> None:
     verdict = explained(Ensemble(), fsync_ms={3: 50.2}, there_ms={2: 0.1}).verdict
 
