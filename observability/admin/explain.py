@@ -68,6 +68,7 @@ def _slow(teller: Teller, request: Request) -> Response:
     if found is None:
         return problem(503, "telemetry is too busy to answer: try again")
     writes: list[dict[str, Any]] = []
+    explained = VERDICTS_MAX if request.query.get("verdict") == "1" else 0
     for slow, write in found:
         zxid = slow.batch.first_zxid if write is None else write.zxid
         line = {
@@ -75,7 +76,8 @@ def _slow(teller: Teller, request: Request) -> Response:
             "batch_requests": slow.batch.requests, "was_kept_up": slow.batch.was_kept_up,
             "write": None if write is None else write_json(write)}
         if request.query.get("verdict") == "1":
-            story = teller.explain(zxid) if len(writes) < VERDICTS_MAX else None
+            story = teller.explain(zxid) if len(writes) < explained else None
+            explained = explained if story is not None else 0  # too busy: the next would wait as long
             timeline = story.timeline if story is not None else None
             verdict = timeline.verdict if timeline is not None else None
             line["verdict"] = None if verdict is None else msgspec.to_builtins(verdict)

@@ -105,6 +105,19 @@ def test_no_more_than_some_writes_are_explained_in_one_answer() -> None:
     assert [line["verdict"] is not None for line in body["writes"]] == [at < VERDICTS_MAX for at in range(200)]
 
 
+def test_who_is_too_busy_to_explain_one_is_not_asked_for_the_next() -> None:
+    class Slows(Teller):
+        def slow(self, count: int, path: str, session: int) -> list[tuple[Slow, Write | None]] | None:
+            return [(Slow(7, 1.0, "processor-0", Batch(ZXID + at, 1, 7, False, 0)), None) for at in range(count)]
+
+    teller = Slows(None)
+
+    _, body = got(teller, "/slow", n="5", verdict="1")
+
+    assert teller.asked == [ZXID]
+    assert len(body["writes"]) == 5
+
+
 def test_recent_writes_are_those_of_a_path_or_a_session() -> None:
     teller = Teller()
 
