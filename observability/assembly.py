@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from observability.clocks import Offset, narrowed
-from observability.completion import completion
+from observability.completion import Completion, completion
 from observability.ring import Noted
 from observability.timeline import Clock, Stage, Timeline, Write
 from observability.told import Process, Told
@@ -302,7 +302,13 @@ class _Assembly:
             "commit", self.leader, "broadcast", root, proposed, completed.at_ns,
             completed_by=completed.by or None,
             leader_s=seconds(completed.leader_ns - proposed) if completed.is_by_origin else None,
-            stalled_s=self._stalled(self.lead, proposed, completed.at_ns), **self._record())
+            stalled_s=self._stalled(self.lead, proposed, completed.at_ns),
+            **(self._record() if self._is_commit_shared(completed) else {}))
+
+    def _is_commit_shared(self, completed: Completion) -> bool:
+        """By the whole record: batches of several processors need not have ended for their clients at once."""
+        entry = self.entry
+        return not completed.is_by_origin or entry is None or entry.batch_requests == entry.record_requests
 
     def _append(self, told: Told, parent: int) -> None:
         process = told.broadcast
