@@ -54,7 +54,7 @@ def trace(what: str, server: str, data: Path | None, as_json: bool, limit: int) 
     zxids = [asked.zxid] if asked.zxid is not None else newest_of(servers, asked, limit)
     timelines = [explain(servers, zxid) for zxid in zxids]
     if as_json:
-        click.echo(json.dumps(timelines[0] if asked.zxid is not None else timelines, ensure_ascii=False))
+        click.echo(json.dumps(timelines[0] if asked.zxid is not None else timelines))  # ASCII: a path may hold what a terminal obeys
         return
     from node.cli.waterfall import draw
 
@@ -112,9 +112,11 @@ def ask(servers: list[str], path: str, query: dict[str, str]) -> dict[str, Any]:
     """The first good answer of any. Raises Failure with the reason of the last that gave one."""
     reasons = []
     for server in servers:
-        url = f"http://{server}{path}?{urllib.parse.urlencode(query)}"
+        # The member refuses names that are not its own, for browsers' sake; an operator may call it as he likes.
+        request = urllib.request.Request(
+            f"http://{server}{path}?{urllib.parse.urlencode(query)}", headers={"Host": "localhost"})
         try:
-            with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
                 found: dict[str, Any] = json.loads(answer.read())
                 return found
         except urllib.error.HTTPError as error:
@@ -128,6 +130,8 @@ def ask(servers: list[str], path: str, query: dict[str, str]) -> dict[str, Any]:
 
 def _reason(error: urllib.error.HTTPError) -> str:
     try:
-        return str(json.loads(error.read())["reason"])
+        from node.cli.waterfall import harmless
+
+        return str(harmless(json.loads(error.read())["reason"]))
     except (ValueError, KeyError, TypeError):
         return f"HTTP {error.code}: what answers there is no member's metrics port"

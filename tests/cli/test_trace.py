@@ -129,3 +129,13 @@ def test_a_server_that_is_none_of_ours_is_said_to_be_so() -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_member_may_be_called_by_a_name_that_it_does_not_know() -> None:
+    server = AdminServer("127.0.0.1", 0, {"/explain": lambda _: Response(b'{"origin": 2}')})
+    server.start()
+    try:
+        assert ask([f"127.1:{server.port}"], "/explain", {"zxid": "1"}) == {"origin": 2}
+    finally:
+        server.shutdown()
+        server.server_close()
