@@ -54,7 +54,8 @@ def trace(what: str, server: str, data: Path | None, as_json: bool, limit: int) 
     zxids = [asked.zxid] if asked.zxid is not None else newest_of(servers, asked, limit)
     timelines = [explain(servers, zxid) for zxid in zxids]
     if as_json:
-        click.echo(json.dumps(timelines[0] if asked.zxid is not None else timelines))  # ASCII: a path may hold what a terminal obeys
+        # In ASCII: a path may hold what a terminal obeys.
+        click.echo(json.dumps(timelines[0] if asked.zxid is not None else timelines))
         return
     from node.cli.waterfall import draw
 
