@@ -194,9 +194,8 @@ def test_writes_of_one_batch_or_record_say_what_they_share_and_link_to_it(
         assert span.attributes["corral.shared_by"] > 1
 
 
+@pytest.mark.parametrize("receiver", ["http/protobuf"], indirect=True)  # by which the example sends its own span
 def test_the_example_puts_its_writes_into_its_own_trace(ensemble: Ensemble, receiver: Received) -> None:
-    if receiver.protocol == "grpc":
-        pytest.skip("the example sends its own span over HTTP")
     host, port = ensemble.addresses[1]
 
     done = subprocess.run(
