@@ -73,7 +73,8 @@ class Page:
         return done["result"].get("value")
 
     def wait_for(self, expression: str, *, seconds: float = 20.0) -> None:
-        wait_until(lambda: self.evaluate(f"Boolean({expression})"), seconds=seconds, what=expression)
+        whole = f"document.readyState == 'complete' && Boolean({expression})"
+        wait_until(lambda: self.evaluate(whole), seconds=seconds, what=expression)
 
     def text(self) -> str:
         return str(self.evaluate("document.body.innerText"))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ from tests.faults.test_explain import (
     SYNC_S,
     others,
     put_links_between,
+    quick_disk,
     slow_disk,
     slow_link,
     stopped,
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.skipif(
     (shutil.which("prometheus") is None or shutil.which("gcc") is None) and os.environ.get("CI") != "true",
     reason="no prometheus or gcc: .ci/packages")
 
+__all__ = ["quick_disk"]  # a fixture
 TABLE = next(each for each in panels(dashboards()["write-latency"]) if each["type"] == "table")
 SUM = "whole write"  # of the stages, and therefore a consequence of anything
 HEADINGS = TABLE["transformations"][1]["options"]["renameByName"]
@@ -62,9 +65,9 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(quick_disk: Path) -> Iterator[Watched]:
     """Three members whose disks and links can be made slow, and a Prometheus that sees it."""
-    directory = tmp_path_factory.mktemp("which")
+    directory = quick_disk
     shim = directory / "slow_sync.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(shim), str(SHIM), "-ldl"], check=True, timeout=60)
     with pytest.MonkeyPatch.context() as patch:

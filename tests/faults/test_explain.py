@@ -6,6 +6,7 @@ import re
 import signal
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -47,9 +48,16 @@ def links() -> Iterator[dict[tuple[int, int], DelayedLink]]:
 
 
 @pytest.fixture(scope="module")
-def slowed(tmp_path_factory: pytest.TempPathFactory, links: dict[tuple[int, int], DelayedLink]) -> Iterator[Ensemble]:
+def quick_disk() -> Iterator[Path]:
+    """In memory: what is slow there is what a test makes slow, and not what the tests before it left to be written."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="corral-test-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def slowed(quick_disk: Path, links: dict[tuple[int, int], DelayedLink]) -> Iterator[Ensemble]:
     """Three members whose disks and links can be made slow, one by one."""
-    directory = tmp_path_factory.mktemp("explain")
+    directory = quick_disk
     shim = directory / "slow_sync.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(shim), str(SHIM), "-ldl"], check=True, timeout=60)
     with pytest.MonkeyPatch.context() as patch:
@@ -223,6 +231,7 @@ def test_a_slow_link_to_a_follower(ensemble: Ensemble, links: dict[tuple[int, in
     far = others(leader)[1]
     with writer(ensemble, leader) as client, slow_link(links[far, leader]) as link:
         zxids = written(client)
+        explained(ensemble, leader, zxids[-1])  # all of it has gone over the link
         injected_s = statistics.median(link.delays_s)  # by a machine that may be busy
 
         assert_named(ensemble, zxids, asked=leader, member=far, stage="ack", seconds=injected_s, delayed=False)
@@ -235,6 +244,7 @@ def test_a_slow_link_between_the_clients_member_and_the_leader(
     far = others(leader)[1]
     with writer(ensemble, far) as client, slow_link(links[far, leader]) as link:
         zxids = written(client)
+        explained(ensemble, far, zxids[-1])
         injected_s = statistics.median(link.delays_s)
 
         assert_named(ensemble, zxids, asked=far, member=far, stage="forward", seconds=injected_s, delayed=True)
