@@ -126,6 +126,7 @@ class Chromium:
             page.call(f"{domain}.enable")
         page.show(width=width, height=height, dark=dark)
         page.call("Page.navigate", url=url)
+        page.wait_for("document.body && location.href != 'about:blank'")
         return page
 
     def call(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
