@@ -18,7 +18,8 @@ edit those, not this page.
 
 Each member's telemetry process serves them at `http://<corral.metricsAddress>:<corral.metricsPort>/metrics`; where the
 port is chosen freely, the file `metrics-port` in the run directory says it. Prometheus gets OpenMetrics with exemplars
-(trace ids on histogram buckets; start it with `--enable-feature=exemplar-storage`), older scrapers the classic text.
+(trace ids on histogram buckets, each of a write that the member's own clients sent; start it with
+`--enable-feature=exemplar-storage`), older scrapers the classic text.
 
 - Every metric carries the label `process`. `ensemble` and `member` are for the scrape configuration to add.
 - Seconds and bytes, always. Counters end in `_total` and start again from 0 when their process is restarted.
