@@ -224,9 +224,9 @@ class Corral(Ensemble):
         ]
 
     def pids_of(self, member: int) -> frozenset[int]:
-        """Its supervisor, known by the zoo.cfg on its command line, and all below it."""
-        folder = f"/m{member}/"
-        roots = (pid for pid in self.pids() if folder in procfs.command_line(pid))
+        """All its processes, known by their titles (node/title.py), and what they have started."""
+        title = f"corral member {member}: "
+        roots = (pid for pid in self.pids() if procfs.command_line(pid).startswith(title))
         return frozenset(procfs.descendants(roots))
 
     def kill(self, member: Member) -> None:

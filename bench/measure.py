@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import procfs
-from bench.ensembles import Ensemble
+from bench.ensembles import Ensemble, Member
 from bench.load import BenchError, Load, value_at
 from bench.rows import Kind, Row
 
@@ -56,7 +56,7 @@ class Bench:
         match row.kind:
             case Kind.MEMORY:
                 members = ensemble.wait_serving()
-                return {"pss_mb": max(procfs.pss_mb(member.pids) for member in members)}
+                return {"pss_mb": max(procfs.pss_mb(processes_of(ensemble, member)) for member in members)}
             case Kind.IDLE:
                 return {"cpu_percent": self.idle_cpu_percent(ensemble)}
             case Kind.LOAD:
@@ -92,7 +92,7 @@ class Bench:
             if is_kill:
                 ensemble.kill(leader)
             else:
-                procfs.send_signal(leader.pids, signal.SIGSTOP)
+                procfs.send_signal(processes_of(ensemble, leader), signal.SIGSTOP)
             try:
                 result = load.result()
             finally:
@@ -102,3 +102,10 @@ class Bench:
                     procfs.send_signal(leader.pids, signal.SIGCONT)
         ensemble.wait_serving()
         return {figure.key: value_at(result, figure.key) for figure in row.figures}
+
+
+def processes_of(ensemble: Ensemble, member: Member) -> frozenset[int]:
+    """Raises BenchError: none is found, and what is measured of none is nothing."""
+    if not member.pids:
+        raise BenchError(f"{ensemble.name}: found no processes of member {member.id}")
+    return member.pids

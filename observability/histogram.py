@@ -22,7 +22,9 @@ last is of what is above every bound. `bounds` gives the bounds. Units: nanoseco
     stage_apply         ns, weighted by requests: execution of a record
     stage_reply         ns, weighted by requests: an own batch is executed → its answers are written
     request_write       ns, weighted by requests: an own batch's first request was read → its answers are written
-    request_read        ns, weighted by reads: the turn that answered them, from its first bytes to its output
+    request_read        ns, weighted by reads: from its bytes to its output
+    read_stage_park     ns, of reads behind a write of their session that was under way: read → that write is answered
+    read_stage_answer   ns, weighted by reads: the turn that answered them, from its first bytes to its output
     plain counters of all of them
     stalls, stall_ns    how often the loop did not run for STALL_NS when it should have, and for how long in sum
     notes, notes_bytes, notes_messages, notes_dropped

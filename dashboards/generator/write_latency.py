@@ -86,8 +86,17 @@ _CLIENTS = Row("What clients wait", (
     Panel(
         title="Reads by member, p99", unit="s", steps=below(0.01, 0.1),
         queries=(quantile(0.99, "corral_request_seconds", by="member", legend=_MEMBER, where='kind="read"'),),
-        tell="From the bytes of a read to its answer: one turn of the processor's loop, or its wait behind a write.",
-        do="high: the processor has too much to do (Member internals); add processors or members."),
+        tell="From the bytes of a read to its answer.",
+        do="the panel of its stages says which: behind a write, or a processor with too much to do."),
+    Panel(
+        title="Stages of a read, p99", unit="s", steps=below(0.01, 0.1),
+        queries=tuple(
+            quantile(0.99, "corral_read_stage_seconds", by="member", legend=f"{name}: member {{{{member}}}}",
+                     where=f'stage="{stage}"')
+            for stage, name in (("park", "behind a write"), ("answer", "answer"))),
+        tell="A read waits for the earlier writes of its session; then one turn of the processor's loop answers it.",
+        do="behind a write: writes are slow, see below; answer: the processor has too much to do (Member internals): "
+           "add processors or members."),
 ))
 
 _STAGES = Row("Where the time goes", (

@@ -65,6 +65,7 @@ class Clients:
         core, turn = self._core, self._turn
         if not core.submissions.count:
             core.submissions.read_ns = now_ns
+        core.now_ns = now_ns
         core.feed(conn, data, now_ns // 1_000_000)
         if conn.phase is not Phase.READY:
             self._after_early_bytes(client, conn)

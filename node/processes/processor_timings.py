@@ -38,6 +38,7 @@ class ProcessorTimings:
         self._unanswered: list[tuple[int, int, int, int]] = []  # last zxid, count, read at, executed at
         self._failed: list[tuple[int, int, int]] = []  # zxid, code, how many more right after it alike
         self._notified: list[tuple[int, int]] = []
+        self._unparked: list[tuple[int, int]] = []  # reads that waited: how many, since when
         self._turn_ns = 0  # when the present one began; 0: none
         self._ended_ns = clock_ns()
         self._pulse_ns = 0
@@ -46,6 +47,7 @@ class ProcessorTimings:
         self._reads = 0
         self._collect, self._order, self._apply_wait, self._apply, self._reply = (Histogram() for _ in range(5))
         self._request_write, self._request_read = Histogram(), Histogram()
+        self._read_park, self._read_answer = Histogram(), Histogram()
 
     # The loop ----------------------------------------------------------------------------------
 
@@ -104,6 +106,9 @@ class ProcessorTimings:
             watchers += notified.pop()[1]
         notified.append((zxid, watchers))
 
+    def on_unparked(self, count: int, oldest_ns: int) -> None:
+        self._unparked.append((count, oldest_ns))
+
     def on_applied(self, buffer: bytes | memoryview, offset: int, began_ns: int, *, is_attended: bool) -> None:
         """The record that stands there has been executed."""
         marks = self._marks
@@ -145,7 +150,7 @@ class ProcessorTimings:
                 self._note_requests(now_ns)
         if self._turn_ns:
             if reads != self._reads:
-                self._request_read.observe(now_ns - self._turn_ns, reads - self._reads)
+                self._time_reads(reads - self._reads, now_ns)
             if now_ns - self._turn_ns > STALL_NS:
                 self.notes.stalled(self._turn_ns, now_ns)
             self._turn_ns = 0
@@ -154,6 +159,18 @@ class ProcessorTimings:
         self._ended_ns = now_ns
         if len(self._buffer) >= NOTES_BYTES_MAX:
             self.notes.send(now_ns)
+
+    def _time_reads(self, count: int, now_ns: int) -> None:
+        turn_ns = self._turn_ns
+        self._read_answer.observe(now_ns - turn_ns, count)
+        if self._unparked:
+            for waited, since_ns in self._unparked:
+                self._read_park.observe(turn_ns - since_ns, waited)
+                self._request_read.observe(now_ns - since_ns, waited)
+                count -= waited
+            self._unparked.clear()
+        if count > 0:
+            self._request_read.observe(now_ns - turn_ns, count)
 
     def _note_replies(self, now_ns: int) -> None:
         buffer, pack = self._buffer, self._pack
@@ -179,6 +196,7 @@ class ProcessorTimings:
         histograms = {
             "stage_collect": self._collect, "stage_order": self._order, "stage_apply_wait": self._apply_wait,
             "stage_apply": self._apply, "stage_reply": self._reply, "request_write": self._request_write,
-            "request_read": self._request_read,
+            "request_read": self._request_read, "read_stage_park": self._read_park,
+            "read_stage_answer": self._read_answer,
         }
         return {**{name: histogram.figure() for name, histogram in histograms.items()}, **self.notes.figures()}

@@ -50,7 +50,7 @@ class Connection:
         self.outcome = ""  # why it was closed, in a word of corral_client_connections_closed_total
         self.submitted = 0
         self.done = 0
-        self.parked: deque[tuple[int, int, int, bytes]] = deque()  # writes before it, xid, op, body
+        self.parked: deque[tuple[int, int, int, bytes, int]] = deque()  # writes before it, xid, op, body, read at (ns)
         self.paused = False
         self.pack_request: Pack = REQUEST.pack  # with a trace context, one that adds it
         self.trace_bytes = 0  # of that context

@@ -91,6 +91,7 @@ class Processor:
         self.statistics = Statistics()
         self.witness: Witness = NoWitness()
         self.words: list[Connection] = []  # four-letter words to answer
+        self.now_ns = 0  # set by the shell before it feeds
         self.serving = False  # set by the shell: lease held and caught up once
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self._next_number = 1
@@ -180,7 +181,7 @@ class Processor:
                     room = BATCH_BYTES_MAX
                     conn.holds = submissions.is_full
             elif op != AUTH and (conn.submitted != conn.done or conn.parked):
-                conn.parked.append((conn.submitted, xid, op, data[at + 12:stop]))
+                conn.parked.append((conn.submitted, xid, op, data[at + 12:stop], self.now_ns))
                 conn.holds = len(conn.parked) >= PARKED_MAX
             elif op == AUTH:
                 if writes:
@@ -409,7 +410,7 @@ class Processor:
         else:
             conn.trace(context)
         if conn.submitted != conn.done or conn.parked:
-            conn.parked.append((conn.submitted, xid, AUTH, b""))
+            conn.parked.append((conn.submitted, xid, AUTH, b"", self.now_ns))
             conn.holds = len(conn.parked) >= PARKED_MAX
         else:
             self.read(conn, xid, AUTH, b"")
@@ -457,11 +458,16 @@ class Processor:
         conn.frames_out += 1
         self.statistics.sent += 1
         self.dirty[conn] = None
-        if conn.parked:
-            parked = conn.parked
-            while parked and parked[0][0] <= conn.done:
-                _, read_xid, read_op, read_body = parked.popleft()
-                self.read(conn, read_xid, read_op, read_body)
+        if conn.parked and conn.parked[0][0] <= conn.done:
+            self._read_parked(conn)
+
+    def _read_parked(self, conn: Connection) -> None:
+        parked = conn.parked
+        count, oldest_ns = len(parked), parked[0][4]
+        while parked and parked[0][0] <= conn.done:
+            _, xid, op, body, _ = parked.popleft()
+            self.read(conn, xid, op, body)
+        self.witness.on_unparked(count - len(parked), oldest_ns)
 
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None:
         """Encoded once for all its watchers."""

@@ -15,6 +15,9 @@ class Witness(Protocol):
     def on_notified(self, zxid: int, watchers: int) -> None:
         """So many watchers here are told of what that request did."""
 
+    def on_unparked(self, count: int, oldest_ns: int) -> None:
+        """So many reads of a connection run now that waited for its writes, the first since then."""
+
 
 class NoWitness:
     def on_executed(self, flight: Flight, first_zxid: int, count: int) -> None: ...
@@ -22,3 +25,5 @@ class NoWitness:
     def on_failed(self, zxid: int, error: int) -> None: ...
 
     def on_notified(self, zxid: int, watchers: int) -> None: ...
+
+    def on_unparked(self, count: int, oldest_ns: int) -> None: ...

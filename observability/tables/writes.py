@@ -15,6 +15,10 @@ WRITES: tuple[Metric, ...] = (
            "proposed; append: proposed or received to durable; commit: proposed to committed; publish: committed to "
            "told to the processes; apply_wait: told to executing; apply: executing; reply: executed to answered.",
            labels=("stage",), scale=NANOSECONDS),
+    Metric("corral_read_stage_seconds", "histogram", "The stages of a read.", "read_stage_*", _PROCESSOR,
+           "park: it waited for an earlier write of its session, which is slow then, not the read; answer: the turn of "
+           "the processor's loop that answered it, with all that the turn had to do.",
+           labels=("stage",), scale=NANOSECONDS),
     Metric("corral_fsync_seconds", "histogram", "One fdatasync of the log.", "fsync", _BROADCAST,
            "The disk's share of every write. A quorum waits for its median member; the slowest delays its own "
            "clients. Use disks with power-loss protection, alone for the log.",

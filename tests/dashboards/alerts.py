@@ -118,9 +118,10 @@ CASES: list[Case] = [
     _one("CorralSystemErrors", "corral_request_errors_total", "5x110 6x9", "5x120", "critical", at="20m",
          error="SYSTEMERROR"),
     Case("CorralDiskFull", {_e("corral_disk_free_bytes", member="1", directory="log"): "400-6x60"},
-         {_e("corral_disk_free_bytes", member="1", directory="log"): "400-0.06x60"},
+         {_e("corral_disk_free_bytes", member="1", directory="log"): "400-0.06x60",
+          _e("corral_disk_free_bytes", member="2", directory="log"): "_x30 400-6x30"},  # a member's first minutes
          {"ensemble": "e", "severity": "warning", "member": "1", "directory": "log"}, at="50m", step="1m",
-         also={_e("corral_disk_size_bytes", member="1", directory="log"): "1000x60"}),
+         also={_e("corral_disk_size_bytes", member=member, directory="log"): "1000x60" for member in ("1", "2")}),
     Case("CorralDiskAlmostFull", {_e("corral_disk_free_bytes", member="1", directory="log"): "40x60"},
          {_e("corral_disk_free_bytes", member="1", directory="log"): "60x60"},
          {"ensemble": "e", "severity": "critical", "member": "1", "directory": "log"},

@@ -6,10 +6,8 @@ What Prometheus answers to each panel goes to dashboards/pictures/, where Grafan
     python -m tests.dashboards.pictures FOLDER        writes FOLDER/<dashboard>.json, to be drawn
 """
 
-import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from node.cli.observe import start_prometheus, stop_prometheus
-from tests.corral import Ensemble, corral_ensemble
+from tests.corral import corral_ensemble
 from tests.dashboards.promql import substituted
 from tests.dashboards.queries import PrometheusServer, Series, dashboards, panels
 from tests.dashboards.story import Story, fail_over
 from tests.dashboards.workload import clients
+from tests.faults.injection import others, slow_disk, slow_sync
 
-SHIM = Path(__file__).parents[1] / "faults" / "slow_sync.c"
 SETTINGS = {"tickTime": "1000", "initLimit": "20", "syncLimit": "4", "corral.snapshotBytes": "1048576"}
 CLIENTS = 6
 QUIET_S, AFTER_S, SLOW_S = 75.0, 60.0, 60.0
@@ -54,26 +52,8 @@ def live_through(story: Story) -> None:
         story.pass_time(QUIET_S)
         fail_over(story)
         story.pass_time(AFTER_S)
-        with slow_disk(story.ensemble):
+        with slow_disk(story.ensemble, others(story.ensemble.leader())[-1]):
             story.pass_time(SLOW_S)
-
-
-def slow_sync(folder: Path) -> Path:
-    """A library that makes fdatasync slow where a file asks for it."""
-    library = folder / "slow_sync.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(library), str(SHIM), "-ldl"], check=True)
-    return library
-
-
-@contextlib.contextmanager
-def slow_disk(ensemble: Ensemble) -> Any:
-    """Of one follower."""
-    leader = ensemble.leader()
-    member = next(m for m in (3, 2, 1) if m != leader)
-    mark = ensemble.local.config(ensemble.local.member(member)).log_dir / "corral" / "slow-sync"
-    mark.touch()
-    yield
-    mark.unlink()
 
 
 def save(story: Story, folder: Path) -> None:

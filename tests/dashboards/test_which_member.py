@@ -3,41 +3,25 @@
 import contextlib
 import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from node.cli.observe import start_prometheus, stop_prometheus
-from tests.corral import Ensemble, corral_ensemble, fresh_root, kazoo_client
+from tests.corral import Ensemble, fresh_root, kazoo_client
 from tests.dashboards.queries import PrometheusServer, dashboards, finite, panel, panels
-from tests.faults.conftest import SETTINGS
 from tests.faults.delay import DelayedLink
-from tests.faults.figures import await_all_serving, leader_of
-from tests.faults.test_explain import (
-    LINK_S,
-    NEAR,
-    SHIM,
-    STOP_S,
-    SYNC_S,
-    others,
-    put_links_between,
-    quick_disk,
-    slow_disk,
-    slow_link,
-    stopped,
-)
+from tests.faults.figures import leader_of
+from tests.faults.injection import LINK_S, NEAR, STOP_S, SYNC_S, others, slow_disk, slow_link, slowable, stopped
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     (shutil.which("prometheus") is None or shutil.which("gcc") is None) and os.environ.get("CI") != "true",
     reason="no prometheus or gcc: .ci/packages")
 
-__all__ = ["quick_disk"]  # a fixture
 TABLE = next(each for each in panels(dashboards()["write-latency"]) if each["type"] == "table")
 SUM = "whole write"  # of the stages, and therefore a consequence of anything
 HEADINGS = TABLE["transformations"][1]["options"]["renameByName"]
@@ -65,34 +49,15 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(quick_disk: Path) -> Iterator[Watched]:
+def watched() -> Iterator[Watched]:
     """Three members whose disks and links can be made slow, and a Prometheus that sees it."""
-    directory = quick_disk
-    shim = directory / "slow_sync.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(shim), str(SHIM), "-ldl"], check=True, timeout=60)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LD_PRELOAD", str(shim))
-        with corral_ensemble(directory, settings=SETTINGS) as ensemble:
-            yield from with_links_watched(ensemble)
-
-
-def with_links_watched(ensemble: Ensemble) -> Iterator[Watched]:
-    links: dict[tuple[int, int], DelayedLink] = {}
-    for member in (1, 2, 3):
-        ensemble.stop(member)
-    for member in (1, 2, 3):
-        put_links_between(ensemble, member, links)
-    for member in (1, 2, 3):
-        ensemble.corral("start", str(member), "--data", str(ensemble.data))
-    await_all_serving(ensemble)
-    prometheus = start_prometheus(ensemble.local, dies_with_us=True)
-    assert prometheus is not None
-    try:
-        yield Watched(ensemble, PrometheusServer(prometheus.url), links)
-    finally:
-        stop_prometheus(ensemble.data)
-        for link in links.values():
-            link.__exit__(None, None, None)
+    with slowable() as (ensemble, links):
+        prometheus = start_prometheus(ensemble.local, dies_with_us=True)
+        assert prometheus is not None
+        try:
+            yield Watched(ensemble, PrometheusServer(prometheus.url), links)
+        finally:
+            stop_prometheus(ensemble.data)
 
 
 class Writing:

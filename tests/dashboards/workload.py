@@ -50,8 +50,9 @@ class Busy:
             client.close()
 
     def _turn(self, client: KazooClient, turn: int) -> None:
-        client.set(self.own, b"%d" % turn)
-        client.get(self.own)
+        written = client.set_async(self.own, b"%d" % turn)
+        client.get(self.own)  # waits for the write before it
+        written.get()
         if turn % 10 == 0:
             client.set("/watched", b"%d" % turn)
             client.delete(client.create(f"{self.own}/passing-", sequence=True))

@@ -1,12 +1,8 @@
 """Something is made slow on one member of a real ensemble: /explain and `corral trace` name it, and nothing else."""
 
 import json
-import os
 import re
-import signal
 import statistics
-import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
@@ -14,86 +10,56 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from kazoo.client import KazooClient
 
-from tests.corral import Ensemble, corral_ensemble, fresh_root, kazoo_client
-from tests.faults.conftest import SETTINGS
+from tests.corral import Ensemble, fresh_root, kazoo_client
 from tests.faults.delay import DelayedLink
 from tests.faults.figures import await_all_serving, leader_of
+from tests.faults.injection import (
+    MEMBERS,
+    NEAR,
+    STOP_S,
+    SYNC_S,
+    Slowable,
+    others,
+    slow_disk,
+    slow_link,
+    slowable,
+    stopped,
+)
 from tests.waiting import wait_until
 
-SHIM = Path(__file__).parent / "slow_sync.c"
-SYNC_S = 0.050  # what the shim adds
-LINK_S = 0.040
-STOP_S = 0.300
-NEAR = 0.2  # of what was injected
 WRITES = 20
 NAMED_MIN = 12  # of them: a machine that is busy with other things makes some slow in ways of its own…
 NAMED_ELSE_MAX = 4  # …but not always in the same one
 
 
 @pytest.fixture(scope="module")
-def links() -> Iterator[dict[tuple[int, int], DelayedLink]]:
-    """(from, to): what member *from* sends over on its own connections to *to*, made by `slowed`."""
-    with ExitStack() as made:
-        found: dict[tuple[int, int], DelayedLink] = {}
+def slowed() -> Iterator[Slowable]:
+    with slowable() as found:
         yield found
-        for link in found.values():
-            made.enter_context(link)
-
-
-@pytest.fixture(scope="module")
-def quick_disk() -> Iterator[Path]:
-    """In memory: what is slow there is what a test makes slow, and not what the tests before it left to be written."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory, prefix="corral-test-") as directory:
-        yield Path(directory)
-
-
-@pytest.fixture(scope="module")
-def slowed(quick_disk: Path, links: dict[tuple[int, int], DelayedLink]) -> Iterator[Ensemble]:
-    """Three members whose disks and links can be made slow, one by one."""
-    directory = quick_disk
-    shim = directory / "slow_sync.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(shim), str(SHIM), "-ldl"], check=True, timeout=60)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LD_PRELOAD", str(shim))
-        with corral_ensemble(directory, settings=SETTINGS) as ensemble:
-            for member in (1, 2, 3):
-                ensemble.stop(member)
-            for member in (1, 2, 3):
-                put_links_between(ensemble, member, links)
-            for member in (1, 2, 3):
-                ensemble.corral("start", str(member), "--data", str(ensemble.data))
-            await_all_serving(ensemble)
-            yield ensemble
-
-
-def put_links_between(ensemble: Ensemble, member: int, links: dict[tuple[int, int], DelayedLink]) -> None:
-    """Every connection that the member makes to another's quorum port goes through a link of its own."""
-    file = ensemble.home(member) / "zoo.cfg"
-    text = file.read_text()
-    for other in ensemble.local.members:
-        if other.id != member:
-            link = links[member, other.id] = DelayedLink((ensemble.local.host, other.quorum_port))
-            text = re.sub(rf"(server\.{other.id}=[^:]+):{other.quorum_port}:", rf"\g<1>:{link.port}:", text)
-    file.write_text(text)
 
 
 @pytest.fixture
-def ensemble(slowed: Ensemble) -> Ensemble:
+def links(slowed: Slowable) -> dict[tuple[int, int], DelayedLink]:
+    return slowed.links
+
+
+@pytest.fixture
+def ensemble(slowed: Slowable) -> Ensemble:
     """All serve, and telemetry of each has begun to hear of writes."""
-    await_all_serving(slowed)
-    for member in (1, 2, 3):
-        with writer(slowed, member) as client:
+    ensemble = slowed.ensemble
+    await_all_serving(ensemble)
+    for member in MEMBERS:
+        with writer(ensemble, member) as client:
             wait_until(
-                lambda m=member, c=client: whole_story(slowed, m, written(c, 1)[0]), what="notes come from everywhere")
-    return slowed
+                lambda m=member, c=client: whole_story(ensemble, m, written(c, 1)[0]),
+                what="notes come from everywhere")
+    return ensemble
 
 
 # Asking --------------------------------------------------------------------------------------------
@@ -117,7 +83,7 @@ def whole_story(ensemble: Ensemble, member: int, zxid: int) -> dict[str, Any] | 
         return None
     told = {(stage["name"], stage["member"]) for stage in timeline["stages"]}
     acks = [stage for stage in timeline["stages"] if stage["name"] == "ack" and "network_s" in stage["values"]]
-    is_whole = told >= {(name, each) for name in ("append", "fsync", "apply") for each in (1, 2, 3)}
+    is_whole = told >= {(name, each) for name in ("append", "fsync", "apply") for each in MEMBERS}
     return timeline if is_whole and len(acks) == 2 and timeline["total_ns"] else None
 
 
@@ -165,43 +131,6 @@ def assert_traced(ensemble: Ensemble, zxid: int, sentence: str) -> None:
 def without_usual(sentence: str) -> str:
     """What is usual changes with every story told."""
     return re.sub(r", usually [^;]*", "", sentence)
-
-
-# What is slow --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def slow_disk(ensemble: Ensemble, member: int) -> Iterator[None]:
-    mark = ensemble.local.config(ensemble.local.member(member)).log_dir / "corral" / "slow-sync"
-    mark.touch()
-    try:
-        yield
-    finally:
-        mark.unlink()
-
-
-@contextmanager
-def slow_link(link: DelayedLink) -> Iterator[DelayedLink]:
-    link.delays_s.clear()
-    link.delay_s = LINK_S
-    try:
-        yield link
-    finally:
-        link.delay_s = 0.0
-
-
-@contextmanager
-def stopped(ensemble: Ensemble, member: int, process: str) -> Iterator[None]:
-    pid = ensemble.pids(member)[process]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def others(*members: int) -> list[int]:
-    return [each for each in (1, 2, 3) if each not in members]
 
 
 def test_a_followers_slow_disk_that_nobody_waits_for(ensemble: Ensemble) -> None:

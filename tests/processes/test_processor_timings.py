@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kazoo.exceptions import NoNodeError
@@ -13,7 +14,7 @@ from node.config.read import load_config
 from tests.corral import kazoo_client
 from tests.processes.note_taker import NoteTaker, Row
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
-from tests.wire import Connection, Event, Reply, SetData, SetWatches
+from tests.wire import Connection, Event, GetData, Reply, SetData, SetWatches
 from transport.timings import Note
 
 ROLES = ("broadcast", "election", "processor", "snapshotter")
@@ -162,6 +163,28 @@ def test_reads_and_writes_are_counted_by_their_stages(one: Served) -> None:
         one.wait(lambda: counted("request_write") >= 11)
         for stage in ("collect", "order", "apply_wait", "apply", "reply"):
             one.wait(lambda stage=stage: counted(f"stage_{stage}") >= 11, stage)  # type: ignore[misc]
+
+
+def test_a_read_behind_a_write_has_waited_for_it(one: Served) -> None:
+    rounds = 20
+
+    def figure(name: str) -> dict[str, Any]:
+        found = one.takers[1].figure("processor-0", name)
+        return found if isinstance(found, dict) else {"buckets": [], "sum": 0}
+
+    with kazoo_client([one.address(1)]) as client_that_tries_until_it_is_served:
+        client_that_tries_until_it_is_served.create("/a", b"")
+    with Connection.open(one.address(1)) as client:
+        for _ in range(rounds):
+            client.send(SetData("/a", b"x", -1), GetData("/a"), GetData("/a"))
+            for _ in range(3):
+                client.receive()
+        one.wait(lambda: sum(figure("read_stage_answer")["buckets"]) >= 2 * rounds)
+
+    assert sum(figure("read_stage_park")["buckets"]) == sum(figure("request_read")["buckets"]) == 2 * rounds
+    # A write goes to the disk and back first, a read does not.
+    assert figure("read_stage_park")["sum"] > figure("read_stage_answer")["sum"]
+    assert figure("request_read")["sum"] == figure("read_stage_park")["sum"] + figure("read_stage_answer")["sum"]
 
 
 def stall_of(ensemble: Served, role: str, process: str, writes: object) -> list[Row]:
