@@ -26,7 +26,9 @@ def promtool(*arguments: str) -> None:
 
 
 def unit_test(case: Case, series: Series, *, fires: bool) -> dict[str, Any]:
-    selector = ",".join(f'{key}="{value}"' for key, value in {"alertname": case.alert, **case.labels}.items())
+    # Quiet means of whatever member.
+    labels = {key: value for key, value in case.labels.items() if fires or key == "burn"}
+    selector = ",".join(f'{key}="{value}"' for key, value in {"alertname": case.alert, **labels}.items())
     return {
         "name": f"{case.name} {'fires' if fires else 'is quiet'}",
         "interval": case.step,
