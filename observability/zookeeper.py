@@ -196,7 +196,8 @@ ROWS: tuple[Row, ...] = (
         ("outstanding",)),
     Row("znode_count", "gauge", "Znodes.", _replica("znodes"), ("znodes",)),
     Row("global_sessions", "gauge", "Sessions of the ensemble.", _replica("sessions"), ("sessions",)),
-    Row("local_sessions", "gauge", "Always 0: there are no local sessions.", lambda _: 0, ()),
+    Row("local_sessions", "gauge", "Local sessions of this member's clients.", _total("local_sessions"),
+        ("local_sessions",)),
     Row("packets_sent", "gauge", "Replies since srst.", _total("since_srst_sent"), ("since_srst_sent",)),
     Row("packets_received", "gauge", "Requests since srst.", _total("since_srst_received"), ("since_srst_received",)),
     Row("watch_count", "gauge", "Watches of this member's clients.", _total("watches"), ("watches",)),
@@ -270,5 +271,5 @@ ABSENT: tuple[tuple[str, str], ...] = (
     ("propagation_latency, commit_propagation_latency, proposal_ack_creation_latency",
      "between clocks of two members; /explain and traces have them per write, with the skew stated"),
     ("restore_*, snapshot_rate_limited_count", "there is no restore over HTTP"),
-    ("local_sessions, synced_observers", "present, and 0: neither exists here"),
+    ("synced_observers", "present, and 0: there are none"),
 )

@@ -5,8 +5,9 @@ Layout, little-endian:
     BATCH       length u32 (whole batch) · member u8 · processor u8 · flags u16 · generation u64 · sequence u64
                 · epoch u32 · count u32 (requests) · identities u32 (bytes of the identity table)
     identities  per distinct set of identities: length u32 · bytes (see node.tree.acl: identities as jute vector<Id>)
-    REQUEST     session i64 · connection u32 · xid i32 · op i16 · flags u16 · identity u16 (index) · pad u16
-                · length u32 (body bytes), then 25 bytes of trace context where flags say TRACED, then the body
+    REQUEST     session i64 · connection u32 · xid i32 · op i16 · flags u16 · identity u16 (index) · tenths u16 (of a
+                LOCAL session: its timeout in tenths of a second) · length u32 (body bytes), then 25 bytes of trace
+                context where flags say TRACED, then the body
 
 The body of a client's operation is the jute request record as the client sent it: execution decodes it, so that
 nobody decodes twice. Broadcast reads the BATCH header only.
@@ -24,6 +25,9 @@ IDENTITY_LENGTH = struct.Struct("<I")
 TRACE_CONTEXT_BYTES = 25  # trace id 16, span id 8, flags 1 (W3C traceparent without its text form)
 
 TRACED = 1
+LOCAL = 2  # of a session that only its processor knows
+MAY_UPGRADE = 4  # which becomes a global one with its first ephemeral node
+TENTHS_MAX = 0xFFFF
 
 ATTACH_BODY = struct.Struct("<i16s")  # CREATE_SESSION, REATTACH: negotiated timeout in ms, password (zeros if new)
 EXPIRE_BODY = struct.Struct("<QI")  # EXPIRE: the token that was seen: source (see source_of), connection

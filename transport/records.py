@@ -138,6 +138,13 @@ class DeleteRequest(Record):
     version: Int
 
 
+class DeleteContainerRequest(Record):
+    """Inside the ensemble only. *czxid*: of the node that was seen, so that no other of the same path goes."""
+
+    path: UString
+    czxid: Long
+
+
 class SetDataRequest(Record):
     path: UString
     data: Buffer

@@ -34,6 +34,28 @@ class Tracing:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """Which znodes, sessions and answers there are. never_used_ms: 0: a container that never had a child stays.
+
+    compatibility: the release of ZooKeeper that clients take Corral for, a key of node/tree/compatibility.py.
+    """
+
+    has_extended_types: bool
+    enforces_quotas: bool
+    check_interval_ms: int
+    reaped_per_minute: int
+    never_used_ms: int
+    local_sessions: bool
+    local_sessions_upgrade: bool
+    compatibility: str
+
+    def replicated(self) -> dict[str, str]:
+        """What changes the results of execution, where it is not ZooKeeper's default."""
+        settings = {"extendedTypesEnabled": self.has_extended_types, "enforceQuota": self.enforces_quotas}
+        return {name: "true" for name, is_set in settings.items() if is_set}
+
+
+@dataclass(frozen=True, slots=True)
 class MemberConfig:
     """One member's settings, checked, with every default filled in.
 
@@ -72,6 +94,7 @@ class MemberConfig:
     admin_hosts: frozenset[str]
     tracing: Tracing
     test_hooks: bool
+    rules: Rules
     feature_level: int
     log_level: str
     audit_file: Path | None

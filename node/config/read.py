@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from node.config.address import Address, Role, ServerLine, parse_server, strip_brackets
-from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Tracing
+from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Rules, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
 from node.config.table import (
@@ -248,6 +248,7 @@ class _Reader:
                 word.strip() for word in self.text("corral.adminHosts").split(",")) - {""},
             tracing=self.tracing(),
             test_hooks=self.flag("corral.testHooks"),
+            rules=self.rules(),
             feature_level=self.feature_level(),
             log_level=self.choice("corral.logLevel", ("debug", "info", "warning", "error")),
             audit_file=self.audit_file(data_dir),
@@ -269,6 +270,18 @@ class _Reader:
         )
 
     def otlp_endpoint(self) -> str:
+    def rules(self) -> Rules:
+        return Rules(
+            has_extended_types=self.flag("extendedTypesEnabled"),
+            enforces_quotas=self.flag("enforceQuota"),
+            check_interval_ms=self.number("znode.container.checkIntervalMs"),
+            reaped_per_minute=self.number("znode.container.maxPerMinute"),
+            never_used_ms=self.number("znode.container.maxNeverUsedIntervalMs"),
+            local_sessions=self.flag("localSessionsEnabled"),
+            local_sessions_upgrade=self.flag("localSessionsUpgradingEnabled"),
+            compatibility=self.choice("corral.compatibility", ("3.8", "3.9")),
+        )
+
         text = self.text("corral.otlpEndpoint")
         if text and not _is_http_url(text):
             self.problem(

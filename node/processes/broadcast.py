@@ -229,7 +229,7 @@ class Broadcast:
 
 def replicated_settings(config: MemberConfig) -> dict[str, str]:
     """What changes the results of execution, and so must be the same on every member."""
-    return {"corral.testHooks": str(config.test_hooks).lower()}
+    return {"corral.testHooks": str(config.test_hooks).lower(), **config.rules.replicated()}
 
 
 def run(config: MemberConfig, index: int) -> None:

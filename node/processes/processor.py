@@ -33,6 +33,7 @@ from node.processes.processor_outputs import Outputs
 from node.processes.processor_port import ClientPort
 from node.processes.processor_timings import ProcessorTimings
 from node.processes.processor_turn import Turn
+from node.processes.processor_reaping import Reaping
 from node.processes.processor_words import Words
 from node.requests.audit import AuditedProcessor
 from node.requests.processor import Processor, RequestConfig
@@ -41,6 +42,7 @@ from node.storage.reader import LogReader
 from node.tree.execute import poison_hook
 from observability.logging import configure_logging, get_logger
 from observability.spans import trace_id_of
+from node.tree.compatibility import COMPATIBILITY
 from transport.messages import (
     Accepting,
     Answer,
@@ -77,7 +79,10 @@ class ProcessorShell:
                 member=config.id, processor=index, secret=self.keys.ensemble_secret,
                 session_timeout_min_ms=config.min_session_timeout_ms,
                 session_timeout_max_ms=config.max_session_timeout_ms,
-                frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest),
+                frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest,
+                compatibility=COMPATIBILITY[config.rules.compatibility],
+                local_sessions=config.rules.local_sessions,
+                local_sessions_upgrade=config.rules.local_sessions_upgrade),
             state, self._alarm, hook=poison_hook if config.test_hooks else None)
         self.audit = (
             Audit(config, config.audit_file, index, self.core, self._fall_silent)
@@ -113,6 +118,7 @@ class ProcessorShell:
         self.port = ClientPort(
             config, loop=loop, owner=self.clients, audit=self.audit, log=self.log, end=self._end)
         self.member_state: dict[str, object] = {}
+        self.reaping = Reaping(config, self.core)
         self.started_ms = now_ms()
 
     # --- life -----------------------------------------------------------------------------------------------
@@ -208,7 +214,9 @@ class ProcessorShell:
         holds = held.is_held()
         self.core.serving = holds and self.execution.is_caught_up
         self.link.follow(lease, now_ms())
-        self.idle.lead(self.index == 0 and holds and lease.role == "leader")
+        leads = self.index == 0 and holds and lease.role == "leader"
+        self.idle.lead(leads)
+        self.reaping.lead(leads)
         if holds:
             if not had:
                 self.outputs.set_full(self.core.submissions.is_full)
@@ -267,6 +275,8 @@ def run(config: MemberConfig, index: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a shell's soft limit is 1024, for the sake of select()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+            self.core.expire_local(now)
+            self.reaping.reap_due(now)
     shell = ProcessorShell(config, index, loop)
     code = loop.run_until_complete(shell.run())
     loop.close()

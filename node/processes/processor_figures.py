@@ -13,7 +13,7 @@ from transport.zxid import counter_of, epoch_of
 if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
-ALARMS = ("client_from_another_history", "execution_failed", "memory_changed_by_itself")
+ALARMS = ("client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded")
 EPHEMERALS_S = 5.0  # between two counts
 
 
@@ -42,7 +42,8 @@ class Figures:
             "packets_received": statistics.packets_received, "packets_sent": statistics.packets_sent,
             "received_bytes": statistics.received_bytes, "sent_bytes": statistics.sent_bytes,
             "throttled": int(shell.outputs.is_full), "throttled_ns": throttled_ns,
-            "sessions_here": len(core.by_session), "sessions_opened": statistics.sessions_opened,
+            "sessions_here": len(core.by_session), "local_sessions": len(core.local),
+            "sessions_opened": statistics.sessions_opened,
             "sessions_resumed": statistics.sessions_resumed, "sessions_closed": statistics.sessions_closed,
             "sessions_expired": statistics.sessions_expired, "auth_failed": statistics.auth_failed,
             "traceparents_malformed": statistics.traceparents_malformed,

@@ -23,9 +23,9 @@ class Connection:
 
     __slots__ = (
         "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome", "pack_request", "parked",
-        "paused", "phase", "read_only_known", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms",
-        "trace_bytes", "word",
+        "input", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome", "pack_request",
+        "pack_untraced", "parked", "paused", "phase", "read_only_known", "seen_zxid", "session_id", "shell",
+        "submitted", "timeout_ms", "trace_bytes", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -52,7 +52,8 @@ class Connection:
         self.done = 0
         self.parked: deque[tuple[int, int, int, bytes, int]] = deque()  # writes before it, xid, op, body, read at (ns)
         self.paused = False
-        self.pack_request: Pack = REQUEST.pack  # with a trace context, one that adds it
+        self.pack_untraced: Pack = REQUEST.pack  # of a local session, one that marks its requests
+        self.pack_request: Pack = REQUEST.pack  # the same; with a trace context, one that adds it
         self.trace_bytes = 0  # of that context
         self.frames_in = self.frames_out = 0
         self.last_xid = self.last_op = self.last_zxid = 0
@@ -66,5 +67,5 @@ class Connection:
 
     def trace(self, context: bytes) -> None:
         """The requests from here on carry it; empty: none."""
-        self.pack_request = traced_pack(context) if context else REQUEST.pack
+        self.pack_request = traced_pack(context, self.pack_untraced) if context else self.pack_untraced
         self.trace_bytes = len(context)

@@ -20,20 +20,24 @@ from node.requests.handshake import (
     parse_connect_request,
     refusal,
 )
+from node.requests.local_sessions import LocalSessions, local_pack
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.statistics import Statistics
 from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
 from node.requests.traceparent import context_of, is_traceparent
 from node.requests.witness import NoWitness, Witness
+from node.tree.compatibility import NEWEST, Compatibility
 from node.tree.execute import Hook, Replica
 from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
 from node.tree.watches import Watches
-from node.tree.znode import STAT, pack_stat
+from node.tree.znode import STAT, Znode, pack_stat
 from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
 from transport.entry import Kind, RecordHeader
 from transport.errors import Err
+from transport.jute import encode
 from transport.opcodes import XID_NOTIFICATION, OpCode
+from transport.records import DeleteContainerRequest
 from transport.zxid import SessionId, epoch_of
 
 HEAD = struct.Struct(">iii")  # frame length, xid, opcode
@@ -71,7 +75,9 @@ class RequestConfig:
     session_timeout_max_ms: int
     frame_bytes_max: int  # jute.maxbuffer
     super_digest: str = ""
-    notification_zxid: bool = True  # ZooKeeper 3.9 puts the change's zxid into an event's header, 3.8 -1
+    compatibility: Compatibility = NEWEST
+    local_sessions: bool = False
+    local_sessions_upgrade: bool = False
 
 
 class Processor:
@@ -82,11 +88,12 @@ class Processor:
         self.config = config
         self.alarm = alarm
         self.watches = Watches()
-        self.replica = Replica(state, self.watches, self, hook)
+        self.replica = Replica(state, self.watches, self, hook, config.compatibility)
         self.submissions = Submissions(member=config.member, processor=config.processor)
         self.submissions.epoch = epoch_of(state.zxid)
         self.connections: dict[int, Connection] = {}
         self.by_session: dict[int, Connection] = {}
+        self.local = LocalSessions(member=config.member)
         self.dirty: dict[Connection, None] = {}
         self.statistics = Statistics()
         self.witness: Witness = NoWitness()
@@ -96,6 +103,7 @@ class Processor:
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self._next_number = 1
 
+        self._tells_zxid = config.compatibility.notification_zxid
     # --- clients ---------------------------------------------------------------------------------------------
 
     def opened(self, address: str, now_ms: int, shell: object) -> Connection:
@@ -117,6 +125,8 @@ class Processor:
         if self.by_session.get(conn.session_id) is conn:
             del self.by_session[conn.session_id]
         conn.parked.clear()
+            if local := self.local.get(conn.session_id):
+                local.heard_ms = conn.heard_ms
         self.dirty.pop(conn, None)
 
     def feed(self, conn: Connection, data: bytes, now_ms: int) -> None:
@@ -288,6 +298,9 @@ class Processor:
                 self._refuse(conn)
                 return
         conn.phase = Phase.ATTACHING
+        if self.config.local_sessions and (not request.session_id or request.session_id in self.local):
+            self._attach_locally(conn, request.session_id, timeout_ms)
+            return
         conn.session_id = SessionId(request.session_id)
         self.submissions.add(
             session_id=request.session_id, connection=conn.number, xid=0, op=op, identity=conn.identity,
@@ -312,6 +325,36 @@ class Processor:
             self.close(conn, "another_history")
             return
         older = self.by_session.get(session_id)
+        self._begin(conn, session_id, timeout_ms)
+
+    def _attach_locally(self, conn: Connection, session_id: int, timeout_ms: int) -> None:
+        """A local session, new or come back here, at once and without the log."""
+        if conn.seen_zxid > self.replica.zxid:
+            self.close(conn, "not_serving")  # another member, or this one in a moment, has what it saw
+            return
+        conn.session_id = SessionId(session_id)
+        if session_id:
+            self.local[session_id].timeout_ms = timeout_ms
+        else:
+            session_id = self.local.open(
+                generation=self.submissions.generation, timeout_ms=timeout_ms, now_ms=conn.heard_ms,
+                taken=self.replica.sessions).id
+        conn.pack_untraced = local_pack(timeout_ms=timeout_ms, may_upgrade=self.config.local_sessions_upgrade)
+        conn.trace(b"")
+        self._begin(conn, session_id, timeout_ms)
+
+    def expire_local(self, now_ms: int) -> None:
+        """Call about once a tick. A connection that is not read is not silent."""
+        for session in list(self.local.values()):
+            conn = self.by_session.get(session.id)
+            heard_ms = session.heard_ms if conn is None else conn.heard_ms
+            if now_ms - heard_ms > session.timeout_ms and not (conn and (conn.paused or conn.holds)):
+                del self.local[session.id]
+                self.session_ended(session.id, 0, 0, ())
+                self.statistics.sessions_expired += 1
+
+    def _begin(self, conn: Connection, session_id: int, timeout_ms: int) -> None:
+        """The connection has its session: say so, and take in what came meanwhile."""
         if older is not None and older is not conn:
             self.close(older, "session_moved")
         if conn.session_id:
@@ -319,13 +362,14 @@ class Processor:
         else:
             self.statistics.sessions_opened += 1
         self.by_session[session_id] = conn
-        conn.session_id = session_id
+        conn.session_id = SessionId(session_id)
         conn.timeout_ms = timeout_ms
         conn.phase = Phase.READY
-        session = self.replica.state.sessions[session_id]
+        self.dirty[conn] = None
+        session = self.replica.state.sessions.get(SessionId(session_id))
         conn.out.append(pack_connect_response(
             timeout_ms=timeout_ms, session_id=session_id,
-            password=session.password or session_password(self.config.secret, session_id),
+            password=(session and session.password) or session_password(self.config.secret, session_id),
             with_read_only=conn.read_only_known))
         waiting, conn.input = conn.input, b""
         if waiting:
@@ -338,6 +382,12 @@ class Processor:
             body=EXPIRE_BODY.pack(source, connection))
 
     # --- reads and what is answered at once ------------------------------------------------------------------
+    def reap(self, node: Znode) -> None:
+        """The leader's processor 0: order the deletion of a container or TTL node whose time is over."""
+        self.submissions.add(
+            session_id=0, connection=0, xid=0, op=OpCode.DELETE_CONTAINER, identity=b"\0\0\0\0",
+            body=encode(DeleteContainerRequest(node.path, node.czxid)))
+
 
     def read(self, conn: Connection, xid: int, op: int, body: bytes) -> int:
         """Returns the bytes of the answer without its header."""
@@ -472,7 +522,7 @@ class Processor:
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None:
         """Encoded once for all its watchers."""
         frame = EVENT.pack(
-            EVENT.size - 4 + len(path), XID_NOTIFICATION, zxid if self.config.notification_zxid else -1, 0,
+            EVENT.size - 4 + len(path), XID_NOTIFICATION, zxid if self._tells_zxid else -1, 0,
             event_type, SYNC_CONNECTED, len(path)) + path
         connections = self.connections
         dirty = self.dirty
@@ -492,10 +542,12 @@ class Processor:
     ) -> None:
         conn = self.by_session.pop(session_id, None)
         if conn is not None:
+        self.local.pop(session_id, None)
             self.close(conn, "session_expired")  # unless its own close says otherwise in a moment
 
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None:
-        """Its new connection is elsewhere, or a newer one here: the older one closes."""
+        """Its new connection is elsewhere, or a newer one here: the older one closes. From nowhere: it was local."""
+        self.local.pop(session_id, None)
         if old_source != self.source:
             return
         conn = self.connections.get(old_connection)

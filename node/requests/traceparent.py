@@ -39,11 +39,10 @@ def context_of(packet: bytes) -> bytes | None:
     return context
 
 
-def traced_pack(context: bytes) -> Pack:
-    """What packs a REQUEST of a traced connection, in the place of REQUEST.pack: the context stands behind it."""
-    pack = REQUEST.pack
+def traced_pack(context: bytes, pack: Pack = REQUEST.pack) -> Pack:
+    """What packs a REQUEST of a traced connection, in the place of *pack*: the context stands behind it."""
 
-    def packed(session: int, connection: int, xid: int, op: int, flags: int, who: int, pad: int, length: int) -> bytes:
-        return pack(session, connection, xid, op, flags | TRACED, who, pad, length) + context
+    def packed(s: int, connection: int, xid: int, op: int, flags: int, who: int, tenths: int, length: int) -> bytes:
+        return pack(s, connection, xid, op, flags | TRACED, who, tenths, length) + context
 
     return packed

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from node.sessions.table import Session
 from node.tree.acl import CREATE, OPEN, OPEN_WIRE, WireAcl, fixed_up, is_permitted, read_acl
-from node.tree.paths import PLAIN_NAME, is_valid
+from node.tree.paths import PLAIN_NAME, QUOTA_NODES, is_valid
+from node.tree.quotas import created, exceeds, size_of
+from node.tree.session_ops import LocalSession, becomes_global
 from node.tree.undo import restore_parent, take_out
 from node.tree.watches import EventType
 from node.tree.wire import INT, LONG, PACK_INT, SHORT, STRING_INT, long_string_int
@@ -124,14 +126,13 @@ def make_node(
     replica: "Replica", op: int, arguments: CreateArguments, session: Session, identities: bytes,
     zxid: int,
 ) -> Znode | Err:
-    """Checks in ZooKeeper's order: flags, path's slash, ACL, parent, CREATE, path, node, ephemeral parent."""
+    """Checks in ZooKeeper's order: flags, path's slash, ACL, parent, CREATE, path, node, ephemeral parent, quota."""
     path, data, wire_acl, flags, ttl = arguments
     owner = 0
     if flags or op >= _CREATE_CONTAINER:
-        kind = _owner_of(replica, op, flags, ttl, session)
-        if isinstance(kind, Err):
-            return kind
-        owner = kind
+        owner, wrong = _owner_of(replica, op, flags, ttl, session)
+        if wrong is not None:
+            return wrong
     if path is None:
         return Err.MARSHALLING_ERROR
     slash = path.rfind(b"/")
@@ -158,6 +159,8 @@ def make_node(
         return Err.NODE_EXISTS
     if parent.owner and parent.is_ephemeral:
         return Err.NO_CHILDREN_FOR_EPHEMERALS
+    if replica.quotas and exceeds(replica, path, nodes=1, size=size_of(data)):
+        return Err.QUOTA_EXCEEDED
 
     undo = replica.undo
     if undo is not None:
@@ -179,11 +182,13 @@ def make_node(
         dirty.append(parent)
     if owner:
         if node.is_ephemeral:
-            session.ephemerals[path] = None
+            replica.sessions[owner].ephemerals[path] = None
         else:
             replica.tree.reapable[path] = None
     if undo is not None:
         undo.append((take_out, node))
+    if replica.quotas or name in QUOTA_NODES:
+        created(replica, node)
     if path in replica.data_watches or replica.recursive_watches:
         replica.changes.append((_CREATED, path, acl))
     if replica.child_watches and parent.path in replica.child_watches:
@@ -196,18 +201,26 @@ _SEQUENTIAL = frozenset((2, 3, FLAG_SEQUENTIAL_TTL))
 
 def _owner_of(
     replica: "Replica", op: int, flags: int, ttl: int, session: Session
-) -> int | Err:
-    """What owns the new node. Create with the flag of a container makes a plain node, as in ZooKeeper 3.8."""
+) -> tuple[int, Err | None]:
+    """What owns the new node, or what is wrong.
+
+    Create with the flag of a container makes a plain node, as in ZooKeeper 3.8. Not `int | Err`: an Err is an int, and
+    compiled code keeps only that.
+    """
     if not 0 <= flags <= FLAG_SEQUENTIAL_TTL:
-        return Err.BAD_ARGUMENTS
+        return 0, Err.BAD_ARGUMENTS
     if flags >= FLAG_TTL:
         if not replica.has_extended_types:
-            return Err.UNIMPLEMENTED
+            return 0, Err.UNIMPLEMENTED
         if op != OpCode.CREATE_TTL or not 0 < ttl <= TTL_MS_MAX:
-            return Err.BAD_ARGUMENTS
-        return TTL_OWNER_MIN + ttl
+            return 0, Err.BAD_ARGUMENTS
+        return TTL_OWNER_MIN + ttl, None
     if op == OpCode.CREATE_TTL:
-        return Err.BAD_ARGUMENTS
+        return 0, Err.BAD_ARGUMENTS
     if op == OpCode.CREATE_CONTAINER:
-        return CONTAINER_OWNER
-    return session.id if flags in (1, 3) else 0
+        return CONTAINER_OWNER, None
+    if flags not in (1, 3):
+        return 0, None
+    if isinstance(session, LocalSession) and not becomes_global(replica, session):
+        return 0, Err.EPHEMERAL_ON_LOCAL_SESSION
+    return session.id, None

@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING
 from node.sessions.table import Session
 from node.tree.acl import DELETE, OPEN, is_permitted
 from node.tree.paths import UNDELETABLE
+from node.tree.quotas import removed
+from node.tree.reaping import is_over
 from node.tree.undo import put_back, restore_parent
 from node.tree.watches import EventType
 from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
-from node.tree.znode import Znode
+from node.tree.znode import CONTAINER_OWNER, Znode
 from transport.errors import Err
+from transport.jute import decode_from
+from transport.records import DeleteContainerRequest
 
 if TYPE_CHECKING:
     from node.tree.execute import Replica
@@ -62,6 +66,27 @@ def delete_node(
     return node
 
 
+def delete_container(replica: "Replica", record: bytes, at: int, end: int, zxid: int) -> bytes | Err:
+    """Of the leader's processor 0: DeleteContainerRequest -> nothing, if the node's time is over still.
+
+    Java looks again for children alone; here a TTL node that was set meanwhile stays, too.
+    """
+    request, _ = decode_from(DeleteContainerRequest, record, at, end)
+    path = request.path or b""
+    node = replica.nodes.get(path)
+    if node is None:
+        return Err.NO_NODE
+    if node.czxid != request.czxid or path not in replica.tree.reapable:
+        return Err.BAD_VERSION
+    if node.children:
+        return Err.NOT_EMPTY
+    if node.owner != CONTAINER_OWNER and not is_over(node, wall_ms=replica.now_ms):
+        return Err.BAD_VERSION
+    slash = path.rfind(b"/")
+    remove_node(replica, node, replica.nodes[path[:slash]], path[slash + 1:], zxid)
+    return b""
+
+
 def remove_node(
     replica: "Replica", node: Znode, parent: Znode, name: bytes, zxid: int
 ) -> None:
@@ -80,6 +105,8 @@ def remove_node(
     replica.tree.digest.removed(node)
     if node.owner:
         replica.tree.reapable.pop(path, None)
+    if replica.quotas:
+        removed(replica, node)
     if path in replica.data_watches or path in replica.child_watches or replica.recursive_watches:
         replica.changes.append((_DELETED, path, node.acl))
     if parent.path in replica.child_watches:

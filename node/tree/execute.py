@@ -11,11 +11,15 @@ from typing import Any, Protocol
 
 from node.sessions.table import Session
 from node.tree.acl import OPEN, READ, Acl, is_permitted
+from node.tree.compatibility import NEWEST, Compatibility
 from node.tree.create import create, create2, create_container, create_ttl
-from node.tree.delete import delete
+from node.tree.delete import delete, delete_container
 from node.tree.digest import DIRTY_MAX
 from node.tree.multi import multi
+from node.tree.reconfig import reconfig
 from node.tree.session_ops import (
+    LocalSession,
+    close_local_session,
     close_session,
     create_session,
     expire,
@@ -29,6 +33,8 @@ from node.tree.undo import Undo
 from node.tree.watches import EventType, Watches
 from transport.batch import (
     BATCH,
+    LOCAL,
+    MAY_UPGRADE,
     REQUEST,
     TRACE_CONTEXT_BYTES,
     TRACED,
@@ -41,6 +47,7 @@ from transport.entry import (
     DIGEST_POINT,
     FEATURE_LEVEL_FIRST,
     RECORD,
+    RECORD_VERSION,
     Kind,
     RecordHeader,
     follows,
@@ -133,24 +140,31 @@ def poison_hook(op: int, path: bytes, feature_level: int) -> None:
 
 class Replica:
     """*wanted*, *now_ms*, *undo* hold for the request in execution; *changes*, *moved*, *ended* are what it did, told
-    to the sink once it is through, so that nothing of a sink can make execution fail."""
+    to the sink once it is through, so that nothing of a sink can make execution fail.
+
+    *over_quota*: what the last record's requests wanted beyond a limit that stops nothing: path -> kind, wanted, limit.
+    *compatibility*: of the reads that are answered from here.
+    """
 
     __slots__ = (
-        "changes", "child_watches", "data_watches", "dirty", "ended", "feature_level", "has_extended_types",
-        "hook", "moved", "nodes", "now_ms", "recursive_watches", "sessions", "sink", "state", "tree", "undo", "wanted",
-        "watches",
+        "changes", "child_watches", "compatibility", "data_watches", "dirty", "ended", "enforces_quotas",
+        "feature_level", "has_extended_types", "hook", "moved", "nodes", "now_ms", "over_quota", "quotas",
+        "recursive_watches", "sessions", "sink", "state", "tree", "undo", "wanted", "watches",
     )
 
     def __init__(
-        self, state: State, watches: Watches, sink: Sink, hook: Hook | None = None
+        self, state: State, watches: Watches, sink: Sink, hook: Hook | None = None,
+        compatibility: Compatibility = NEWEST,
     ) -> None:
         self.state = state
         self.watches = watches
         self.sink = sink
         self.hook = hook
+        self.compatibility = compatibility
         self.tree = state.tree
         self.sessions = state.sessions
         self.nodes = state.tree.nodes
+        self.quotas = state.tree.quotas
         self.dirty = state.tree.digest.dirty
         self.data_watches = watches.data
         self.child_watches = watches.child
@@ -161,7 +175,8 @@ class Replica:
         self.changes: list[tuple[EventType, bytes, Acl]] = []
         self.moved: list[tuple[int, int, int]] = []
         self.ended: list[tuple[int, int, int, Collection[bytes]]] = []
-        self.has_extended_types = False
+        self.over_quota: dict[bytes, tuple[bytes, int, int]] = {}
+        self.has_extended_types = self.enforces_quotas = False
         self.feature_level = FEATURE_LEVEL_FIRST
         self._take_settings()
 
@@ -191,12 +206,17 @@ class Replica:
         if not follows(header.first_zxid, self.state.zxid):
             raise RecordGapError(
                 expected_after=self.state.zxid, first_zxid=header.first_zxid)
+        if header.version > RECORD_VERSION:
+            raise CorruptRecordError(
+                f"record of version {header.version}: this version of Corral reads up to {RECORD_VERSION}")
         record = bytes(buffer[offset:after])
         if header.kind == Kind.BATCHES:
             self._apply_batches(record, header)
         else:
             self._apply_control(record[RECORD.size:], header)
         self.state.zxid = header.last_zxid
+        if self.over_quota:
+            self._tell_of_quotas()
         if header.flags & DIGEST_POINT:
             self.report_digest(header.last_zxid)
         elif len(self.dirty) >= DIRTY_MAX:
@@ -215,6 +235,7 @@ class Replica:
             entry = read_control(self.state.control)
             settings, self.feature_level = entry.settings, entry.feature_level
         self.has_extended_types = settings.get("extendedTypesEnabled") == "true"
+        self.enforces_quotas = settings.get("enforceQuota") == "true"
 
     def report_digest(self, zxid: int) -> None:
         digest = self.state.digest()
@@ -256,7 +277,7 @@ class Replica:
         request_size = REQUEST.size
         result: bytes | Err
         for _ in range(batch.count):
-            session_id, connection, xid, op, flags, who, _pad, length = unpack(record, at)
+            session_id, connection, xid, op, flags, who, tenths, length = unpack(record, at)
             at += request_size
             if flags & TRACED:
                 at += TRACE_CONTEXT_BYTES
@@ -275,9 +296,14 @@ class Replica:
                         hook(op, _path_of(record, at, end, op), self.feature_level)
                     result = get_handler(op, _unimplemented)(
                         self, record, at, end, session, identities[who], zxid)
+                elif flags & LOCAL and session is None:
+                    local = LocalSession(
+                        session_id=session_id, tenths=tenths, source=source, connection=connection,
+                        may_upgrade=bool(flags & MAY_UPGRADE))
+                    result = self._execute_local(record, at, end, local, op, identities[who], zxid)
                 else:
                     result = self._attach_or_refuse(
-                        record, at, session, op, source, connection, batch.member, zxid)
+                        record, at, end, session, op, source, connection, batch.member, zxid)
             except (struct.error, JuteError):
                 result = Err.MARSHALLING_ERROR  # raised by decoding, before anything has changed
             except MemoryError:
@@ -307,10 +333,10 @@ class Replica:
     # --- what is not hot -------------------------------------------------------------------------------------
 
     def _attach_or_refuse(
-        self, record: bytes, at: int, session: Session | None, op: int, source: int, connection: int,
+        self, record: bytes, at: int, end: int, session: Session | None, op: int, source: int, connection: int,
         member: int, zxid: int,
     ) -> bytes | Err:
-        """A request whose session does not hold this token: an attach, an expiry, or a leftover."""
+        """A request whose session does not hold this token: an attach, a duty of the leader's, or a leftover."""
         if op == OpCode.CREATE_SESSION:
             return create_session(
                 self, record, at, source=source, connection=connection, member=member, zxid=zxid)
@@ -318,7 +344,18 @@ class Replica:
             return reattach(self, record, at, session, source=source, connection=connection)
         if op == OpCode.EXPIRE:
             return expire(self, record, at, session, zxid)
+        if op == OpCode.DELETE_CONTAINER and session is None:
+            return delete_container(self, record, at, end, zxid)
         return Err.SESSION_EXPIRED if session is None else Err.SESSION_MOVED
+
+    def _execute_local(
+        self, record: bytes, at: int, end: int, session: LocalSession, op: int, identities: bytes, zxid: int
+    ) -> bytes | Err:
+        if op == OpCode.CLOSE_SESSION:
+            return close_local_session(self, session)
+        if self.hook is not None:
+            self.hook(op, _path_of(record, at, end, op), self.feature_level)
+        return HANDLERS.get(op, _unimplemented)(self, record, at, end, session, identities, zxid)
 
     def _failed(self, error: Exception, session_id: int, op: int, zxid: int, trace: bytes) -> Err:
         if self.undo is not None:
@@ -346,6 +383,12 @@ class Replica:
             if told:
                 event(told, kind, path, zxid)
         self.changes.clear()
+
+    def _tell_of_quotas(self) -> None:
+        for path, (kind, wanted, limit) in self.over_quota.items():
+            self.sink.alarm(
+                "quota_exceeded", path=path.decode(errors="replace"), kind=kind.decode(), wanted=wanted, limit=limit)
+        self.over_quota.clear()
 
     def _tell_of_sessions(self) -> None:
         for moved in self.moved:
@@ -391,6 +434,7 @@ HANDLERS: dict[int, Handler] = {
         OpCode.DELETE: delete,
         OpCode.SET_ACL: set_acl,
         OpCode.MULTI: multi,
+        OpCode.RECONFIG: reconfig,
         OpCode.SYNC: sync,
         OpCode.CREATE_CONTAINER: create_container,
         OpCode.CREATE_TTL: create_ttl,

@@ -14,6 +14,8 @@ ROOT = b"/"
 ZOOKEEPER = b"/zookeeper"
 QUOTA = b"/zookeeper/quota"
 CONFIG = b"/zookeeper/config"
+LIMITS, STATS = b"zookeeper_limits", b"zookeeper_stats"
+QUOTA_NODES = frozenset((LIMITS, STATS))
 UNDELETABLE = frozenset((ROOT, ZOOKEEPER, QUOTA, CONFIG))
 
 
@@ -29,6 +31,12 @@ def is_valid(path: bytes) -> bool:
     if _REFUSED(text):
         return False
     return not any(element in ("", ".", "..") for element in text[1:].split("/"))
+
+
+def guarded_path(path: bytes) -> bytes:
+    """Whose quota the node at *path* below /zookeeper/quota holds; empty: nobody's, and the root can't have one."""
+    parent, _, name = path.rpartition(b"/")
+    return parent[len(QUOTA):] if name in QUOTA_NODES and parent.startswith(QUOTA + b"/") else b""
 
 
 def java_echo(path: bytes) -> bytes:

@@ -59,13 +59,16 @@ def plainly_readable(nodes: dict[bytes, Znode], buffer: bytes, at: int, end: int
 
 
 def exists(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
-    """ExistsRequest -> Stat. The watch is set even where there is no node; no permission is needed, as in 3.8.0."""
+    """ExistsRequest -> Stat. The watch is set even where there is no node."""
     path, watch = _path_and_watch(body)
     if b"\0" in path:
         return Err.BAD_ARGUMENTS
+    node = replica.nodes.get(path)
+    if node is not None and node.acl is not OPEN and replica.compatibility.exists_needs_read and not is_permitted(
+            node.acl, READ, identities):
+        return Err.NO_AUTH
     if watch:
         replica.watches.watch_data(path, connection, identities)
-    node = replica.nodes.get(path)
     return _NO_NODE if node is None else pack_stat(node)
 
 

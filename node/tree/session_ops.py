@@ -73,6 +73,32 @@ def close_session(
     return b""
 
 
+class LocalSession(Session):
+    """Of one request in execution: its session is in no table, unless the request makes it a global one."""
+
+    __slots__ = ("may_upgrade",)
+
+    def __init__(self, *, session_id: int, tenths: int, source: int, connection: int, may_upgrade: bool) -> None:
+        super().__init__(session_id=session_id, timeout_ms=tenths * 100, source=source, connection=connection)
+        self.may_upgrade = may_upgrade
+
+
+def becomes_global(replica: "Replica", session: LocalSession) -> bool:
+    """So that it may own a node. It stays one, whatever becomes of the request, as in ZooKeeper."""
+    if session.may_upgrade and session.id not in replica.sessions:
+        replica.sessions.add(Session(
+            session_id=session.id, timeout_ms=session.timeout_ms, source=session.source,
+            connection=session.connection))
+        replica.moved.append((session.id, 0, 0))
+    return session.may_upgrade
+
+
+def close_local_session(replica: "Replica", session: LocalSession) -> bytes:
+    """In its turn behind the session's writes, like any other."""
+    replica.ended.append((session.id, session.source, session.connection, ()))
+    return b""
+
+
 def end_session(replica: "Replica", session: Session, zxid: int) -> None:
     """Ephemerals go in the order in which they came, all with this zxid."""
     nodes = replica.nodes

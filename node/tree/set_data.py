@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from node.sessions.table import Session
 from node.tree.acl import OPEN, WRITE, is_permitted
 from node.tree.paths import is_valid
+from node.tree.quotas import count, exceeds, size_of
 from node.tree.undo import restore_data
 from node.tree.watches import EventType
 from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
@@ -57,12 +58,15 @@ def set_data(
 def write_data(
     replica: "Replica", path: bytes, data: bytes | None, version: int, identities: bytes, zxid: int
 ) -> Znode | Err:
-    """Checks in ZooKeeper's order: path, node, WRITE, version."""
+    """Checks in ZooKeeper's order: path, node, WRITE, quota, version."""
     node = replica.nodes.get(path)
     if node is None or not path:
         return Err.NO_NODE if is_valid(path) else Err.BAD_ARGUMENTS
     if node.acl is not OPEN and not is_permitted(node.acl, WRITE, identities):
         return Err.NO_AUTH
+    quotas = replica.quotas
+    if quotas and exceeds(replica, path, nodes=0, size=size_of(data) - size_of(node.data)):
+        return Err.QUOTA_EXCEEDED
     new_version = node.version
     if version != new_version and version != -1:
         return _BAD_VERSION
@@ -72,6 +76,8 @@ def write_data(
     undo = replica.undo
     if undo is not None:
         undo.append((restore_data, node, node.data, node.mzxid, node.mtime, node.version))
+    if quotas:
+        count(replica, path, nodes=0, size=size_of(data) - size_of(node.data))
     node.data = data
     node.mzxid = zxid
     node.mtime = replica.now_ms

@@ -1,7 +1,7 @@
 """Watches that are set, asked for and removed by themselves; what a client missed while it was away."""
 
 from node.tree.execute import Replica
-from node.tree.watches import EventType, WatcherType
+from node.tree.watches import PLACES, PLACES_OF_ANY_MODE, EventType, Places
 from node.tree.wire import PACK_INT
 from transport.errors import Err
 from transport.jute import JuteError, decode
@@ -96,23 +96,22 @@ def add_watch(replica: Replica, body: bytes, identities: bytes, connection: int)
 
 def check_watches(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
     """CheckWatchesRequest -> nothing, or NO_WATCHER."""
-    path, kind = _watch_of(body)
-    return b"" if replica.watches.has(path, kind, connection) else Err.NO_WATCHER
+    path, places = _watch_of(replica, body)
+    return b"" if replica.watches.has(path, places, connection) else Err.NO_WATCHER
 
 
 def remove_watches(
     replica: Replica, body: bytes, identities: bytes, connection: int
 ) -> bytes | Err:
     """RemoveWatchesRequest -> nothing, or NO_WATCHER. Of this connection only."""
-    path, kind = _watch_of(body)
-    return b"" if replica.watches.remove(path, kind, connection) else Err.NO_WATCHER
+    path, places = _watch_of(replica, body)
+    return b"" if replica.watches.remove(path, places, connection) else Err.NO_WATCHER
 
 
-def _watch_of(body: bytes) -> tuple[bytes, WatcherType]:
+def _watch_of(replica: Replica, body: bytes) -> tuple[bytes, Places]:
     request = decode(CheckWatchesRequest, body)
-    if request.path is None or request.type not in _WATCHER_TYPES:
+    known = PLACES if replica.compatibility.persistent_watcher_types else PLACES_OF_ANY_MODE
+    places = known.get(request.type)
+    if request.path is None or places is None:
         raise JuteError("no such watch")
-    return request.path, WatcherType(request.type)
-
-
-_WATCHER_TYPES = frozenset(int(kind) for kind in WatcherType)
+    return request.path, places

@@ -2,7 +2,7 @@
 
 from node.tree.acl import OPEN, READ_ONLY
 from node.tree.digest import TreeDigest
-from node.tree.paths import CONFIG, QUOTA, ROOT, ZOOKEEPER
+from node.tree.paths import CONFIG, LIMITS, QUOTA, ROOT, ZOOKEEPER, guarded_path
 from node.tree.znode import Znode, is_session
 
 
@@ -12,12 +12,13 @@ class Tree:
     Hot operations change `nodes`, the nodes and `digest` in line; the methods here are for the others.
     """
 
-    __slots__ = ("digest", "nodes", "reapable")
+    __slots__ = ("digest", "nodes", "quotas", "reapable")
 
     def __init__(self) -> None:
         self.nodes: dict[bytes, Znode] = {}
         self.digest = TreeDigest(self.nodes)
         self.reapable: dict[bytes, None] = {}  # paths of containers and TTL nodes
+        self.quotas: dict[bytes, None] = {}  # paths that have limits
 
     @classmethod
     def initial(cls) -> "Tree":
@@ -45,6 +46,8 @@ class Tree:
             parent.children[path[slash + 1:]] = None
         if node.owner < 0 and not is_session(node.owner):
             self.reapable[path] = None
+        if path.endswith(LIMITS) and (guarded := guarded_path(path)):
+            self.quotas[guarded] = None
         self.digest.dirty.append(node)
         node.is_dirty = True
 
@@ -59,6 +62,8 @@ class Tree:
         if not parent.children:
             parent.children = None
         self.reapable.pop(path, None)
+        if path.endswith(LIMITS):
+            self.quotas.pop(guarded_path(path), None)
         self.digest.removed(node)
 
     def add_back(self, node: Znode) -> None:

@@ -31,6 +31,12 @@ def restore_data(
     tree.digest.touched(node)
 
 
+def restore_usage(tree: Tree, sessions: SessionTable, node: Znode, data: bytes | None) -> None:
+    """What a quota's node said before."""
+    node.data = data
+    tree.digest.touched(node)
+
+
 def restore_parent(tree: Tree, sessions: SessionTable, node: Znode, cversion: int, pzxid: int) -> None:
     """As it was before a child came or went."""
     node.cversion, node.pzxid = cversion, pzxid

@@ -12,6 +12,7 @@ STANDARD = 1
 PERSISTENT = 2
 
 Table = dict[bytes, dict[int, int]]  # path -> connection -> STANDARD | PERSISTENT
+Places = tuple[tuple[int, int], ...]  # number of a table, modes in it
 
 
 class EventType(IntEnum):
@@ -131,14 +132,12 @@ class Watches:
 
     # --- asking and removing ---------------------------------------------------------------------------------
 
-    def has(self, path: bytes, kind: WatcherType, connection: int) -> bool:
-        return any(
-            self._tables[which].get(path, {}).get(connection, 0) & modes
-            for which, modes in _PLACES[kind])
+    def has(self, path: bytes, places: Places, connection: int) -> bool:
+        return any(self._tables[which].get(path, {}).get(connection, 0) & modes for which, modes in places)
 
-    def remove(self, path: bytes, kind: WatcherType, connection: int) -> bool:
+    def remove(self, path: bytes, places: Places, connection: int) -> bool:
         """False if there was none."""
-        removed = [self._remove(which, path, connection, modes) for which, modes in _PLACES[kind]]
+        removed = [self._remove(which, path, connection, modes) for which, modes in places]
         return any(removed)
 
     # --- figures ---------------------------------------------------------------------------------------------
@@ -159,10 +158,16 @@ class Watches:
 
 
 _BOTH = STANDARD | PERSISTENT
-_PLACES: dict[WatcherType, tuple[tuple[int, int], ...]] = {
+PLACES: dict[int, Places] = {
     WatcherType.CHILDREN: ((1, STANDARD),),
     WatcherType.DATA: ((0, STANDARD),),
     WatcherType.ANY: ((0, _BOTH), (1, _BOTH), (2, _BOTH)),
     WatcherType.PERSISTENT: ((0, PERSISTENT), (1, PERSISTENT)),
     WatcherType.PERSISTENT_RECURSIVE: ((2, PERSISTENT),),
+}
+# Before ZooKeeper 3.9: a persistent watch is a data watch and a child watch, a recursive one too.
+PLACES_OF_ANY_MODE: dict[int, Places] = {
+    WatcherType.CHILDREN: ((1, _BOTH), (2, _BOTH)),
+    WatcherType.DATA: ((0, _BOTH), (2, _BOTH)),
+    WatcherType.ANY: PLACES[WatcherType.ANY],
 }

@@ -1,6 +1,7 @@
 """A processor core alone with its log: batches become records at once, or when the test says so."""
 
 import struct
+from typing import Any
 
 from node.requests.connection import Connection
 from node.requests.processor import Processor, RequestConfig
@@ -13,13 +14,13 @@ SECRET = b"s" * 32
 
 
 class Solo:
-    """*alarms*: what execution complained of."""
+    """*alarms*: what execution complained of. *options*: of its RequestConfig."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.alarms: list[str] = []
         config = RequestConfig(
             member=1, processor=0, secret=SECRET, session_timeout_min_ms=4000, session_timeout_max_ms=40_000,
-            frame_bytes_max=0xFFFFF)
+            frame_bytes_max=0xFFFFF, **options)
         self.core = Processor(config, State(), lambda event, **_: self.alarms.append(event))
         self.core.submissions.generation = 1
         self.core.serving = True

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.tree.acl import encode_identities
+from node.tree.compatibility import COMPATIBILITY
 from node.tree.execute import Hook, Replica
 from node.tree.reads import READS
 from node.tree.state import State
@@ -108,10 +109,12 @@ class Request:
 class Ensemble:
     """Keeps the log, so that other replicas can execute it."""
 
-    def __init__(self, hook: Hook | None = None, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, hook: Hook | None = None, settings: dict[str, str] | None = None, compatibility: str = "3.9"
+    ) -> None:
         self.sink = RecordingSink()
         self.hook = hook
-        self.replica = Replica(State(), Watches(), self.sink, hook)
+        self.replica = Replica(State(), Watches(), self.sink, hook, COMPATIBILITY[compatibility])
         self.time_ms = 1_000
         self.log: list[bytes] = []
         self.apply(pack_control(

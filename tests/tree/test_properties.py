@@ -24,8 +24,13 @@ from transport.records import (
 
 Op = tuple[int, Record]
 
-PATHS = st.sampled_from([b"/a", b"/b", b"/a/x", b"/a/y", b"/a/x/z", b"/a/", b"/", b"", b"bad", b"/zookeeper"])
-DATA = st.sampled_from([None, b"", b"1", b"22"])
+QUOTA_OF_A = b"/zookeeper/quota/a"
+LIMITS_OF_A, USAGE_OF_A = QUOTA_OF_A + b"/zookeeper_limits", QUOTA_OF_A + b"/zookeeper_stats"
+PATHS = st.sampled_from([
+    b"/a", b"/b", b"/a/x", b"/a/y", b"/a/x/z", b"/a/", b"/", b"", b"bad", b"/zookeeper", QUOTA_OF_A, LIMITS_OF_A,
+    USAGE_OF_A])
+DATA = st.sampled_from([None, b"", b"1", b"22", b"count=-1,bytes=-1=;byteHardLimit=1;countHardLimit=3"])
+SETTINGS = {"enforceQuota": "true"}
 VERSIONS = st.sampled_from([-1, 0, 1, 2])
 FLAGS = st.sampled_from([0, 0, 0, 1, 2, 3, 4, 9])
 ACLS = st.sampled_from([
@@ -41,7 +46,7 @@ SET_ACLS = st.builds(lambda *args: (OpCode.SET_ACL, SetACLRequest(*args)), PATHS
 SUB_OPS = st.one_of(CREATES, CREATES, DELETES, SETS, CHECKS)
 MULTIS = st.lists(SUB_OPS, max_size=5)
 SINGLES = st.one_of(CREATES, CREATES, DELETES, SETS, SET_ACLS)
-STEPS = st.lists(st.one_of(SINGLES, SINGLES, MULTIS), max_size=25)
+PLAIN_STEPS = st.lists(st.one_of(SINGLES, SINGLES, MULTIS), max_size=25)
 
 
 def request(client: Client, step: Op | list[Op]) -> Request:
@@ -59,16 +64,26 @@ def shape(replica: Replica) -> object:
          for path, node in replica.nodes.items()},
         {session.id: frozenset(session.ephemerals) for session in replica.sessions.values()},
         frozenset(replica.tree.reapable),
+        frozenset(replica.tree.quotas),
     )
+
+
+def with_quota(steps: list[Op | list[Op]]) -> list[Op | list[Op]]:
+    """A quota is there before the first step."""
+    made = (QUOTA_OF_A, LIMITS_OF_A, USAGE_OF_A)
+    return [*((OpCode.CREATE, CreateRequest(path, b"", OPEN, 0)) for path in made), *steps]
 
 
 def naive_digest(replica: Replica) -> int:
     return sum(contribution(node) for path, node in replica.nodes.items() if path) & MASK
 
 
+STEPS = st.one_of(PLAIN_STEPS, PLAIN_STEPS.map(with_quota))
+
+
 @given(STEPS, st.integers(1, 4))
 def test_replicas_that_execute_the_same_records_are_equal(steps: list[Op | list[Op]], batch: int) -> None:
-    ensemble = Ensemble()
+    ensemble = Ensemble(settings=SETTINGS)
     clients = [ensemble.client(1), ensemble.client(2)]
     requests = [request(clients[index % 2], step) for index, step in enumerate(steps)]
     for start in range(0, len(requests), batch):
@@ -85,7 +100,7 @@ def test_replicas_that_execute_the_same_records_are_equal(steps: list[Op | list[
 
 @given(STEPS)
 def test_a_state_comes_back_from_its_snapshot(steps: list[Op | list[Op]]) -> None:
-    ensemble = Ensemble()
+    ensemble = Ensemble(settings=SETTINGS)
     client = ensemble.client(1)
     for step in steps:
         ensemble.submit([request(client, step)])
@@ -93,6 +108,7 @@ def test_a_state_comes_back_from_its_snapshot(steps: list[Op | list[Op]]) -> Non
     state = decode_state(encode_state(ensemble.replica.state))
 
     assert state.digest() == ensemble.replica.digest()
+    assert state.tree.quotas.keys() == ensemble.replica.quotas.keys()
     assert {path: list(node.children or ()) for path, node in state.tree.nodes.items()} == {
         path: list(node.children or ()) for path, node in ensemble.replica.nodes.items()}
     assert [list(session.ephemerals) for session in state.sessions.values()] == [
@@ -101,7 +117,7 @@ def test_a_state_comes_back_from_its_snapshot(steps: list[Op | list[Op]]) -> Non
 
 @given(STEPS, MULTIS)
 def test_a_multi_that_fails_might_never_have_been(steps: list[Op | list[Op]], sub_ops: list[Op]) -> None:
-    ensemble = Ensemble()
+    ensemble = Ensemble(settings=SETTINGS)
     client = ensemble.client(1)
     for step in steps:
         ensemble.submit([request(client, step)])

@@ -64,13 +64,21 @@ def _stat(client: Client, path: bytes) -> Stat:
     return found
 
 
-def test_reads_need_the_read_permission_but_exists_needs_none(client: Client) -> None:
+def test_reads_need_the_read_permission_and_watch_nothing_without_it(client: Client) -> None:
     client.create(b"/a", acl=[ACL(30, Id(b"world", b"anyone"))])
 
     assert client.get(b"/a", watch=True) is Err.NO_AUTH
     assert client.children(b"/a", watch=True) is Err.NO_AUTH
-    assert isinstance(client.exists(b"/a"), Stat)
+    assert client.exists(b"/a", watch=True) is Err.NO_AUTH
     assert client.ensemble.replica.watches.total == 0
+
+
+def test_exists_needs_no_permission_at_level_3_8() -> None:
+    client = Ensemble(compatibility="3.8").client()
+    client.create(b"/a", acl=[ACL(30, Id(b"world", b"anyone"))])
+
+    assert isinstance(client.exists(b"/a", watch=True), Stat)
+    assert client.ensemble.replica.watches.total == 1
 
 
 def test_exists_refuses_a_null_character(client: Client) -> None:

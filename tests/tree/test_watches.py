@@ -259,6 +259,31 @@ def test_watches_are_removed_by_kind_and_of_one_connection(client: Client) -> No
     assert events(client) == [([2], CHANGED, b"/a")]
 
 
+def ask(client: Client, op: int, kind: int) -> object:
+    return client.read(op, CheckWatchesRequest(b"/a", kind))
+
+
+def test_a_persistent_watch_is_of_a_kind_of_its_own(client: Client) -> None:
+    client.read(OpCode.ADD_WATCH, AddWatchRequest(b"/a", 0))
+    client.read(OpCode.ADD_WATCH, AddWatchRequest(b"/a", 1))
+
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.DATA) is Err.NO_WATCHER
+    assert ask(client, OpCode.REMOVE_WATCHES, WatcherType.PERSISTENT) == b""
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.PERSISTENT) is Err.NO_WATCHER
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.PERSISTENT_RECURSIVE) == b""
+
+
+def test_at_level_3_8_a_persistent_watch_is_of_both_other_kinds() -> None:
+    client = Ensemble(compatibility="3.8").client()
+    client.read(OpCode.ADD_WATCH, AddWatchRequest(b"/a", 0))
+
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.PERSISTENT) is Err.MARSHALLING_ERROR
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.DATA) == b""
+    assert ask(client, OpCode.REMOVE_WATCHES, WatcherType.CHILDREN) == b""
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.CHILDREN) is Err.NO_WATCHER
+    assert ask(client, OpCode.CHECK_WATCHES, WatcherType.ANY) == b""
+
+
 def test_watchers_are_told_in_the_order_in_which_they_came() -> None:
     watches = Watches()
     for connection in (5, 3, 9, 1):

@@ -17,6 +17,7 @@ from transport.records import (
     CreateTTLRequest,
     DeleteRequest,
     Id,
+    ReconfigRequest,
     SetDataRequest,
     Stat,
 )
@@ -321,9 +322,13 @@ def test_sync_echoes_its_path_unchecked(client: Client) -> None:
 
 def test_check_alone_and_unknown_operations_are_unimplemented(client: Client) -> None:
     assert client.write(OpCode.CHECK, CheckVersionRequest(b"/", 0)) is Err.UNIMPLEMENTED
-    assert client.write(OpCode.RECONFIG) is Err.UNIMPLEMENTED
     assert client.write(OpCode.DELETE_CONTAINER, DeleteRequest(b"/", 0)) is Err.UNIMPLEMENTED
     assert client.write(4711) is Err.UNIMPLEMENTED
+
+
+def test_reconfig_is_disabled(client: Client) -> None:
+    assert client.write(OpCode.RECONFIG, ReconfigRequest(None, b"2", None, -1)) is Err.RECONFIG_DISABLED
+    assert client.write(OpCode.RECONFIG, DeleteRequest(b"/", 0)) is Err.MARSHALLING_ERROR
 
 
 @pytest.mark.parametrize("op", [
