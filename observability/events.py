@@ -107,14 +107,14 @@ EVENTS: tuple[Event, ...] = (
     Event("execution_failed", "error", "processor", "a request made execution fail, on every replica alike; it was "
           "undone "
           "and answered with a system error (−1)", "report it, with the client's request if you have it", limited=True),
+    Event("quota_exceeded", "warning", "processor", "clients write more below `path` than the quota there says: its "
+          "soft limit, or a hard one that enforceQuota does not enforce", "see who writes there (audit log, `corral "
+          "trace`), or raise the limit", limited=True),
     Event("torn_tail_cut", "warning", "broadcast", "the log ended in a record that was never finished, as after a "
           "power "
           "cut; nothing acknowledged was in it"),
     Event("snapshot_damaged", "error", "broadcast", "a snapshot does not read back as it was written; an older one, or "
           "another member's, is used", "look at that disk (SMART, file system errors) before it takes the log, too"),
-    Event("quota_exceeded", "warning", "processor", "clients write more below `path` than the quota there says: its "
-          "soft limit, or a hard one that enforceQuota does not enforce", "see who writes there (audit log, `corral "
-          "trace`), or raise the limit", limited=True),
     Event("storage_failed", "error", "broadcast", "a write or sync of the log failed; the process ends and recovers",
           "look at the disk: full, or failing"),
     Event("log_gap", "warning", "processor", "the log was replaced by a snapshot under this processor: it starts again "

@@ -93,8 +93,8 @@ class MemberConfig:
     metrics_port: int
     admin_hosts: frozenset[str]
     tracing: Tracing
-    test_hooks: bool
     rules: Rules
+    test_hooks: bool
     feature_level: int
     log_level: str
     audit_file: Path | None

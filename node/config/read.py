@@ -247,8 +247,8 @@ class _Reader:
             admin_hosts=frozenset(
                 word.strip() for word in self.text("corral.adminHosts").split(",")) - {""},
             tracing=self.tracing(),
-            test_hooks=self.flag("corral.testHooks"),
             rules=self.rules(),
+            test_hooks=self.flag("corral.testHooks"),
             feature_level=self.feature_level(),
             log_level=self.choice("corral.logLevel", ("debug", "info", "warning", "error")),
             audit_file=self.audit_file(data_dir),
@@ -269,7 +269,6 @@ class _Reader:
             ring=self.number("corral.traceRing"),
         )
 
-    def otlp_endpoint(self) -> str:
     def rules(self) -> Rules:
         return Rules(
             has_extended_types=self.flag("extendedTypesEnabled"),
@@ -282,6 +281,7 @@ class _Reader:
             compatibility=self.choice("corral.compatibility", ("3.8", "3.9")),
         )
 
+    def otlp_endpoint(self) -> str:
         text = self.text("corral.otlpEndpoint")
         if text and not _is_http_url(text):
             self.problem(

@@ -31,18 +31,18 @@ from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.processes.processor_local import LocalStream, unwatch, watch
 from node.processes.processor_outputs import Outputs
 from node.processes.processor_port import ClientPort
+from node.processes.processor_reaping import Reaping
 from node.processes.processor_timings import ProcessorTimings
 from node.processes.processor_turn import Turn
-from node.processes.processor_reaping import Reaping
 from node.processes.processor_words import Words
 from node.requests.audit import AuditedProcessor
 from node.requests.processor import Processor, RequestConfig
 from node.storage.files import RealFiles
 from node.storage.reader import LogReader
+from node.tree.compatibility import COMPATIBILITY
 from node.tree.execute import poison_hook
 from observability.logging import configure_logging, get_logger
 from observability.spans import trace_id_of
-from node.tree.compatibility import COMPATIBILITY
 from transport.messages import (
     Accepting,
     Answer,
@@ -110,6 +110,7 @@ class ProcessorShell:
             lease=self.lease, timings=self.timings, log=self.log, send_local=self.local.send,
             on_caught_up=self._listen, end=self._end)
         self.idle = IdleSessions(config, index, core=self.core, link=self.link, outputs=self.outputs)
+        self.reaping = Reaping(config, self.core)
         self.words = Words(self)
         self.figures = Figures(self)
         self.clients = Clients(
@@ -118,7 +119,6 @@ class ProcessorShell:
         self.port = ClientPort(
             config, loop=loop, owner=self.clients, audit=self.audit, log=self.log, end=self._end)
         self.member_state: dict[str, object] = {}
-        self.reaping = Reaping(config, self.core)
         self.started_ms = now_ms()
 
     # --- life -----------------------------------------------------------------------------------------------
@@ -243,6 +243,8 @@ class ProcessorShell:
             self.core.submissions.read_ns = now * 1_000_000
         if self.lease.is_held():
             self.idle.expire_due(now)
+            self.core.expire_local(now)
+            self.reaping.reap_due(now)
         self.turn.end_soon()
         self._tell_counters()
         self.telemetry.send(encode(Sample(self.process, os.getpid(), self.figures.values(), self.telemetry.dropped)))
@@ -275,8 +277,6 @@ def run(config: MemberConfig, index: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a shell's soft limit is 1024, for the sake of select()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-            self.core.expire_local(now)
-            self.reaping.reap_due(now)
     shell = ProcessorShell(config, index, loop)
     code = loop.run_until_complete(shell.run())
     loop.close()

@@ -3,8 +3,8 @@
 connection.py   one client connection: its input, parked reads, output
 intake of bytes and order of replies: processor.py      handshake.py   ConnectRequest and ConnectResponse
 submissions.py  batches on their way to the leader, at most once each, in order
-auth.py         auth packets                            passwords.py   session passwords
 local_sessions.py   sessions that one processor alone knows
+auth.py         auth packets                            passwords.py   session passwords
 traceparent.py  a connection's trace context, by an auth packet
 audit.py        a processor that says who changed what
 four_letter.py  texts of the four-letter words          statistics.py  what they report

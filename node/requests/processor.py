@@ -102,8 +102,8 @@ class Processor:
         self.serving = False  # set by the shell: lease held and caught up once
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self._next_number = 1
-
         self._tells_zxid = config.compatibility.notification_zxid
+
     # --- clients ---------------------------------------------------------------------------------------------
 
     def opened(self, address: str, now_ms: int, shell: object) -> Connection:
@@ -124,9 +124,9 @@ class Processor:
         self.watches.drop(conn.number)
         if self.by_session.get(conn.session_id) is conn:
             del self.by_session[conn.session_id]
-        conn.parked.clear()
             if local := self.local.get(conn.session_id):
                 local.heard_ms = conn.heard_ms
+        conn.parked.clear()
         self.dirty.pop(conn, None)
 
     def feed(self, conn: Connection, data: bytes, now_ms: int) -> None:
@@ -297,10 +297,10 @@ class Processor:
                     self.config.secret, request.session_id, password):
                 self._refuse(conn)
                 return
-        conn.phase = Phase.ATTACHING
         if self.config.local_sessions and (not request.session_id or request.session_id in self.local):
             self._attach_locally(conn, request.session_id, timeout_ms)
             return
+        conn.phase = Phase.ATTACHING
         conn.session_id = SessionId(request.session_id)
         self.submissions.add(
             session_id=request.session_id, connection=conn.number, xid=0, op=op, identity=conn.identity,
@@ -324,7 +324,6 @@ class Processor:
                 self.expire(session_id, self.source, conn.number)  # made a moment ago, and nobody will ever use it
             self.close(conn, "another_history")
             return
-        older = self.by_session.get(session_id)
         self._begin(conn, session_id, timeout_ms)
 
     def _attach_locally(self, conn: Connection, session_id: int, timeout_ms: int) -> None:
@@ -355,6 +354,7 @@ class Processor:
 
     def _begin(self, conn: Connection, session_id: int, timeout_ms: int) -> None:
         """The connection has its session: say so, and take in what came meanwhile."""
+        older = self.by_session.get(session_id)
         if older is not None and older is not conn:
             self.close(older, "session_moved")
         if conn.session_id:
@@ -381,13 +381,13 @@ class Processor:
             session_id=session_id, connection=0, xid=0, op=OpCode.EXPIRE, identity=b"\0\0\0\0",
             body=EXPIRE_BODY.pack(source, connection))
 
-    # --- reads and what is answered at once ------------------------------------------------------------------
     def reap(self, node: Znode) -> None:
         """The leader's processor 0: order the deletion of a container or TTL node whose time is over."""
         self.submissions.add(
             session_id=0, connection=0, xid=0, op=OpCode.DELETE_CONTAINER, identity=b"\0\0\0\0",
             body=encode(DeleteContainerRequest(node.path, node.czxid)))
 
+    # --- reads and what is answered at once ------------------------------------------------------------------
 
     def read(self, conn: Connection, xid: int, op: int, body: bytes) -> int:
         """Returns the bytes of the answer without its header."""
@@ -541,8 +541,8 @@ class Processor:
         self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
     ) -> None:
         conn = self.by_session.pop(session_id, None)
-        if conn is not None:
         self.local.pop(session_id, None)
+        if conn is not None:
             self.close(conn, "session_expired")  # unless its own close says otherwise in a moment
 
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None:
