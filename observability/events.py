@@ -175,6 +175,11 @@ EVENTS: tuple[Event, ...] = (
     Event("audit_failed", "error", "processor", "a line of the audit log could not be written; the processor ends, "
           "because it serves nobody whom it cannot audit. The lines that are not in the file stand in `lines`",
           "make room, or mend the permissions of corral.auditFile; or set audit.enable=false"),
+    # --- the daily self-check ---
+    Event("self_check_failed", "error", "self-check", "`corral self-check` has found something that harms: `check` and "
+          "`evidence` say what", "`cure` says what to do"),
+    Event("self_check_warned", "warning", "self-check", "it has found something that will harm", "`cure` says what to do"),
+    Event("self_checked", "info", "self-check", "it has looked at everything; worst: ok, warning or failure"),
     # --- tests ---
     Event("test_hook_flipped_a_byte", "warning", "processor", "a test has corrupted this replica, as it asked for",
           "corral.testHooks=true has no place in production"),

@@ -25,6 +25,10 @@ DIGEST_POINT = 1  # flags: every replica reports its digest after this record
 
 FEATURE_LEVEL_FIRST = 1
 FEATURE_LEVEL = 1  # the highest that this version follows; the log says which one applies
+RECORD_VERSION_FIRST = 1
+# feature level -> the version of records from it on, ascending. The head's shape is the same in all of them.
+RECORD_VERSIONS = {FEATURE_LEVEL_FIRST: RECORD_VERSION_FIRST}
+RECORD_VERSION = max(RECORD_VERSIONS.values())  # the highest that this version of Corral reads
 RECORD_BYTES_MAX = 1 << 20  # what the leader joins into one record; a single larger batch stands alone
 
 
@@ -41,6 +45,7 @@ class ControlEntry(msgspec.Struct, frozen=True):
     """The whole of what broadcast itself must know, repeated in full in each control entry: the last one counts.
 
     *version*: of the Corral that raised *feature_level*, for the message of one that cannot follow; empty: not known.
+    *restored*: names the restoration that this history comes from (node/backup/restoring.py); empty: none.
     """
 
     leader: int
@@ -49,6 +54,7 @@ class ControlEntry(msgspec.Struct, frozen=True):
     incarnations: dict[int, str]  # member -> random hex made when its directory was initialised
     voters: list[int]
     version: str = ""
+    restored: str = ""
 
 
 class RecordHeader(NamedTuple):
@@ -73,16 +79,23 @@ def read_record_header(buffer: bytes | memoryview, offset: int = 0) -> RecordHea
     return RecordHeader(*RECORD.unpack_from(buffer, offset))
 
 
+def record_version(feature_level: int) -> int:
+    """Of the records that a leader writes while *feature_level* applies."""
+    return max(version for level, version in RECORD_VERSIONS.items() if level <= feature_level)
+
+
 def pack_record(
     *, first_zxid: int, count: int, time_ms: int, body: bytes,
-    kind: int = Kind.BATCHES, flags: int = 0,
+    kind: int = Kind.BATCHES, flags: int = 0, version: int = RECORD_VERSION_FIRST,
 ) -> bytes:
-    return RECORD.pack(first_zxid, count, kind, RECORD_VERSION, flags, time_ms, len(body)) + body
+    return RECORD.pack(first_zxid, count, kind, version, flags, time_ms, len(body)) + body
 
 
-def pack_control(*, zxid: int, kind: Kind, time_ms: int, entry: ControlEntry) -> bytes:
+def pack_control(
+    *, zxid: int, kind: Kind, time_ms: int, entry: ControlEntry, version: int = RECORD_VERSION_FIRST,
+) -> bytes:
     return pack_record(
-        first_zxid=zxid, count=1, time_ms=time_ms, body=msgspec.msgpack.encode(entry), kind=kind)
+        first_zxid=zxid, count=1, time_ms=time_ms, body=msgspec.msgpack.encode(entry), kind=kind, version=version)
 
 
 def read_control(body: bytes | memoryview) -> ControlEntry:

@@ -37,6 +37,7 @@ class Hello(Message, frozen=True):
     epochs: EpochTable
     feature_level: int
     settings: dict[str, str]
+    restored: str = ""  # as in ControlEntry
 
 
 class AckEpoch(Message, frozen=True):

@@ -6,5 +6,7 @@ member.py      member: one member in the foreground      keys.py    keys init, a
 status.py      status: how an ensemble does              asking.py  four-letter words to many servers
 observe.py     up --observe: Prometheus beside it
 local.py       the files and processes of a local ensemble
+backup.py      backup, backup list, backup verify        restore.py self_check.py
+progress.py    how far a long command is
 drawing.py     the table of members                      errors.py  errors as one line, exit codes
 """

@@ -14,6 +14,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kill": ("node.cli.down", "Kill one member of a local ensemble by SIGKILL."),
     "member": ("node.cli.member", "Run one member from a zoo.cfg, in the foreground."),
     "keys": ("node.cli.keys", "Make and show the keys of members."),
+    "backup": ("node.cli.backup", "Write a member's state to a verified file; list and verify such files."),
+    "restore": ("node.cli.restore", "Put a backup in place of the data of a stopped ensemble."),
+    "self-check": ("node.cli.self_check", "Look whether one member is as it should be."),
 }
 
 
@@ -27,7 +30,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), cmd_name)
+        command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -74,6 +74,7 @@ class MemberConfig:
     log_dir: Path
     keys_dir: Path
     run_dir: Path
+    backup_dir: Path
     client_addresses: tuple[str, ...]
     client_port: int
     listen_backlog: int

@@ -227,6 +227,7 @@ class _Reader:
             log_dir=self.directory("dataLogDir", data_dir),
             keys_dir=self.directory("corral.keys", data_dir / "keys"),
             run_dir=self.run_dir(data_dir),
+            backup_dir=self.directory("corral.backupDir", data_dir / "backup"),
             client_addresses=client_hosts,
             client_port=client_port,
             listen_backlog=self.number("clientPortListenBacklog"),

@@ -171,6 +171,8 @@ KEYS: tuple[Key, ...] = (
               Kind.INT, least=1, most=64),
     _honoured("corral.keys", "", "directory of the member's keys; dataDir/keys if absent",
               Kind.PATH),
+    _honoured("corral.backupDir", "", "where `corral backup` writes and `corral self-check` looks; "
+              "dataDir/backup if absent, better another disk", Kind.PATH),
     _honoured("corral.runDir", "",
               "directory of sockets and of state.json; dataDir/run if that is short",
               Kind.PATH),

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
-VERSION = f"3.8.0-corral-{version('corral')}"  # clients and agents take the numbers before the dash for ZooKeeper's
+CORRAL_VERSION = version("corral")
+VERSION = f"3.8.0-corral-{CORRAL_VERSION}"  # clients and agents take the numbers before the dash for ZooKeeper's
 
 
 def user_name() -> str:
@@ -178,7 +179,8 @@ class Words:
             "latency_avg_ms": latency_avg(report), "quorum": member.get("quorum_size", 0),
             "quorum_slack": member.get("quorum_slack"), "learners": member.get("learners", {}),
             "differs": member.get("differs", False), "processes": member.get("processes", {}),
-            "feature_level": member.get("feature_level"), "ensemble": shell.keys.ensemble,
+            "feature_level": member.get("feature_level"), "version": CORRAL_VERSION,
+            "ensemble": shell.keys.ensemble,
             "client_port": shell.port.number,
         }
 

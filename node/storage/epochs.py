@@ -1,11 +1,15 @@
 """The numbers that must never go back: acceptedEpoch, currentEpoch and the generation of this member's processes."""
 
 from pathlib import Path
+from typing import Final
 
 from node.storage.files import Files
 from node.storage.replaced import read_number, replace_number
 from node.storage.segments import storage_errors
 from transport.zxid import Epoch
+
+ACCEPTED: Final = "acceptedEpoch"
+CURRENT: Final = "currentEpoch"
 
 
 class Epochs:
@@ -19,19 +23,19 @@ class Epochs:
         """
         self._files = files
         self._directory = directory
-        self.accepted = Epoch(read_number(files, directory / "acceptedEpoch", absent=0))
-        self.current = Epoch(read_number(files, directory / "currentEpoch", absent=0))
+        self.accepted = Epoch(read_number(files, directory / ACCEPTED, absent=0))
+        self.current = Epoch(read_number(files, directory / CURRENT, absent=0))
         self.generation = read_number(files, directory / "generation", absent=first_generation)
 
     def save_accepted(self, epoch: Epoch) -> None:
         assert epoch >= self.accepted
-        self._save("acceptedEpoch", epoch)
+        self._save(ACCEPTED, epoch)
         self.accepted = epoch
 
     def save_current(self, epoch: Epoch) -> None:
         """Only after the history of the epoch is durable (rule 1)."""
         assert epoch >= self.current
-        self._save("currentEpoch", epoch)
+        self._save(CURRENT, epoch)
         self.current = epoch
 
     def next_generation(self) -> int:

@@ -100,6 +100,19 @@ def open_identity(
     return Identity(found.ensemble, found.member, found.incarnation, is_marked)
 
 
+def has_identity(files: Files, data_dir: Path) -> bool:
+    return files.exists(data_dir / _IDENTITY)
+
+
+def initialise(files: Files, data_dir: Path, *, ensemble: str, member: int, incarnation: str) -> None:
+    """Say whose directory this is, and that it may start its ensemble with what is in it.  Durable on return."""
+    with storage_errors("initialising", data_dir):
+        replace_file(files, data_dir / _IDENTITY, msgspec.json.encode(
+            _IdentityFile(FORMAT, NEEDS, ensemble, member, incarnation)))
+        files.close(files.open(data_dir / _MARK, create=True))
+        files.fsync_dir(data_dir)
+
+
 def consume_mark(files: Files, data_dir: Path) -> None:
     """When the log names the member: from now on an empty log is a lost one. Durable on return."""
     path = data_dir / _MARK

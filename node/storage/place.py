@@ -1,6 +1,7 @@
 """Finding where a record ends in the log, by walking over envelopes without looking at their contents."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from node.storage.errors import CorruptionError, LogGapError
@@ -8,6 +9,7 @@ from node.storage.files import Files, Handle
 from node.storage.layout import END, ENVELOPE, HEADER, LENGTH, SegmentHeader
 from node.storage.segments import list_segments, load_header, segment_path
 from transport.entry import RECORD
+from transport.messages import Watermark
 from transport.zxid import Zxid, show
 
 CHUNK_BYTES = 1 << 20
@@ -39,6 +41,16 @@ def end_of_record(files: Files, directory: Path, zxid: int) -> tuple[int, int]:
         if last_zxid > zxid:
             break
     raise LogGapError(directory=directory, after=zxid, problem="no record ends there")
+
+
+def record_that_holds(files: Files, directory: Path, zxid: int) -> Watermark:
+    """Where the record with *zxid* in it ends.  Raises LogGapError: the log has none (any more)."""
+    segment = max((first for first in list_segments(files, directory) if first <= zxid), default=0)
+    with suppress(FileNotFoundError):  # purged meanwhile
+        for last_zxid, end in _ends_in(files, segment_path(directory, segment)):
+            if last_zxid >= zxid:
+                return Watermark(Zxid(last_zxid), segment, end)
+    raise LogGapError(directory=directory, after=zxid, problem="it holds no such record")
 
 
 def header_of(files: Files, directory: Path, segment: int) -> SegmentHeader:

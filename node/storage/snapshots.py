@@ -9,7 +9,7 @@ Little-endian:
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -140,6 +140,29 @@ def discard_unfinished(files: Files, data_dir: Path, *, received: bool) -> None:
 # Writing ---------------------------------------------------------------------------------------
 
 
+class SnapshotImage:
+    """The bytes of a snapshot file, piece by piece, to *put*: write() sections, then seal()."""
+
+    def __init__(self, put: Callable[[bytes], None], header: SnapshotHeader) -> None:
+        self._write_piece = put
+        self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        self._sections = self._crcs = 0
+        packed = msgspec.msgpack.encode(header)
+        sealed = _U32.pack(len(packed)) + packed
+        put(MAGIC + _U32.pack(crc32(sealed)) + sealed)
+
+    def write(self, section: bytes) -> None:
+        packed = self._compressor.compress(section)
+        crc = crc32(packed, crc32(_U32.pack(len(section))))
+        self._crcs = crc32(_U32.pack(crc), self._crcs)
+        self._sections += 1
+        self._write_piece(_SECTION.pack(len(packed), len(section), crc) + packed)
+
+    def seal(self, *, digest: int) -> None:
+        sealed = _TRAILER_SEALED.pack(digest, self._sections, self._crcs)
+        self._write_piece(_TRAILER.pack(0, crc32(sealed)) + sealed)
+
+
 class SnapshotWriter:
     """write() sections, then finish(). Until then there is nothing but a file aside."""
 
@@ -149,21 +172,13 @@ class SnapshotWriter:
         self._files = files
         self._aside = aside_path(self.path)
         self._handle = files.open(self._aside, create=True)
-        self._compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
         self._parts: list[bytes] = []
         self._parts_bytes = self._offset = 0
-        self._sections = self._crcs = 0
         files.truncate(self._handle, 0)
-        packed = msgspec.msgpack.encode(header)
-        sealed = _U32.pack(len(packed)) + packed
-        self._put(MAGIC + _U32.pack(crc32(sealed)) + sealed)
+        self._image = SnapshotImage(self._put, header)
 
     def write(self, section: bytes) -> None:
-        packed = self._compressor.compress(section)
-        crc = crc32(packed, crc32(_U32.pack(len(section))))
-        self._crcs = crc32(_U32.pack(crc), self._crcs)
-        self._sections += 1
-        self._put(_SECTION.pack(len(packed), len(section), crc) + packed)
+        self._image.write(section)
 
     def finish(self, *, digest: int) -> Snapshot:
         """In place and durable on return.  Raises DamagedSnapshotError."""
@@ -172,8 +187,7 @@ class SnapshotWriter:
 
     def complete(self, *, digest: int) -> None:
         """The file aside is whole and synced."""
-        sealed = _TRAILER_SEALED.pack(digest, self._sections, self._crcs)
-        self._put(_TRAILER.pack(0, crc32(sealed)) + sealed)
+        self._image.seal(digest=digest)
         self._write_out()
         self._files.fdatasync(self._handle)
         self.close()
@@ -220,12 +234,14 @@ def verify_snapshot(files: Files, path: Path, *, zxid: int, unpack: bool = False
 class SnapshotReader:
     """header at once; sections() as often as wanted."""
 
-    def __init__(self, files: Files, path: Path) -> None:
+    def __init__(self, files: Files, path: Path, *, begin: int = 0, end: int | None = None) -> None:
+        """begin, end: of the snapshot's bytes, where they are part of a larger file."""
         self.path = path
         self._files = files
         self._handle: Handle = files.open(path)
-        self._bytes = files.size(self._handle)
-        self._offset = self._digest = 0
+        self._bytes = files.size(self._handle) if end is None else end
+        self._begin = self._offset = begin
+        self._digest = 0
         try:
             self.header = self._read_header()
         except Exception:
@@ -241,7 +257,7 @@ class SnapshotReader:
         for packed, size in self._packed_sections():
             if unpack:
                 self._unpack(decompressor, packed, size)
-        return Snapshot(self.path, self.header, self._digest, self._offset)
+        return Snapshot(self.path, self.header, self._digest, self._offset - self._begin)
 
     def sections(self) -> Iterator[bytes]:
         """Raises DamagedSnapshotError, at the latest before the iteration ends."""

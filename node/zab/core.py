@@ -15,7 +15,7 @@ from node.zab.errors import FeatureLevelError, SettingsDifferError
 from node.zab.events import Recovered
 from node.zab.history import History
 from node.zab.membership import differing_setting, has_vote
-from transport.entry import ControlEntry
+from transport.entry import FEATURE_LEVEL, ControlEntry
 from transport.messages import Digest, Hello
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -86,7 +86,8 @@ class Core:
             return
         if control.feature_level > self.config.feature_level:
             raise FeatureLevelError(
-                needed=control.feature_level, supported=self.config.feature_level, version=control.version)
+                needed=control.feature_level, supported=self.config.feature_level, version=control.version,
+                held=control.feature_level <= FEATURE_LEVEL)
         differing = differing_setting(control.settings, self.config.settings)
         if differing is not None:
             key, ensemble, mine = differing
@@ -150,7 +151,7 @@ class Core:
             initial=self.initial, generation=self.config.generation,
             accepted_epoch=self.accepted_epoch, current_epoch=self.current_epoch,
             last_zxid=history.last, committed=history.committed, epochs=list(history.epochs),
-            feature_level=self.config.feature_level, settings=self.config.settings)
+            feature_level=self.config.feature_level, settings=self.config.settings, restored=history.restored)
 
     @property
     def position(self) -> tuple[Epoch, Zxid]:

@@ -86,8 +86,18 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
         return (
             f"the ensemble is at feature level {control.feature_level}, member {member} supports only "
             f"{hello.feature_level}: install Corral {control.version or 'of the others'} there")
+    restored = control.restored if control else ""
+    if hello.last_zxid and hello.restored != restored:
+        return (
+            f"member {member}'s data {_origin(hello.restored)}, those of the ensemble {_origin(restored)}: restore the "
+            "same backup, with the same --epoch, on every member, or move that member's data and log directories away "
+            "and start it, so that it takes a snapshot from the leader")
     differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
     if differing is not None:
         key, ours, theirs = differing
         return f"{key} is {theirs!r} at member {member}, but {ours!r} in the ensemble"
     return ""
+
+
+def _origin(restored: str) -> str:
+    return f"come from restoration {restored}" if restored else "were never restored from a backup"

@@ -1,5 +1,6 @@
 """Errors of the core, by what can be done about them."""
 
+from transport.entry import RECORD_VERSION
 from transport.messages import Message
 from transport.zxid import show
 
@@ -49,16 +50,26 @@ class CannotServeError(Exception):
 
 
 class FeatureLevelError(CannotServeError):
-    """*version*: of a Corral that supports it, if the log says so."""
+    """*version*: of a Corral that supports it, if the log says so. *held*: zoo.cfg keeps it below what it supports."""
 
-    def __init__(self, *, needed: int, supported: int, version: str = "") -> None:
+    def __init__(self, *, needed: int, supported: int, version: str = "", held: bool = False) -> None:
         which = f"Corral {version} or later" if version else "a version of Corral"
         super().__init__(
+            f"the log is at feature level {needed}, but corral.featureLevel={supported} in zoo.cfg: "
+            f"take that line out, or set it to {needed}" if held else
             f"the log is at feature level {needed}, this version supports up to {supported}: "
-            f"install {which} that supports feature level {needed}")
+            f"install {which} that supports feature level {needed}; the way back to this version is a backup from "
+            "before, restored on every member (`corral restore`)")
         self.needed = needed
         self.supported = supported
         self.version = version
+
+
+class RecordVersionError(CannotServeError):
+    def __init__(self, first_zxid: int, version: int) -> None:
+        super().__init__(
+            f"record {show(first_zxid)} is of version {version}, this version of Corral reads up to {RECORD_VERSION}: "
+            "install the version that the other members run")
 
 
 class SettingsDifferError(CannotServeError):

@@ -20,6 +20,7 @@ from node.zab.errors import (
     CommittedLossError,
     ProtocolError,
     RecordGapError,
+    RecordVersionError,
     RoleEnded,
     UnexpectedMessageError,
 )
@@ -27,7 +28,7 @@ from node.zab.events import SnapshotReceived
 from node.zab.history import read_entry
 from node.zab.looking import on_refused
 from node.zab.synchronisation import common_point
-from transport.entry import RECORD, follows, read_record_header
+from transport.entry import RECORD, RECORD_VERSION, follows, read_record_header
 from transport.messages import (
     Ack,
     AckEpoch,
@@ -246,6 +247,8 @@ class Follower:
             raise ProtocolError(f"record {header.first_zxid:#x} of {header.size} bytes in {end - offset}")
         if not follows(header.first_zxid, history.last):
             raise RecordGapError(last_zxid=history.last, received=header.first_zxid)
+        if header.version > RECORD_VERSION:
+            raise RecordVersionError(header.first_zxid, header.version)
         record = data if after - offset == end else data[offset:after]
         entry = read_entry(record, header)
         core.check_control(entry)

@@ -22,7 +22,6 @@ from node.zab.quorum import backed_value, is_quorum, quorum_value
 from node.zab.synchronisation import plan
 from transport.entry import (
     DIGEST_POINT,
-    RECORD_VERSION,
     ControlEntry,
     Kind,
     RecordHeader,
@@ -309,7 +308,8 @@ class Leader:
         core = self.core
         zxid = make_zxid(epoch=self.epoch, counter=0) if change.kind is Kind.EPOCH else core.history.last + 1
         record = pack_control(
-            zxid=zxid, kind=change.kind, time_ms=core.now_ms + core.wall_offset_ms, entry=change.entry)
+            zxid=zxid, kind=change.kind, time_ms=core.now_ms + core.wall_offset_ms, entry=change.entry,
+            version=core.history.record_version)
         self._log(record, read_record_header(record), change.entry)
         for learner in change.admitted:
             learner.has_vote = True
@@ -322,11 +322,12 @@ class Leader:
         core = self.core
         assert self.phase is Phase.BROADCAST, "batches without leading"
         flags = DIGEST_POINT if self.heartbeat.is_digest_point() else 0
-        first_zxid = Zxid(core.history.last + 1)
+        first_zxid, version = Zxid(core.history.last + 1), core.history.record_version
         record = pack_record(
-            first_zxid=first_zxid, count=event.count, time_ms=event.time_ms, body=event.body, flags=flags)
+            first_zxid=first_zxid, count=event.count, time_ms=event.time_ms, body=event.body, flags=flags,
+            version=version)
         self._log(record, RecordHeader(
-            first_zxid, event.count, Kind.BATCHES, RECORD_VERSION, flags, event.time_ms, len(event.body)))
+            first_zxid, event.count, Kind.BATCHES, version, flags, event.time_ms, len(event.body)))
 
     def _log(self, record: bytes, header: RecordHeader, entry: ControlEntry | None = None) -> None:
         core, history = self.core, self.core.history

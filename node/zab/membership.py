@@ -71,4 +71,5 @@ def changed_entry(
         settings=control.settings,
         incarnations=dict(sorted((control.incarnations | dict(incarnations or {})).items())),
         voters=control.voters,
-        version=control.version if feature_level is None else version)
+        version=control.version if feature_level is None else version,
+        restored=control.restored)

@@ -32,11 +32,11 @@ def z(epoch: int, counter: int) -> Zxid:
 
 def control(
     *, leader: int = 1, incarnations: dict[int, str] | None = None, level: int = 1,
-    settings: dict[str, str] | None = None, voters: tuple[int, ...] = VOTERS,
+    settings: dict[str, str] | None = None, voters: tuple[int, ...] = VOTERS, restored: str = "",
 ) -> ControlEntry:
     return ControlEntry(
         leader=leader, feature_level=level, settings=settings or {},
-        incarnations=INCARNATIONS if incarnations is None else incarnations, voters=list(voters))
+        incarnations=INCARNATIONS if incarnations is None else incarnations, voters=list(voters), restored=restored)
 
 
 def control_record(zxid: int, entry: ControlEntry, kind: Kind = Kind.EPOCH) -> bytes:
@@ -84,14 +84,15 @@ def config(me: int = 1, *, voters: tuple[MemberId, ...] = VOTERS, **more: object
 def hello(
     member: int, *, last: int = 0, accepted: int = 0, current: int = 0, committed: int = 0,
     epochs: EpochTable | None = None, initial: bool = False, incarnation: str = "",
-    level: int = 1, settings: dict[str, str] | None = None, ensemble: str = "zoo",
+    level: int = 1, settings: dict[str, str] | None = None, ensemble: str = "zoo", restored: str = "",
+    voters: tuple[int, ...] = VOTERS,
 ) -> Hello:
     return Hello(
         member=member, ensemble=ensemble, incarnation=incarnation or INCARNATIONS[member],
         initial=initial, generation=0, accepted_epoch=accepted, current_epoch=current,
         last_zxid=last, committed=committed,
         epochs=epochs if epochs is not None else ([(last >> 40, last)] if last else []),
-        feature_level=level, settings=settings or {})
+        feature_level=level, settings=settings or {}, restored=restored, voters=list(voters))
 
 
 def ack_epoch(

@@ -1,0 +1,70 @@
+"""A directory of backups: `corral-<ensemble>-m<member>-<UTC time>-<zxid>.backup`, which sort by time."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from node.backup.archive import ASIDE, Backup, BackupHeader, DamagedBackupError, read_header
+from node.storage.errors import RefusedError
+from node.storage.files import Files
+
+_NAME = re.compile(r"corral-(?P<ensemble>\w+)-m(?P<member>\d+)-(?P<time>\d{8}T\d{6}Z)-[0-9a-f]{16}\.backup")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """*header* is None where it cannot be read: *problem* says why."""
+
+    path: Path
+    bytes: int
+    header: BackupHeader | None
+    problem: str = ""
+
+
+def file_name(header: BackupHeader) -> str:
+    when = datetime.fromtimestamp(header.made_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"corral-{header.ensemble}-m{header.member}-{when}-{header.zxid:016x}.backup"
+
+
+def list_backups(files: Files, directory: Path) -> list[Entry]:
+    """Those with a name of ours, oldest first; only their headers are read.  Raises OSError."""
+    return [_entry(files, directory / name) for name in sorted(files.listdir(directory), key=_time_of)
+            if _NAME.fullmatch(name)]
+
+
+def remove_older(files: Files, newest: Backup, keep: int) -> list[Path]:
+    """Leave the *keep* newest of this ensemble and member beside *newest*; returns what is gone."""
+    directory = newest.path.parent
+    ours = [name for name in files.listdir(directory) if _is_of(name, newest.header)]
+    gone = [directory / name for name in sorted(ours, key=_time_of)[:-keep] if name != newest.path.name]
+    for path in gone:
+        files.unlink(path)
+    if gone:
+        files.fsync_dir(directory)
+    return gone
+
+
+def discard_unfinished(files: Files, directory: Path, header: BackupHeader) -> None:
+    """What earlier backups of this member left that were interrupted."""
+    for name in files.listdir(directory):
+        if name.endswith(ASIDE) and _is_of(name.removesuffix(ASIDE), header):
+            files.unlink(directory / name)
+
+
+def _is_of(name: str, header: BackupHeader) -> bool:
+    found = _NAME.fullmatch(name)
+    return found is not None and (found["ensemble"], found["member"]) == (header.ensemble, str(header.member))
+
+
+def _time_of(name: str) -> tuple[str, str]:
+    found = _NAME.fullmatch(name)
+    return (found["time"] if found else "", name)
+
+
+def _entry(files: Files, path: Path) -> Entry:
+    size = path.stat().st_size
+    try:
+        return Entry(path, size, read_header(files, path))
+    except (DamagedBackupError, RefusedError) as error:
+        return Entry(path, size, None, str(error).removeprefix(f"{path}: "))

@@ -1,0 +1,227 @@
+"""`corral backup`: a member's state in one verified file; list, verify."""
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from node.backup.archive import Backup, BackupHeader, DamagedBackupError, load_backup
+from node.backup.barrier import BarrierError, own_address, synced_zxid
+from node.backup.shelf import list_backups
+from node.backup.take import Taken, take_backup
+from node.cli.asking import ask
+from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
+from node.cli.progress import progress
+from node.config.member import MemberConfig
+from node.config.read import load_config
+from node.keys import load_keys
+from node.processes.loop import EXIT_REFUSED
+from node.storage.errors import LogGapError, RefusedError, StorageError
+from node.storage.files import RealFiles
+from node.tree.execute import CorruptRecordError
+from transport.zxid import Zxid, show
+
+BARRIER_S: Final = 10.0
+_NICENESS: Final = 10  # whoever serves clients goes first
+
+
+class _Backup(click.Group):
+    """`corral backup CONFIG` beside `corral backup list DIR`: what is no command's name is a CONFIG."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["take", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Backup, epilog=EXIT_CODES, subcommand_metavar="CONFIG [OPTIONS] | COMMAND")
+def backup() -> None:
+    """Write the whole state of a running member to one file, and prove that the file can be restored.
+
+    The member goes on serving: the state is read from its files. Every write that was acknowledged before the
+    backup began is in it. The file is loaded once before it gets its name, so what has a name is good.
+    `corral restore` is the way back.
+
+    \b
+    Examples:
+      corral backup /etc/corral/main/zoo.cfg
+      corral backup /etc/corral/main/zoo.cfg --to /mnt/backups --keep 14
+      corral backup /etc/corral/main/zoo.cfg --to before-upgrade.backup
+      corral backup list /var/backups/corral/main
+      corral backup verify /var/backups/corral/main/*.backup
+    """
+
+
+@backup.command(epilog=EXIT_CODES)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE|DIR",
+              help="A new file, or a directory.  [default: corral.backupDir of CONFIG]")  # fmt: skip
+@click.option("--keep", type=click.IntRange(1), metavar="N",
+              help="Remove all but the N newest backups of this member in the directory, once the new one is verified.")
+@click.option("--local", is_flag=True, help="Without asking the ensemble, also with the member stopped: what this "
+              "member's files prove committed. The last writes may be missing.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@refusals_shown
+def take(config: Path, to: Path | None, keep: int | None, local: bool, as_json: bool) -> None:
+    """Back up the member of CONFIG, its zoo.cfg.
+
+    \b
+    Examples:
+      corral backup /etc/corral/main/zoo.cfg --keep 14
+      corral backup /etc/corral/main/zoo.cfg --local --to rescue.backup
+    """
+    os.nice(_NICENESS)
+    loaded = load_config(config).config
+    ensemble = load_keys(loaded).ensemble
+    target = _target(loaded, to, keep)
+    barrier = None if local else _barrier(loaded, ensemble)
+    try:
+        with progress() as shown:
+            taken = take_backup(
+                RealFiles(), loaded, ensemble=ensemble, to=target, keep=keep, barrier=barrier, progress=shown)
+    except (RefusedError, DamagedBackupError, StorageError, LogGapError, CorruptRecordError) as error:
+        raise Failure(f"no backup was made: {error}", exit_code=_code_of(error)) from None
+    _say(taken, as_json=as_json)
+
+
+@backup.command(name="list", epilog=EXIT_CODES)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@refusals_shown
+def list_(directory: Path, as_json: bool) -> None:
+    """Show the backups in DIR, oldest first; only their headers are read.
+
+    \b
+    Example:
+      corral backup list /var/backups/corral/main
+    """
+    entries = list_backups(RealFiles(), directory)
+    if as_json:
+        rows = [{"file": str(e.path), "bytes": e.bytes, **(_facts(e.header) if e.header else {"problem": e.problem})}
+                for e in entries]
+        click.echo(json.dumps({"backups": rows}))
+        return
+    for entry in entries:
+        what = _sentence(entry.header) if entry.header else entry.problem
+        click.echo(f"{entry.path.name}  {_size(entry.bytes)}  {what}")
+    if not entries:
+        click.echo(f"no backups in {directory}", err=True)
+
+
+@backup.command(epilog=EXIT_CODES)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@refusals_shown
+def verify(files: tuple[Path, ...], as_json: bool) -> None:
+    """Read each FILE whole and load it, as a restoration would; nothing is written.
+
+    \b
+    Example:
+      corral backup verify /mnt/backups/*.backup
+    """
+    results: list[dict[str, Any]] = []
+    for path in files:
+        try:
+            with progress() as shown:
+                found = load_backup(RealFiles(), path, shown).backup
+        except (DamagedBackupError, RefusedError) as error:
+            results.append({"file": str(path), "good": False, "problem": str(error).removeprefix(f"{path}: ")})
+        else:
+            results.append({"file": str(path), "good": True, "bytes": found.bytes, "sha256": found.sha256,
+                            **_facts(found.header)})
+        if not as_json:
+            _say_result(results[-1])
+    if as_json:
+        click.echo(json.dumps({"backups": results}))
+    sys.exit(0 if all(result["good"] for result in results) else EXIT_FAILED)
+
+
+def _say_result(result: dict[str, Any]) -> None:
+    if result["good"]:
+        click.echo(f"{result['file']}: good: zxid {result['zxid']}, {result['znodes']} znodes, "
+                   f"{result['sessions']} sessions, sha256 {result['sha256']}")
+    else:
+        click.echo(f"{result['file']}: DAMAGED: {result['problem']}")
+
+
+# Where to, and what must be in it --------------------------------------------------------------
+
+
+def _target(config: MemberConfig, to: Path | None, keep: int | None) -> Path:
+    """Raises Failure, UsageError."""
+    if to is None:
+        config.backup_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return config.backup_dir
+    if to.is_dir():
+        return to
+    if keep:
+        raise click.UsageError("--keep goes with a directory: it removes older backups there")
+    if to.exists():
+        raise Failure(f"{to} is there already — give another name, or a directory", exit_code=EXIT_REFUSED)
+    if not to.parent.is_dir():
+        raise Failure(f"{to.parent} is no directory — make it first: mkdir -p {to.parent}", exit_code=EXIT_REFUSED)
+    return to
+
+
+def _barrier(config: MemberConfig, ensemble: str) -> Zxid:
+    """Raises Failure: this member does not serve, or another one answers in its place."""
+    address = own_address(config)
+    cure = ("`corral status` says how the ensemble does; `corral backup --local` saves what this member's files prove "
+            "committed, without the promise that the last writes are in it")
+    status = ask(address, time.monotonic() + BARRIER_S)
+    if not status.is_serving:
+        raise Failure(f"member {config.id} does not serve at {address}: {status.why or status.role} — {cure}")
+    if (status.id, status.values.get("ensemble")) != (config.id, ensemble):
+        raise Failure(f"{address} is another member's, or of another ensemble — correct clientPort in {config.file}")
+    try:
+        return synced_zxid(address, BARRIER_S)
+    except BarrierError as error:
+        raise Failure(f"no sync through member {config.id}: {error} — {cure}") from None
+
+
+# What it prints --------------------------------------------------------------------------------
+
+
+def _say(taken: Taken, *, as_json: bool) -> None:
+    made: Backup = taken.backup
+    if as_json:
+        click.echo(json.dumps({
+            "file": str(made.path), "bytes": made.bytes, "sha256": made.sha256, "seconds": round(taken.seconds, 3),
+            "removed": [str(path) for path in taken.removed], **_facts(made.header)}))
+        return
+    click.echo(f"{made.path}\n{_size(made.bytes)} in {taken.seconds:.1f} s, verified by loading it: "
+               f"{_sentence(made.header)}\nsha256 {made.sha256}")
+    for path in taken.removed:
+        click.echo(f"removed {path.name}")
+
+
+def _facts(header: BackupHeader) -> dict[str, Any]:
+    return {
+        "ensemble": header.ensemble, "member": header.member, "version": header.version,
+        "feature_level": header.feature_level, "zxid": show(header.zxid), "made": when(header.made_ms),
+        "znodes": header.znodes, "sessions": header.sessions, "digest": f"{header.digest:016x}",
+        "complete": header.is_complete,
+    }
+
+
+def _sentence(header: BackupHeader) -> str:
+    tail = "" if header.is_complete else "; taken with --local"
+    return (f"ensemble {header.ensemble}, member {header.member}, {when(header.made_ms)}, zxid {show(header.zxid)}, "
+            f"{header.znodes} znodes, {header.sessions} sessions{tail}")
+
+
+def when(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def _code_of(error: Exception) -> int:
+    return EXIT_REFUSED if isinstance(error, RefusedError) else EXIT_FAILED
