@@ -20,7 +20,6 @@ import msgspec
 from transport.zxid import Zxid, counter_of, epoch_of
 
 RECORD = struct.Struct("<QIBBHqI")
-RECORD_VERSION = 1
 DIGEST_POINT = 1  # flags: every replica reports its digest after this record
 
 FEATURE_LEVEL_FIRST = 1

@@ -9,7 +9,7 @@ from node.zab.effects import Append, Effect, Flush, TruncateLog, Watermark
 from node.zab.errors import ProtocolError
 from node.zab.events import Recovered
 from node.zab.synchronisation import cut_epochs
-from transport.entry import ControlEntry, Kind, RecordHeader, read_control
+from transport.entry import FEATURE_LEVEL_FIRST, ControlEntry, Kind, RecordHeader, read_control, record_version
 from transport.messages import EpochTable
 from transport.zxid import ZERO, Epoch, MemberId, Zxid, epoch_of
 
@@ -31,6 +31,17 @@ class History:
     def control(self) -> ControlEntry | None:
         """The last control entry in the log, committed or not."""
         return self.controls[-1][1] if self.controls else None
+
+    @property
+    def restored(self) -> str:
+        """Which restoration from a backup this history comes from; empty: none."""
+        return self.controls[-1][1].restored if self.controls else ""
+
+    @property
+    def record_version(self) -> int:
+        """Of the next record, if we lead."""
+        control = self.control
+        return record_version(control.feature_level if control else FEATURE_LEVEL_FIRST)
 
     @property
     def control_zxid(self) -> Zxid:
