@@ -2,10 +2,13 @@
 
 Processors share the client port by SO_REUSEPORT, which would hide that somebody else has it; so
 the supervisor probes it without, and then holds it, bound and not listening, while the member runs.
+Without a supervisor a process that starts again finds the port with its siblings, and cannot tell them from others of
+the same user by that: so broadcast holds a name that stands for the port, in the same network namespace.
 """
 
 import dataclasses
 import errno
+import os
 import socket
 from dataclasses import dataclass
 
@@ -14,6 +17,7 @@ from node.config.member import MemberConfig
 
 _ABSENT = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _TRIES = 20  # to find one port that is free in both families
+_MEMBER_PORTS = {"broadcast": "quorum_port", "election": "election_port"}
 
 
 class PortError(Exception):
@@ -51,6 +55,41 @@ def claim_ports(config: MemberConfig) -> Ports:
         ),
         held,
     )
+
+
+def claim_own_ports(config: MemberConfig, role: str) -> Ports:
+    """Of one process without a supervisor: check those that *role* will bind.  Raises PortError.
+
+    A port that is to be chosen is chosen by whoever binds it.
+    """
+    if role in _MEMBER_PORTS and len(config.members) > 1:
+        port = getattr(config.me, _MEMBER_PORTS[role])
+        for host in _quorum_hosts(config):
+            _probe(f"server.{config.id}", Address(host, port))
+    if role == "telemetry" and config.metrics_port:
+        _probe("corral.metricsPort", Address(config.metrics_address, config.metrics_port))
+    hosts = _client_hosts(config)
+    is_shared = config.processors > 1
+    if role == "processor":
+        if is_shared and not config.client_port:
+            cure = "give a port; only a supervisor (`corral member`) can choose one for all"
+            raise PortError("clientPort", Address(hosts[0], 0), "would be another for each processor", cure)
+        if not is_shared and config.client_port:
+            for host in hosts:
+                _probe("clientPort", Address(host, config.client_port))
+    held = (_hold_name(Address(hosts[0], config.client_port)),) if role == "broadcast" and is_shared else ()
+    return Ports(dataclasses.replace(config, client_addresses=hosts), held)
+
+
+def _hold_name(address: Address) -> socket.socket:
+    """Of the client port, for whose sake no other member of this user starts."""
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        held.bind(f"\0corral-client-port-{os.getuid()}-{address.port}")
+    except OSError as error:
+        held.close()
+        raise _port_error("clientPort", address, error) from None
+    return held
 
 
 def _member_ports(config: MemberConfig) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from node.lives import SUFFIX, living
 from node.processes.address_counts import FILE as ADDRESSES
 from node.running import STATE_FILE, read_running
 from node.storage.errors import RefusedError
@@ -26,6 +27,11 @@ def temporary_prefix() -> str:
     return f"corral-{os.getuid()}-"
 
 
+def is_temporary(run_dir: Path) -> bool:
+    """Whether it was put into /tmp because its own place has too long a name."""
+    return run_dir.parent == TEMPORARY and run_dir.name.startswith(temporary_prefix())
+
+
 def make_private(run_dir: Path) -> None:
     """Raises RefusedError: the directory belongs to somebody else, who could swap our sockets; or cannot be made."""
     try:
@@ -38,12 +44,44 @@ def make_private(run_dir: Path) -> None:
         raise RefusedError(str(error.strerror), file=run_dir, cure=cure) from None
 
 
+def lock_exclusive(run_dir: Path) -> int:
+    """For a supervisor, as long as the descriptor is open.  Raises RefusedError: processes run without one."""
+    lock = _try_lock(run_dir, fcntl.LOCK_EX)
+    if lock is None:
+        alone = ", ".join(f"{name} (process {pid})" for name, pid in living(run_dir).items())
+        raise RefusedError(
+            f"this member's processes run by themselves: {alone or 'of another start'}", file=run_dir,
+            cure="stop them first, as by systemctl stop corral@INSTANCE.target")
+    return lock
+
+
+def lock_shared(run_dir: Path) -> int:
+    """For a process without a supervisor.  Raises RefusedError: there is one."""
+    lock = _try_lock(run_dir, fcntl.LOCK_SH)
+    if lock is None:
+        running = read_running(run_dir)
+        raise RefusedError(
+            f"process {running.pid if running else 'unknown'} runs this member, with all its processes", file=run_dir,
+            cure="stop it first (`corral member` or `corral up`), or start no process by itself")
+    return lock
+
+
+def _try_lock(run_dir: Path, kind: int) -> int | None:
+    lock = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
 def clear(run_dir: Path) -> None:
     """After a clean stop, when nothing of the member runs: what is ours goes; the directory too if it is in /tmp."""
     with contextlib.suppress(OSError):
-        for name in _names():
-            (run_dir / name).unlink(missing_ok=True)
-        if run_dir.parent == TEMPORARY and run_dir.name.startswith(temporary_prefix()):
+        for path in [*(run_dir / name for name in _names()), *run_dir.glob(f"*{SUFFIX}")]:
+            path.unlink(missing_ok=True)
+        if is_temporary(run_dir):
             run_dir.rmdir()
 
 

@@ -25,13 +25,13 @@ from typing import Final, NoReturn
 
 from node.config.address import format_address
 from node.config.member import MemberConfig
-from node.config.problems import ConfigError
 from node.config.read import load_config
-from node.keys import KeysError, load_keys
-from node.ports import PortError, claim_ports
+from node.keys import load_keys
+from node.ports import claim_ports
 from node.processes.loop import EXIT_REFUSED
-from node.roles import ROLES, Role
-from node.run_dir import clear, make_private, remove_stale
+from node.role_run import REFUSALS, exit_code_of
+from node.roles import RESTART_WINDOW_S, ROLES, Role, lower_priority
+from node.run_dir import clear, lock_exclusive, make_private, remove_stale
 from node.running import (
     RunningMember,
     RunningProcess,
@@ -39,18 +39,11 @@ from node.running import (
     write_running,
 )
 from node.storage.errors import RefusedError
-from node.storage.layout import NewerFormatError
 from node.title import set_title
 from observability.logging import configure_logging, get_logger
-from transport.endpoints import EndpointError
 
-RESTART_DELAY_MAX_S: Final = 5.0
-RESTART_WINDOW_S: Final = 60.0
 STOP_ROLE_S: Final = 3.0  # from SIGTERM to SIGKILL, per start_order
 STOP_ALL_S: Final = 8.0
-
-# What names its cure and needs an operator.
-REFUSALS: Final = (ConfigError, KeysError, PortError, RefusedError, NewerFormatError, EndpointError)
 
 # Its HTTP and OpenTelemetry are not to be in the memory of the others.
 IMPORTED_APART: Final = frozenset(["telemetry"])
@@ -75,8 +68,7 @@ class Child:
         self.pid = 0
         self.restarts += 1
         self.deaths_s = [t for t in self.deaths_s if now_s - t < RESTART_WINDOW_S] + [now_s]
-        delay_s = self.role.restart_delay_s * 2 ** (len(self.deaths_s) - 1)
-        self.due_s = now_s + min(delay_s, RESTART_DELAY_MAX_S)
+        self.due_s = now_s + self.role.restart_pause_s(len(self.deaths_s))
 
 
 class Supervisor:
@@ -87,7 +79,7 @@ class Supervisor:
         self.children = [
             Child(role, index, name)
             for role in sorted(roles, key=lambda r: r.start_order)
-            for index, name in enumerate(role.names(_count(role, config)))
+            for index, name in enumerate(role.names(config))
         ]
         self.private_files: list[int] = []
         self.refusal = 0
@@ -95,11 +87,12 @@ class Supervisor:
 
     def run(self) -> int:
         """The member's exit code.  Raises RefusedError, PortError: nothing was started."""
-        lock = _lock(self.config.data_dir)
+        locks = [_lock(self.config.data_dir)]
+        make_private(self.config.run_dir)
+        locks.append(lock_exclusive(self.config.run_dir))
         ports = claim_ports(self.config)
         self.config = ports.config
-        self.private_files = [lock, *(held.fileno() for held in ports.held)]
-        make_private(self.config.run_dir)
+        self.private_files = [*locks, *(held.fileno() for held in ports.held)]
         for left in remove_stale():
             self.log.info("stale_run_dir_removed", path=str(left))
         self.preload()
@@ -113,7 +106,8 @@ class Supervisor:
             self.log.info("member_stopped")
             for held in ports.held:
                 held.close()
-            os.close(lock)
+            for lock in locks:
+                os.close(lock)
         return self.refusal
 
     def preload(self) -> None:
@@ -216,10 +210,6 @@ class Supervisor:
         write_running(config.run_dir, running)
 
 
-def _count(role: Role, config: MemberConfig) -> int:
-    return 1 if role.count_key is None else int(getattr(config, role.count_key))
-
-
 def _dead_children() -> list[tuple[int, int]]:
     """All that have ended, with their status; SIGCHLD may stand for several."""
     dead: list[tuple[int, int]] = []
@@ -261,21 +251,17 @@ def _be_child(child: Child, config: MemberConfig, private: list[int], parent: in
     """In the new process: run the role, then end without the interpreter's farewells."""
     code = 1
     try:
-        _settle(child, config, private, parent)
-        importlib.import_module(child.role.module).run(config, child.index)
-        code = 0
-    except SystemExit as exit_:
-        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except REFUSALS as error:
-        code = EXIT_REFUSED
-        get_logger(process=child.name, member=config.id).error("refused", reason=str(error))
-    except BaseException as error:  # the last place that can say why
         log = get_logger(process=child.name, member=config.id)
-        log.error("process_failed", reason=repr(error), exc_info=error)
+        code = exit_code_of(lambda: _live(child, config, private, parent), log)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _live(child: Child, config: MemberConfig, private: list[int], parent: int) -> None:
+    _settle(child, config, private, parent)
+    importlib.import_module(child.role.module).run(config, child.index)
 
 
 def _settle(child: Child, config: MemberConfig, private: list[int], parent: int) -> None:
@@ -285,7 +271,7 @@ def _settle(child: Child, config: MemberConfig, private: list[int], parent: int)
     set_title(config.id, child.name)
     for descriptor in private:
         os.close(descriptor)
-    os.nice(child.role.nice)
+    lower_priority(child.role)
     os.setsid()  # Ctrl-C is for the supervisor, which stops all in order
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)

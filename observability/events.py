@@ -33,8 +33,8 @@ EVENTS: tuple[Event, ...] = (
     Event("member_stopped", "info", "supervisor", "all its processes have ended, in order"),
     Event("stale_run_dir_removed", "info", "supervisor", "a directory of sockets that a killed member had left in /tmp "
           "was cleared away"),
-    Event("configuration", "warning", "supervisor", "a line of zoo.cfg asks for something that this member does not do",
-          "take the line out, or decide that you can do without; `problem` says what is lost"),
+    Event("configuration", "warning", "supervisor, broadcast", "a line of zoo.cfg asks for something that this member "
+          "does not do", "take the line out, or decide that you can do without; `problem` says what is lost"),
     Event("process_joined", "info", "broadcast", "a process of this member has said hello to broadcast"),
     Event("process_lost", "info", "broadcast", "a process of this member has ended, as asked to or not; a dead "
           "processor "

@@ -1,14 +1,20 @@
-"""What the kernel knows of a process: CPU, memory, files, by its pid."""
+"""What the kernel knows of a process: CPU, memory, files, by its pid; or of this one.
+
+Units do not see each other's processes (ProtectProc=, PrivateUsers=), so each tells telemetry of itself, too.
+"""
 
 import os
 import re
+import resource
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _REREAD_S = 5.0  # what costs the kernel a walk: mappings, open files
+_RECOUNT_S = 30.0  # of open files, where a process counts its own: it has better things to do
 _SWITCHES = re.compile(r"^(voluntary|nonvoluntary)_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 
 
@@ -31,20 +37,10 @@ class ProcessReader:
         except OSError:
             self._costly.pop(pid, None)
             return None
-        fields = stat.rpartition(")")[2].split()  # from the third on, in the words of proc(5)
+        fields = _fields(stat)
         if fields[0] in "ZX":
             return None
-        user, system, children_user, children_system = (int(each) / _TICKS for each in fields[11:15])
-        return {
-            "pid": pid,
-            "cpu_s": {"user": user + children_user, "system": system + children_system},
-            "threads": int(fields[17]),
-            "start_time_s": _boot_time_s() + int(fields[19]) / _TICKS,
-            "resident_bytes": int(fields[21]) * _PAGE_BYTES,
-            "context_switches": {
-                kind.replace("nonvoluntary", "involuntary"): int(count) for kind, count in _SWITCHES.findall(status)},
-            **self._read_costly(pid, proc),
-        }
+        return {"pid": pid, **_figures(fields, status), **self._read_costly(pid, proc)}
 
     def _read_costly(self, pid: int, proc: Path) -> dict[str, Any]:
         now_s = time.monotonic()
@@ -60,6 +56,40 @@ class ProcessReader:
             pass  # gone meanwhile, or not ours
         self._costly[pid] = (now_s, figures)
         return figures
+
+
+def own_figures() -> dict[str, Any]:
+    """Of this process, but for what costs a walk over its memory."""
+    proc = Path("/proc/self")
+    try:
+        figures = _figures(_fields((proc / "stat").read_text()), (proc / "status").read_text())
+        figures["open_fds"] = _own_open_fds(int(time.monotonic() / _RECOUNT_S))
+    except OSError:
+        return {}  # no descriptor left, or no /proc
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return {"pid": os.getpid(), **figures, "max_fds": -1 if soft == resource.RLIM_INFINITY else soft}
+
+
+@lru_cache(maxsize=1)
+def _own_open_fds(_period: int) -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a name each is enough
+
+
+def _fields(stat: str) -> list[str]:
+    """From the third on, in the words of proc(5)."""
+    return stat.rpartition(")")[2].split()
+
+
+def _figures(fields: list[str], status: str) -> dict[str, Any]:
+    user, system, children_user, children_system = (int(each) / _TICKS for each in fields[11:15])
+    return {
+        "cpu_s": {"user": user + children_user, "system": system + children_system},
+        "threads": int(fields[17]),
+        "start_time_s": _boot_time_s() + int(fields[19]) / _TICKS,
+        "resident_bytes": int(fields[21]) * _PAGE_BYTES,
+        "context_switches": {
+            kind.replace("nonvoluntary", "involuntary"): int(count) for kind, count in _SWITCHES.findall(status)},
+    }
 
 
 def _soft_limit(limits: str) -> int:

@@ -29,17 +29,19 @@ class _Process:
 class Samples:
     """Written by telemetry's loop, read by scrapes in other threads: what is read is replaced whole.
 
-    *expected*: names of the processes that a member has; *pids*: of those that send no samples, and the restarts that
-    the supervisor has counted, which outlive telemetry itself: (name -> pid, name -> restarts).
+    *expected*: names of the processes that a member has; *pids*: of those that send no samples, and the restarts as
+    they are counted elsewhere, which outlive telemetry and leave out those that were asked for: (name -> pid, name ->
+    restarts). *living*: name -> pid, also of processes that /proc does not show us (units see only their own).
     """
 
     def __init__(
         self, expected: Sequence[str] = (), *,
         pids: Callable[[], tuple[Mapping[str, int], Mapping[str, int]]] = lambda: ({}, {}),
+        living: Callable[[], Mapping[str, int]] = dict,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._expected = expected
-        self._pids = pids
+        self._pids, self._living = pids, living
         self._clock_s = clock_s
         self._processes: dict[str, _Process] = {}
         self._providers: dict[str, Callable[[], object]] = {}
@@ -70,17 +72,19 @@ class Samples:
     def figures(self) -> dict[str, Figures]:
         """Process -> its figures. Of one that is dead or silent only what is known without it is left."""
         pids, restarts = self._pids()
-        found = {name: self._figures_of(name, process) for name, process in list(self._processes.items())}
+        living = self._living()
+        found = {
+            name: self._figures_of(process, living.get(name, 0)) for name, process in list(self._processes.items())}
         for name in self._expected:
             figures = found.setdefault(name, {"up": 0})
-            figures["restarts"] = max(restarts.get(name, 0), figures.get("restarts", 0))
+            figures["restarts"] = restarts.get(name, figures.get("restarts", 0))
         for name, pid in pids.items():
             if pid and "pid" not in found.get(name, {}):
                 found.setdefault(name, {}).update(self._reader.read(pid) or {})
         found.setdefault("telemetry", {}).update(self._own())
         return found
 
-    def _figures_of(self, name: str, process: _Process) -> Figures:
+    def _figures_of(self, process: _Process, living_pid: int) -> Figures:
         figures: Figures = {
             "up": 0, "restarts": process.restarts, "telemetry_dropped": process.dropped_before + process.dropped,
             "telemetry_messages": dict(process.messages), "telemetry_bytes": process.bytes}
@@ -89,6 +93,8 @@ class Samples:
             return figures
         age_s = self._clock_s() - process.taken_s
         seen = self._reader.read(sample.pid)
+        if seen is None and sample.pid == living_pid:
+            seen = {}  # hidden from us: what it says of itself must do
         if seen is None or age_s > STALE_S:
             return figures | (seen or {})
         return {**sample.values, **figures, **seen, "up": 1, "sample_age_s": age_s}

@@ -2,6 +2,7 @@
 
 __main__.py            python -m node.processes ROLE CONFIG [INDEX]
 loop.py keyring.py     signals, clock, exit codes; keys and the allow-list
+watched_files.py       how a start that takes long shows that it goes on
 broadcast.py           the one writer: ZAB between the sockets and the log. Its parts:
   broadcast_door.py       events into the core; broadcast_effects.py the table of what comes out of it
   broadcast_peers.py, broadcast_own.py, broadcast_following.py   what comes from others, from own processes, the leader
@@ -23,6 +24,7 @@ processor.py           clients, a replica of the tree, replies. Its parts:
   processor_clients.py    connections and their limits; processor_port.py the port they come to
   processor_turn.py       the end of a turn: the batch to the leader, output to clients (processor_outputs.py)
   processor_execution.py  records, from the log's files up to the watermark
+  processor_readiness.py  when it is ready, for systemd
   processor_local.py      the stream to this member's broadcast; processor_lease.py the lease that comes by it
   processor_link.py       the way to the leader
   processor_idle.py       for how long sessions have been silent, and what expires by it

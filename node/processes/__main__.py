@@ -1,19 +1,18 @@
-"""python -m node.processes ROLE CONFIG [INDEX]: one process of a member, as systemd starts it."""
+"""python -m node.processes ROLE CONFIG [INDEX]: one process of a member, as systemd starts it.
+
+Exit codes: 0 it was asked to end; 78 it must not start as things are, and starting again does not help; else it failed.
+"""
 
 import argparse
-import importlib
+import faulthandler
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from node.config.problems import ConfigError
-from node.config.read import load_config
-from node.keys import KeysError
-from node.processes.loop import EXIT_REFUSED
+from node.notify import from_environment
 from node.roles import ROLES
-from node.storage.errors import RefusedError, StorageError
-from node.title import set_title
-from transport.endpoints import EndpointError
+from node.unit import run_unit
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,20 +22,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("config", type=Path, help="path of zoo.cfg")
     parser.add_argument("index", type=int, nargs="?", default=0, help="of a processor, from 0")
     asked = parser.parse_args(arguments)
-    role = roles[asked.role]
-    try:
-        config = load_config(asked.config).config
-        name = role.name if role.count_key is None else f"{role.name}-{asked.index}"
-        set_title(config.id, name)
-        importlib.import_module(role.module).run(config, asked.index)
-    except (ConfigError, KeysError, RefusedError, EndpointError) as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_REFUSED
-    except StorageError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    if asked.index < 0:
+        parser.error("INDEX counts from 0")
+    faulthandler.enable()  # systemd's watchdog ends a process by SIGABRT: where it hung goes to the journal
+    return run_unit(roles[asked.role], asked.config, asked.index, from_environment())
+
+
+def end(code: int) -> None:
+    """Without the interpreter's farewells: to take a large tree apart takes seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from node.config.member import MemberConfig
+from node.notify import SILENT, Notify
 from node.processes.broadcast_acks import Acks
 from node.processes.broadcast_commits import Commits
 from node.processes.broadcast_disk import Disk
@@ -36,6 +37,7 @@ from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms, wall_ms
 from node.processes.notes import unless_silenced
 from node.processes.peers import Peers
+from node.processes.watched_files import WatchedFiles
 from node.storage.errors import StorageError
 from node.zab import events
 from node.zab.config import Timing, ZabConfig
@@ -57,14 +59,15 @@ MESSAGES_PER_TURN = 2000  # of one socket: the others get their turn
 class Broadcast:
     """The process. *door* is the only way into the core, *effects* the only way out."""
 
-    def __init__(self, config: MemberConfig) -> None:
+    def __init__(self, config: MemberConfig, notify: Notify = SILENT) -> None:
         """Locks, recovers, binds. Raises RefusedError, StorageError, KeysError, EndpointError, CannotServeError."""
-        self.config = config
+        self.config, self.notify = config, notify
         self.log = get_logger(process="broadcast", member=config.id)
         limited = LimitedLog(self.log, "suppressed")
         keyring = Keyring(config, "broadcast")
         # The lock comes before any bind: binding takes an ipc path away from whoever has it.
-        self.disk = Disk(config, keyring.ensemble)
+        notify.status("recovers from the log")
+        self.disk = Disk(config, keyring.ensemble, WatchedFiles(notify.progress))
         self.signals = StopSignals()
         self.sockets = Sockets()
         peers = Peers(config, "quorum")
@@ -136,6 +139,7 @@ class Broadcast:
         gc.set_threshold(GC_THRESHOLD)
         self.door.step(events.Started(wall_ms()))
         self._end_turn()
+        self.notify.ready("recovered")
         self.timings.on_woken()  # what it took to start is no turn
         while not self.signals.is_stopping:
             ready = self.poller.poll(self._timeout_ms())
@@ -165,6 +169,8 @@ class Broadcast:
         self._end_turn()
         self.status.on_turn(now)
         self.effects.publish()
+        if now >= self.notify.feed_due_ms:
+            self.notify.feed(now)
 
     def _on_disk(self) -> None:
         """A thread has finished."""
@@ -232,11 +238,11 @@ def replicated_settings(config: MemberConfig) -> dict[str, str]:
     return {"corral.testHooks": str(config.test_hooks).lower(), **config.rules.replicated()}
 
 
-def run(config: MemberConfig, index: int) -> None:
+def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     log = get_logger(process="broadcast", member=config.id)
     try:
-        broadcast = Broadcast(config)
+        broadcast = Broadcast(config, notify)
         try:
             broadcast.run()
         finally:

@@ -53,9 +53,9 @@ class SyncTimes:
 class Disk:
     """Made once per life of the process; holds the lock until `close`."""
 
-    def __init__(self, config: MemberConfig, ensemble: str) -> None:
+    def __init__(self, config: MemberConfig, ensemble: str, files: RealFiles | None = None) -> None:
         """Raises RefusedError, CorruptionError, StorageError."""
-        self.files = RealFiles()
+        self.files = files or RealFiles()
         self.data_dir = config.data_dir / "corral"
         self.log_dir = config.log_dir / "corral"
         self._lock = DataLock(

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from node.processes.loop import gc_figures, now_ms
+from node.processes.loop import now_ms, process_figures
 from node.zab import effects
 from observability.histogram import Histogram
 from transport.clock import clock_ns
@@ -146,7 +146,7 @@ class Figures:
             "digest_mismatches": self.digest_mismatches, "digests_undecided": self.digests_undecided,
             "alarms": dict(self.alarms), "records": self.records, "requests_ordered": self.requests,
             "log_bytes": self.log_bytes, "proposal_bytes": list(self.proposal_bytes),
-            **self._queues(), **gc_figures(),
+            **self._queues(), **process_figures(),
         }
         return figures | self._leader(now) if figures["is_leader"] else figures
 

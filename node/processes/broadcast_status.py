@@ -22,6 +22,7 @@ class Status:
         self._push = push
         self._due_ms = 0
         self._told: dict[str, Any] = {}
+        self._shown = ""
         self._differing: dict[str, int] = {}  # process -> until when it is shown
         self._leader_committed = 0
         self.figures = Figures(shell)
@@ -63,7 +64,17 @@ class Status:
         values = self._values(now)
         if values != self._told:
             self._told = values
+            self._show(values)
             self._shell.local.tell("state", MemberState(values))
+
+    def _show(self, values: dict[str, Any]) -> None:
+        """To systemd, when it changes."""
+        role, leader, epoch = values["role"], values["leader"], values["epoch"]
+        who = "" if role in ("leader", "looking") else f" of member {leader}"
+        text = "looking for a leader that a quorum follows" if role == "looking" else f"{role}{who}, epoch {epoch}"
+        if text != self._shown:
+            self._shown = text
+            self._shell.notify.status(text)
 
     def _values(self, now: int) -> dict[str, Any]:
         shell = self._shell

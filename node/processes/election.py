@@ -9,9 +9,10 @@ import sys
 import msgspec
 
 from node.config.member import MemberConfig
+from node.notify import SILENT, Notify
 from node.processes.election_links import PeerOpened, VoteLinks
 from node.processes.keyring import Keyring
-from node.processes.loop import EXIT_REFUSED, StopSignals, gc_figures, now_ms
+from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms, process_figures
 from node.processes.notes import Notes, PollWatch
 from node.zab import election
 from node.zab.election import Decided, Election, ElectionEvent, SendVote
@@ -38,9 +39,10 @@ RETRY_MS = 50  # until broadcast is called again
 
 
 class ElectionShell:
-    def __init__(self, config: MemberConfig) -> None:
+    def __init__(self, config: MemberConfig, notify: Notify) -> None:
         """Raises KeysError, EndpointError."""
         self.config = config
+        self.notify = notify
         self.log = get_logger(process="election", member=config.id)
         keyring = Keyring(config, "election")
         self.signals = StopSignals()
@@ -61,6 +63,7 @@ class ElectionShell:
 
     def run(self) -> None:
         """Until SIGTERM."""
+        self.notify.ready("its port is open")
         while not self.signals.is_stopping:
             self._open_local()
             self.watch.poll(self.poller, self._timeout_ms())
@@ -75,6 +78,8 @@ class ElectionShell:
             if due_ms is not None and now_ms() >= due_ms:
                 self._step(election.Tick())
             self._send_sample()
+            self.notify.feed(now_ms())
+        self.notify.stopping()
         self.sockets.close()
         self.signals.close()
 
@@ -153,14 +158,14 @@ class ElectionShell:
         if now < self._sample_due_ms:
             return
         self._sample_due_ms = now + SAMPLE_MS
-        values = {"election_clock": self.core.clock, **gc_figures(), **self.notes.figures()}
+        values = {"election_clock": self.core.clock, **process_figures(), **self.notes.figures()}
         self.telemetry.send(encode(Sample("election", os.getpid(), values, self.telemetry.dropped)))
 
 
-def run(config: MemberConfig, index: int) -> None:
+def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     try:
-        ElectionShell(config).run()
+        ElectionShell(config, notify).run()
     except EndpointError as error:
         get_logger(process="election", member=config.id).error("refused", reason=str(error))
         sys.exit(EXIT_REFUSED)

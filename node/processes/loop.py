@@ -7,6 +7,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from observability.procfs import own_figures
 from transport.clock import clock_ns
 
 EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h: starting again does not help
@@ -21,10 +22,10 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def gc_figures() -> dict[str, Any]:
-    """Of this process's cyclic garbage collector, by the names of observability/tables/machine.py."""
+def process_figures() -> dict[str, Any]:
+    """What a process says of itself, by the names of observability/tables/machine.py."""
     collections = {str(at): each["collections"] for at, each in enumerate(gc.get_stats())}
-    return {"gc_enabled": int(gc.isenabled()), "gc_collections": collections}
+    return {"gc_enabled": int(gc.isenabled()), "gc_collections": collections, **own_figures()}
 
 
 class StopSignals:

@@ -17,6 +17,7 @@ import uvloop
 
 from node.config.member import MemberConfig
 from node.keys import load_keys
+from node.notify import SILENT, Notify
 from node.processes.limited_log import LimitedLog
 from node.processes.loading import load_replica_state
 from node.processes.loop import now_ms
@@ -31,13 +32,14 @@ from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.processes.processor_local import LocalStream, unwatch, watch
 from node.processes.processor_outputs import Outputs
 from node.processes.processor_port import ClientPort
+from node.processes.processor_readiness import Readiness
 from node.processes.processor_reaping import Reaping
 from node.processes.processor_timings import ProcessorTimings
 from node.processes.processor_turn import Turn
 from node.processes.processor_words import Words
+from node.processes.watched_files import WatchedFiles
 from node.requests.audit import AuditedProcessor
 from node.requests.processor import Processor, RequestConfig
-from node.storage.files import RealFiles
 from node.storage.reader import LogReader
 from node.tree.compatibility import COMPATIBILITY
 from node.tree.execute import poison_hook
@@ -66,13 +68,16 @@ from transport.wiring import ipc_endpoint
 
 
 class ProcessorShell:
-    def __init__(self, config: MemberConfig, index: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.config, self.index, self.loop = config, index, loop
+    def __init__(
+        self, config: MemberConfig, index: int, loop: asyncio.AbstractEventLoop, notify: Notify = SILENT,
+    ) -> None:
+        self.config, self.index, self.loop, self.notify = config, index, loop, notify
         self.process = f"processor-{index}"
         self.log = get_logger(process=self.process, member=config.id)
         self.limited = LimitedLog(self.log, "left_out")
         self.keys = load_keys(config)
-        files = RealFiles()
+        notify.status("loads the newest snapshot")
+        files = WatchedFiles(notify.progress)
         state = load_replica_state(files, config)
         self.core = (AuditedProcessor if config.audit_file else Processor)(
             RequestConfig(
@@ -91,7 +96,7 @@ class ProcessorShell:
         run_dir = str(config.run_dir)
         self.local = LocalStream(
             loop=loop, sockets=self.sockets, endpoint=ipc_endpoint(run_dir, "local"), hello=self._hello,
-            on_message=self._on_local, on_drained=lambda: self.execution.advance(), on_lost=self._on_broadcast_lost)
+            on_message=self._on_local, on_drained=self._on_drained, on_lost=self._on_broadcast_lost)
         self.telemetry = self.sockets.push(ipc_endpoint(run_dir, "telemetry"))
         self.timings = self.core.witness = unless_silenced(ProcessorTimings(self.process, self.telemetry))
         self.link = LeaderLink(
@@ -118,6 +123,10 @@ class ProcessorShell:
             timings=self.timings, log=self.limited, on_first=self._tell_counters)
         self.port = ClientPort(
             config, loop=loop, owner=self.clients, audit=self.audit, log=self.log, end=self._end)
+        self.readiness = Readiness(
+            notify, port=self.port, executed=lambda: self.core.replica.zxid,
+            # Where processors share the port they open it once they have caught up, which needs a quorum at first.
+            listens=lambda: self.port.is_open or (config.processors > 1 and not self.execution.is_caught_up))
         self.member_state: dict[str, object] = {}
         self.started_ms = now_ms()
 
@@ -137,6 +146,7 @@ class ProcessorShell:
         self._tick()
         self.local.on_readable()
         code = await stop
+        self.notify.stopping()
         self.port.close()
         self.clients.finish()
         if self.audit is not None and not code:
@@ -177,6 +187,7 @@ class ProcessorShell:
                 self.link.on_message(message, now_ms())
                 self.turn.end_soon()
             case Welcome():
+                self.readiness.on_welcome(message.watermark)
                 if not self.core.submissions.generation:
                     self.core.submissions.generation = message.generation
             case MemberState():
@@ -196,6 +207,11 @@ class ProcessorShell:
                 self.words.on_answer(message)
             case _:
                 self.log.warning("unexpected_message", type=type(message).__name__)
+
+    def _on_drained(self) -> None:
+        self.execution.advance()
+        if not self.readiness.is_told:
+            self.readiness.check()
 
     def _on_broadcast_lost(self) -> None:
         """The lease goes at once: nobody listens on its port, so the others do not wait for the end of it
@@ -231,6 +247,7 @@ class ProcessorShell:
         """Twice per tickTime at most: what needs a clock."""
         now = now_ms()
         self.loop.call_later(min(self.config.tick_ms / 2000, 1.0), self._tick)
+        self.notify.feed(now)
         self.core.statistics.now_ms = now
         self.core.serving = self.lease.is_held() and self.execution.is_caught_up
         self.link.follow(self.lease.newest, now)
@@ -270,14 +287,15 @@ class ProcessorShell:
         self.log.warning("test_hook_flipped_a_byte", path=path.decode())
 
 
-def run(config: MemberConfig, index: int) -> None:
+def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     gc.disable()
-    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a shell's soft limit is 1024, for the sake of select()
+    soft, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != files:  # a shell's soft limit is 1024, for the sake of select(); a unit may not change its own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    shell = ProcessorShell(config, index, loop)
+    shell = ProcessorShell(config, index, loop, notify)
     code = loop.run_until_complete(shell.run())
     loop.close()
     if code:

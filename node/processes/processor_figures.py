@@ -6,7 +6,7 @@ Taken about once a second: nothing here walks over all connections or watches, a
 import time
 from typing import TYPE_CHECKING, Any
 
-from node.processes.loop import gc_figures
+from node.processes.loop import process_figures
 from transport.clock import clock_ns
 from transport.zxid import counter_of, epoch_of
 
@@ -75,7 +75,7 @@ class Figures:
             "executed_counter": counter_of(replica.zxid),
             "apply_lag_zxids": max(mark - replica.zxid, 0) if same_epoch else counter_of(mark),
             "started_ms": shell.started_ms,
-            "alarms": dict(self.alarms), **gc_figures(),
+            "alarms": dict(self.alarms), **process_figures(),
         }
 
     def _count_ephemerals(self) -> int:

@@ -25,6 +25,10 @@ class ClientPort:
         self._servers: list[asyncio.Server] = []
         self.number = config.client_port
 
+    @property
+    def is_open(self) -> bool:
+        return bool(self._servers)
+
     async def listen(self) -> None:
         if self._servers:
             return

@@ -13,11 +13,13 @@ import msgspec
 
 import node
 from node.config.member import MemberConfig
-from node.processes.loop import StopSignals, gc_figures, now_ms
+from node.notify import SILENT, Notify
+from node.processes.loop import StopSignals, now_ms, process_figures
 from node.processes.notes import Notes, PollWatch
 from node.processes.snapshot_build import BuildReport, BuildRequest
+from node.processes.watched_files import WatchedFiles
 from node.storage.errors import LogGapError, StorageError
-from node.storage.files import RealFiles
+from node.storage.files import Files
 from node.storage.layout import data_directory, log_directory
 from node.storage.place import end_of_record
 from node.storage.segments import (
@@ -28,7 +30,7 @@ from node.storage.segments import (
     segment_bytes,
     spare_bytes,
 )
-from node.storage.snapshots import list_snapshots, snapshot_path
+from node.storage.snapshots import list_snapshots, newest_valid, snapshot_path
 from observability.histogram import Histogram
 from observability.logging import configure_logging, get_logger
 from transport.messages import (
@@ -76,7 +78,7 @@ def requests_since(snapshot_zxid: int, zxid: int) -> int:
 class LogMeter:
     """How many bytes of log there are since the newest snapshot."""
 
-    def __init__(self, files: RealFiles, log_dir: Path) -> None:
+    def __init__(self, files: Files, log_dir: Path) -> None:
         self._files = files
         self._log_dir = log_dir
         self._base = (-1, 0, 0)  # zxid of the snapshot, and where its record ends
@@ -96,10 +98,11 @@ class LogMeter:
 
 
 class Snapshotter:
-    def __init__(self, config: MemberConfig) -> None:
+    def __init__(self, config: MemberConfig, notify: Notify) -> None:
         self.config = config
+        self.notify = notify
         self.log = get_logger(process="snapshotter", member=config.id)
-        self.files = RealFiles()
+        self.files = WatchedFiles(notify.at_work)  # a new segment is written and synced within a turn
         self.data_dir = data_directory(config.data_dir)
         self.log_dir = log_directory(config.log_dir)
         self.meter = LogMeter(self.files, self.log_dir)
@@ -126,11 +129,21 @@ class Snapshotter:
         try:
             discard_unfinished_spares(self.files, self.log_dir)
             self._hello()
+            self.notify.ready(self._newest())
             while not self.signals.is_stopping:
                 self._turn()
+                self.notify.feed(now_ms())
+            self.notify.stopping()
         finally:
             self._kill_child()
             self.sockets.close()
+
+    def _newest(self) -> str:
+        """Of the snapshots that are there: read through, as whoever starts from it will."""
+        newest, damaged = newest_valid(self.files, self.data_dir)
+        for path in damaged:
+            self.log.error("snapshot_damaged", file=str(path), action="an older one is used")
+        return f"newest snapshot: {show(newest.header.zxid)}, verified" if newest else "no snapshot yet"
 
     def _turn(self) -> None:
         self._send_sample()
@@ -149,7 +162,8 @@ class Snapshotter:
         due_ms = self.sample_due_ms
         if self.child is None and self.retry_at_ms and self.mark is not None:
             due_ms = min(due_ms, self.retry_at_ms)
-        return max(0, due_ms - now_ms())
+        now = now_ms()
+        return self.notify.timeout_ms(max(0, due_ms - now), now)
 
     def _wait(self, timeout_ms: int, *, with_local: bool) -> None:
         poller = Poller()
@@ -270,6 +284,7 @@ class Snapshotter:
         self.log.info(
             "snapshot", zxid=show(report.zxid), znodes=report.znodes, bytes=report.size,
             seconds=round(report.seconds, 3), log_after=show(report.log_after))
+        self.notify.status(f"newest snapshot: {show(report.zxid)}, verified")
         self._tell(report)
 
     def _tell(self, report: BuildReport) -> None:
@@ -285,7 +300,7 @@ class Snapshotter:
         self.sample_due_ms = now + SAMPLE_MS
         values = {
             "snapshots": self.built, "snapshot_failures": self.failed, "snapshot_ns": self.times.figure(),
-            **({"snapshot_s": self.seconds} if self.built else {}), **gc_figures(), **self.notes.figures()}
+            **({"snapshot_s": self.seconds} if self.built else {}), **process_figures(), **self.notes.figures()}
         if not self.telemetry.send(encode(Sample("snapshotter", os.getpid(), values, self.telemetry.dropped))):
             self.sample_due_ms = now + RETRY_SAMPLE_MS  # telemetry is not up yet
 
@@ -298,7 +313,7 @@ class Snapshotter:
             self.child = None
 
 
-def run(config: MemberConfig, index: int) -> None:
+def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     assert index == 0
-    Snapshotter(config).run()
+    Snapshotter(config, notify).run()

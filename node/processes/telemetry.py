@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from node.config.member import MemberConfig
 from node.keys import KeysError
+from node.notify import SILENT, Notify
 from node.processes.calls import Calls
 from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals
@@ -44,9 +45,10 @@ EXPORT_S = 1.0  # for what waits to be exported when the member stops
 class Telemetry:
     """The process. What comes in goes to each part that wants it; `_step` does what is due in each."""
 
-    def __init__(self, config: MemberConfig, log: FilteringBoundLogger) -> None:
+    def __init__(self, config: MemberConfig, log: FilteringBoundLogger, notify: Notify) -> None:
         """Raises EndpointError, OSError: the address of the metrics cannot be bound."""
         self.log = log
+        self.notify = notify
         self.limited = LimitedLog(log, "left_out")
         self.signals = StopSignals()
         self.calls = Calls()
@@ -118,6 +120,7 @@ class Telemetry:
     def run(self) -> None:
         """Until SIGTERM."""
         self.server.start()
+        self.notify.ready(f"metrics and the page: port {self.server.port}")
         while not self.signals.is_stopping:
             for source in self.poller.poll(self._timeout_ms()):
                 if self.links is not None and source is not self.pull:
@@ -128,6 +131,8 @@ class Telemetry:
                 self._receive(payload, now_ns)
             self.calls.run()
             self._step()
+            self.notify.feed(now_ns // NS_PER_MS)
+        self.notify.stopping()
 
     def close(self) -> None:
         self.server.shutdown()
@@ -178,16 +183,16 @@ class Telemetry:
     def _timeout_ms(self) -> int:
         due = [self.stories.due_ns, None if self.tracing is None else self.tracing.due_ns]
         times = [each for each in due if each is not None]
-        if not times:
-            return -1
-        return max((min(times) - clock_ns()) // NS_PER_MS + 1, 0)
+        now_ns = clock_ns()
+        timeout_ms = max((min(times) - now_ns) // NS_PER_MS + 1, 0) if times else -1
+        return self.notify.timeout_ms(timeout_ms, now_ns // NS_PER_MS)
 
 
-def run(config: MemberConfig, index: int) -> None:
+def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     log = get_logger(process="telemetry", member=config.id)
     try:
-        telemetry = Telemetry(config, log)
+        telemetry = Telemetry(config, log, notify)
     except OSError as error:
         log.error("metrics_port", address=config.metrics_address, port=config.metrics_port, reason=str(error),
                   cure="set corral.metricsPort to a free port, or to 0")

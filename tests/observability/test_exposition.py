@@ -185,3 +185,18 @@ def test_restarts_that_the_supervisor_counted_outlive_telemetry() -> None:
 
     assert values(samples, "corral_process_restarts_total") == {"broadcast": 3, "election": 0}
     assert values(samples, "corral_process_threads")["supervisor"] >= 1
+
+
+def test_a_living_process_that_proc_does_not_show_counts_as_what_it_says_of_itself(
+    child: "subprocess.Popen[bytes]",
+) -> None:
+    end(child)  # nothing of that pid is to be seen
+    living = {"broadcast": child.pid}
+    samples = Samples(["broadcast"], living=lambda: living)
+    samples.take(sample("broadcast", child.pid, {"pid": child.pid, "resident_bytes": 7}))
+    assert values(samples, "corral_process_up")["broadcast"] == 1
+    assert values(samples, "corral_process_resident_bytes")["broadcast"] == 7
+
+    living.clear()
+
+    assert values(samples, "corral_process_up")["broadcast"] == 0
