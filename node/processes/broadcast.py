@@ -145,6 +145,7 @@ class Broadcast:
             ready = self.poller.poll(self._timeout_ms())
             self.timings.on_woken()
             self._turn(ready)
+        self.notify.stopping()
 
     def close(self) -> None:
         self.sockets.close()
