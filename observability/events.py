@@ -178,7 +178,8 @@ EVENTS: tuple[Event, ...] = (
     # --- the daily self-check ---
     Event("self_check_failed", "error", "self-check", "`corral self-check` has found something that harms: `check` and "
           "`evidence` say what", "`cure` says what to do"),
-    Event("self_check_warned", "warning", "self-check", "it has found something that will harm", "`cure` says what to do"),
+    Event("self_check_warned", "warning", "self-check", "it has found something that will harm",
+          "`cure` says what to do"),
     Event("self_checked", "info", "self-check", "it has looked at everything; worst: ok, warning or failure"),
     # --- tests ---
     Event("test_hook_flipped_a_byte", "warning", "processor", "a test has corrupted this replica, as it asked for",
