@@ -16,12 +16,13 @@ from node.storage.recovery import recover
 from node.storage.snapshot_builder import build_snapshot
 from node.tree.state import State
 from tests.tree.ensemble import Client, Ensemble
-from transport.entry import read_control
+from transport.entry import ControlEntry, Kind, pack_control, read_control
 from transport.messages import Watermark
 from transport.zxid import Epoch, Zxid
 
 FILES = RealFiles()
 SETTINGS = {"corral.testHooks": "false"}
+NAMED = {1: "aa", 2: "bb", 3: "cc"}  # incarnations
 
 _ids = count(0x5EED_0000_0000_0001)
 
@@ -41,8 +42,12 @@ def configured(directory: Path, *, members: int = 3, extra: str = "") -> list[Me
 
 
 def tree_of(znodes: int, *, settings: dict[str, str] | None = None) -> tuple[Ensemble, Client]:
-    """A replica with its log, and the client that made its znodes."""
-    ensemble = Ensemble(settings=SETTINGS if settings is None else settings)
+    """A replica with its log, which names the members, and the client that made its znodes."""
+    settings = SETTINGS if settings is None else settings
+    ensemble = Ensemble(settings=settings)
+    ensemble.apply(pack_control(
+        zxid=ensemble.replica.zxid + 1, kind=Kind.MEMBERSHIP, time_ms=1_000, entry=ControlEntry(
+            leader=1, feature_level=1, settings=settings, incarnations=NAMED, voters=[*NAMED])))
     client = ensemble.client()
     for i in range(znodes):
         client.create(b"/node-%d" % i, b"%d " % i * 50)
