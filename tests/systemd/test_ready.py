@@ -1,17 +1,22 @@
 """When each process says that it is ready: after its own work, and not for want of a quorum."""
 
+import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from node.cli.asking import exchange
+from node.config.address import Address
 from node.lives import read_lives
 from node.roles import ROLES
 from node.storage.files import RealFiles
 from node.storage.snapshot_builder import build_snapshot
 from node.storage.snapshots import list_snapshots, snapshot_path
 from tests.corral import kazoo_client
+from tests.systemd.listener import DEADLINE_S
 from tests.systemd.units import Host, held_back
 from tests.waiting import wait_until
 from transport.messages import LocalHello, Watermark, decode_local, encode
@@ -111,7 +116,10 @@ def test_a_processor_is_not_ready_before_its_broadcast_has_told_it_how_far_the_l
         broadcast = used.start("broadcast")
         hold.wait_met()
         processor = used.start("processor")
-        wait_until(lambda: "clients_welcome" in processor.text)
+        line = wait_until(lambda: next(
+            (line for line in processor.text.splitlines() if "clients_welcome" in line), ""))
+        until_s = time.monotonic() + DEADLINE_S
+        assert exchange(Address("127.0.0.1", json.loads(line)["port"]), b"ruok", until_s)  # its loop turns
         is_ready = processor.listener.is_ready
 
     processor.listener.wait_ready()

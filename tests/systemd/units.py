@@ -31,17 +31,17 @@ runpy.run_module("node.processes", run_name="__main__", alter_sys=True)
 
 
 class Unit:
-    """One process of a member, under the name that systemd would show."""
+    """One process of a member.  log: of this life of it alone."""
 
-    def __init__(self, config: MemberConfig, role: str, index: int = 0, *, watchdog_s: float = WATCHDOG_S) -> None:
+    def __init__(self, config: MemberConfig, role: str, index: int, *, log: Path) -> None:
         self.listener = Listener(None)
-        self.log = config.data_dir / f"{role}-{index}.log"
+        self.log = log
         environment = {
-            **os.environ, "NOTIFY_SOCKET": self.listener.address, "WATCHDOG_USEC": str(round(watchdog_s * 1e6))}
-        with self.log.open("ab") as log:
+            **os.environ, "NOTIFY_SOCKET": self.listener.address, "WATCHDOG_USEC": str(round(WATCHDOG_S * 1e6))}
+        with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", BUSY, role, str(config.file), str(index)],
-                stdin=subprocess.DEVNULL, stderr=log, env={**environment, "PYTHONPATH": str(Path.cwd())})
+                stdin=subprocess.DEVNULL, stderr=stderr, env={**environment, "PYTHONPATH": str(Path.cwd())})
 
     def wait(self) -> int:
         """Its exit code."""
@@ -86,8 +86,8 @@ class Host:
             f"corral.runDir={self.run_dir}/{member}\n{text}")
         return load_config(home / "zoo.cfg").config
 
-    def start(self, role: str, index: int = 0, *, watchdog_s: float = WATCHDOG_S) -> Unit:
-        unit = Unit(self.config, role, index, watchdog_s=watchdog_s)
+    def start(self, role: str, index: int = 0) -> Unit:
+        unit = Unit(self.config, role, index, log=self.directory / f"{len(self.units)}-{role}.log")
         self.units.append(unit)
         return unit
 
