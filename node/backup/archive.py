@@ -9,7 +9,8 @@ Written aside, synced, read back and loaded; only then does it get its name.
 
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -89,34 +90,45 @@ def silent(_what: str, _done: int, _of: int) -> None:
 # Writing ---------------------------------------------------------------------------------------
 
 
-def write_backup(
-    files: Files, path: Path, header: BackupHeader, state: State, epochs: dict[int, int],
-    progress: Progress = silent,
-) -> None:
-    """Beside *path*, durable on return; put_in_place gives it its name.  Raises OSError."""
+@contextmanager
+def written_aside(files: Files, path: Path) -> Iterator[Handle]:
+    """A file beside *path*, locked; at the end of the block it gets its name, durably, or goes.
+
+    Raises RefusedError: somebody else is writing it.
+    """
     aside = aside_path(path)
     handle = files.open(aside, create=True)
     try:
-        files.truncate(handle, 0)
-        out = _Output(files, handle)
-        packed = msgspec.msgpack.encode(header)
-        sealed = _U32.pack(len(packed)) + packed
-        out.put(MAGIC + _U32.pack(crc32(sealed)) + sealed)
-        image = SnapshotImage(out.put, header_of(state, epochs))
-        for number, section in enumerate(encode_state(state)):
-            image.write(section)
-            progress("writing", number + 1, 0)
-        image.seal(digest=header.digest)
-        out.end()
-        files.fdatasync(handle)
+        if not files.lock_exclusive(handle):
+            raise RefusedError("another backup is being written there", file=path, cure="wait until it is done")
+        try:
+            files.truncate(handle, 0)
+            yield handle
+            files.rename(aside, path)
+        except BaseException:
+            files.unlink(aside)
+            raise
+        files.fsync_dir(path.parent)
     finally:
         files.close(handle)
 
 
-def put_in_place(files: Files, path: Path) -> None:
-    """What was written beside *path*, once it has been verified.  Durable on return."""
-    files.rename(aside_path(path), path)
-    files.fsync_dir(path.parent)
+def write_backup(
+    files: Files, handle: Handle, header: BackupHeader, state: State, epochs: dict[int, int],
+    progress: Progress = silent,
+) -> None:
+    """Durable on return.  Raises OSError."""
+    out = _Output(files, handle)
+    packed = msgspec.msgpack.encode(header)
+    sealed = _U32.pack(len(packed)) + packed
+    out.put(MAGIC + _U32.pack(crc32(sealed)) + sealed)
+    image = SnapshotImage(out.put, header_of(state, epochs))
+    for number, section in enumerate(encode_state(state)):
+        image.write(section)
+        progress("writing", number + 1, 0)
+    image.seal(digest=header.digest)
+    out.end()
+    files.fdatasync(handle)
 
 
 def aside_path(path: Path) -> Path:

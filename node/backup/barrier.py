@@ -1,7 +1,8 @@
 """A sync through the member's own client port: everything acknowledged before it is in its log, below its zxid.
 
 The reply comes from this member's processor, which had executed the sync; so its record, and all before it, is
-committed and durable here. It costs three requests: a session comes, syncs and goes.
+committed and durable here. It costs three requests: a session comes, syncs and goes; the zxid at which it has gone is
+the barrier, so that it is not in what is restored.
 """
 
 import socket
@@ -36,19 +37,19 @@ def own_address(config: MemberConfig) -> Address:
 
 
 def synced_zxid(address: Address, deadline_s: float) -> Zxid:
-    """Raises BarrierError."""
+    """Of a sync, and the end of the session that asked for it.  Raises BarrierError."""
     try:
         with socket.create_connection((address.host, address.port), timeout=deadline_s) as connection:
             _connect(connection)
             connection.sendall(_framed(encode(RequestHeader(_SYNC_XID, OpCode.SYNC)) + encode(SyncRequest(b"/"))))
             reply = _reply_to(connection, _SYNC_XID)
             connection.sendall(_framed(encode(RequestHeader(_CLOSE_XID, OpCode.CLOSE_SESSION))))
-            _reply_to(connection, _CLOSE_XID)
+            closed = _reply_to(connection, _CLOSE_XID)
     except OSError as error:
         raise BarrierError(f"{address}: {error.strerror or 'no answer in time'}") from error
-    if reply.err:
-        raise BarrierError(f"{address}: sync failed with error {reply.err}")
-    return Zxid(reply.zxid)
+    if reply.err or closed.err:
+        raise BarrierError(f"{address}: sync failed with error {reply.err or closed.err}")
+    return Zxid(closed.zxid)
 
 
 def _connect(connection: socket.socket) -> None:

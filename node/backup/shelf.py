@@ -46,10 +46,16 @@ def remove_older(files: Files, newest: Backup, keep: int) -> list[Path]:
 
 
 def discard_unfinished(files: Files, directory: Path, header: BackupHeader) -> None:
-    """What earlier backups of this member left that were interrupted."""
+    """What earlier backups of this member left that were interrupted; not those that are being written."""
     for name in files.listdir(directory):
-        if name.endswith(ASIDE) and _is_of(name.removesuffix(ASIDE), header):
-            files.unlink(directory / name)
+        if not name.endswith(ASIDE) or not _is_of(name.removesuffix(ASIDE), header):
+            continue
+        handle = files.open(directory / name, write=True)
+        try:
+            if files.lock_exclusive(handle):
+                files.unlink(directory / name)
+        finally:
+            files.close(handle)
 
 
 def _is_of(name: str, header: BackupHeader) -> bool:

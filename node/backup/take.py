@@ -12,9 +12,9 @@ from node.backup.archive import (
     Progress,
     aside_path,
     load_backup,
-    put_in_place,
     silent,
     write_backup,
+    written_aside,
 )
 from node.backup.shelf import discard_unfinished, file_name, remove_older
 from node.backup.watermark import known_mark
@@ -64,16 +64,10 @@ def take_backup(
     path = to / file_name(header) if is_directory else to
     if is_directory:
         discard_unfinished(files, path.parent, header)
-    try:
-        write_backup(files, path, header, state, replayed.epochs, progress)
+    with written_aside(files, path) as handle:
+        write_backup(files, handle, header, state, replayed.epochs, progress)
         del state, replayed  # two trees at once would be one too many
-        loaded = load_backup(files, aside_path(path), progress)
-    except BaseException:
-        if files.exists(aside_path(path)):
-            files.unlink(aside_path(path))
-        raise
-    backup = replace(loaded.backup, path=path)
-    put_in_place(files, path)
+        backup = replace(load_backup(files, aside_path(path), progress).backup, path=path)
     removed = remove_older(files, backup, keep) if keep and is_directory else []
     return Taken(backup, removed, time.monotonic() - began_s)
 

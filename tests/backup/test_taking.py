@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from node.backup.archive import Backup, DamagedBackupError, load_backup, read_header
+from node.backup.archive import Backup, DamagedBackupError, load_backup, read_header, written_aside
 from node.backup.shelf import list_backups
 from node.backup.take import take_backup
 from node.storage.errors import CorruptionError, RefusedError
@@ -214,6 +214,19 @@ def test_the_newest_are_kept_and_others_are_left_alone(member: Written, tmp_path
     kept = sorted({older[-1], name, taken.backup.path.name})[-2:]
     assert {path.name for path in taken.removed} == {*older, name} - {*kept, taken.backup.path.name}
     assert {path.name for path in shelf.iterdir()} == {*kept, name.replace("-m1-", "-m2-"), "notes.txt"}
+
+
+def test_backups_at_the_same_time_leave_each_other_alone(member: Written, tmp_path: Path) -> None:
+    barrier = member.log()
+    first = member.back_up(tmp_path, barrier=barrier).backup.path
+    other = first.with_name(first.name.replace(first.name.split("-")[3], "20010101T000000Z"))
+    with written_aside(FILES, other):
+        member.back_up(tmp_path, barrier=barrier)
+        with pytest.raises(RefusedError, match="another backup"):
+            member.back_up(other, barrier=barrier)
+
+    assert other.exists()
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_list_shows_a_damaged_one_as_such(member: Written, tmp_path: Path) -> None:

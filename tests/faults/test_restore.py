@@ -78,7 +78,7 @@ def test_clients_of_before_come_back_with_their_sessions_of_the_backup(own: Star
         older.create("/ephemeral-of-before", ephemeral=True)
         older.create("/kept", b"at the backup")
         session = older.client_id[0]
-        back_up(ensemble, file)
+        assert back_up(ensemble, file)["sessions"] == 1  # and not its own
         older.set("/kept", b"after the backup")
         with kazoo_client(ensemble.addresses, timeout_s=60.0) as younger:
             states: list[KazooState] = []
