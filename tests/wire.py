@@ -358,21 +358,25 @@ class Reader:
         match opcode:
             case 1 | 9:  # create, sync
                 return (self.ustring(),)
-            case 15:  # create2
+            case 15 | 19 | 21:  # create2, createContainer, createTTL
                 return (self.ustring(), self.stat())
             case 3 | 5 | 7:  # exists, setData, setACL
                 return (self.stat(),)
-            case 4:  # getData
+            case 4 | 16:  # getData, reconfig
                 return (self.buffer(), self.stat())
             case 6:  # getACL
                 return (self.acls(), self.stat())
-            case 8:  # getChildren
+            case 8 | 103:  # getChildren, getEphemerals
                 return (self.children(),)
             case 12:  # getChildren2
                 return (self.children(), self.stat())
-            case 14:  # multi
+            case 14 | 22:  # multi, multiRead
                 return tuple(self.results())
-            case 2 | 11 | 13 | 100 | 101 | -11:  # header only
+            case 104 | 106:  # getAllChildrenNumber, addWatch
+                return (self.int32(),)
+            case 107:  # whoAmI
+                return tuple((self.ustring(), self.ustring()) for _ in range(self.int32()))
+            case 2 | 11 | 13 | 17 | 18 | 100 | 101 | 105 | -11:  # header only
                 return ()
             case _:
                 rest, self.at = self.data[self.at :], len(self.data)

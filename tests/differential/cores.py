@@ -16,6 +16,7 @@ from typing import Any
 
 from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
+from node.tree.compatibility import COMPATIBILITY
 from node.tree.state import State
 from tests.genuine import HOST, TICK_MS
 from tests.wire import Address
@@ -151,6 +152,7 @@ def cores(members: int) -> Iterator[tuple[list[Address], list[Any]]]:
             session_timeout_min_ms=2 * TICK_MS,
             session_timeout_max_ms=20 * TICK_MS,
             frame_bytes_max=FRAME_BYTES_MAX,
+            compatibility=COMPATIBILITY["3.8"],
         )
         core = Processor(config, State(), alarm)
         listening.append(Member(core, socket.create_server((HOST, 0))))

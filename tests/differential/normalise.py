@@ -9,7 +9,7 @@ A trace becomes lines that must be equal on both servers. What is done, and why:
 - times: wall clocks differ. Every time belongs to the zxid beside it: one zxid has one time, later
   zxids no earlier times, near the present. A breach is a line of its own; the times are dropped.
 - session ids become the order in which the sessions were opened; passwords are dropped.
-- getChildren: the order is unspecified; names are sorted.
+- getChildren, getEphemerals, whoAmI: the order is unspecified; names are sorted.
 - ACLs: the ids that scheme `auth` stands for come from a hash set; neighbours of equal permissions
   and scheme are sorted.
 - events: the zxid of a notification is dropped (-1 up to 3.8, real since 3.9).
@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from tests.differential.runner import Closed, Entry, Item, Silent, Trace
+from tests.later_requests import CREATE_CONTAINER, CREATE_TTL, RECONFIG, WHO_AM_I
 from tests.wire import (
     CLOSE_SESSION,
     CREATE,
@@ -44,8 +45,10 @@ from tests.wire import (
     Stat,
 )
 
-WRITES = {CREATE, CREATE2, DELETE, SET_DATA, SET_ACL, MULTI, CLOSE_SESSION}
-OPCODES = {*range(1, 10), *range(11, 16), 100, 101, CLOSE_SESSION}
+WRITES = {
+    CREATE, CREATE2, DELETE, SET_DATA, SET_ACL, MULTI, CLOSE_SESSION, CREATE_CONTAINER, CREATE_TTL, RECONFIG
+}  # fmt: skip
+OPCODES = {*range(1, 10), *range(11, 20), 21, 22, 100, 101, *range(103, 108), CLOSE_SESSION}
 MARSHALLING_ERROR = -5  # what cannot be decoded need not reach the log
 CLOCK_TOLERANCE_MS = 3_600_000
 
@@ -109,7 +112,8 @@ class Rules:
         match item:
             case Reply():
                 place = self.place(item.zxid) if item.opcode in OPCODES else -1
-                return ("reply", item.xid, item.opcode, item.err, place, *map(self.value, item.body))
+                body = sorted(item.body) if item.opcode == WHO_AM_I else item.body
+                return ("reply", item.xid, item.opcode, item.err, place, *map(self.value, body))
             case Event():
                 return ("event", item.type, item.state, self.value(item.path))
             case Handshake():
@@ -137,7 +141,7 @@ class Rules:
             case str():
                 return value.removeprefix(self.root)
             case Children():
-                return ("children", *sorted(value))
+                return ("children", *sorted(name.removeprefix(self.root) for name in value))
             case Acls():
                 runs = itertools.groupby(value, key=lambda acl: (acl.perms, acl.scheme))
                 return ("acl", *(acl for _, run in runs for acl in sorted(run)))

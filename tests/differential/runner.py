@@ -24,6 +24,7 @@ from tests.differential.steps import (
     ZxidSeen,
     relocate,
 )
+from tests.later_requests import SetWatches2
 from tests.wire import (
     CLOSE_SESSION,
     Address,
@@ -225,8 +226,11 @@ class Run:
                     Since.START: self.start_zxid,
                     Since.ZERO: 0,
                 }
-                watches = SetWatches(since[step.since], step.data, step.exist, step.child)
-                self.exchange(client, watches)
+                lists = (since[step.since], step.data, step.exist, step.child)
+                has_persistent = bool(step.persistent or step.recursive)
+                self.exchange(
+                    client, SetWatches2(*lists, step.persistent, step.recursive) if has_persistent
+                    else SetWatches(*lists))
             case Disconnect():
                 if client.connection is not None:
                     client.connection.close()

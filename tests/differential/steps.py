@@ -1,6 +1,6 @@
 """What a differential sequence is made of: steps of a few clients, with paths below an unnamed root."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -43,12 +43,14 @@ class Burst(Step):
 
 @dataclass(frozen=True)
 class Rewatch(Step):
-    """A setWatches."""
+    """A setWatches, or with persistent watches a setWatches2."""
 
     since: Since
     data: tuple[Text, ...]
     exist: tuple[Text, ...]
     child: tuple[Text, ...]
+    persistent: tuple[Text, ...] = ()
+    recursive: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,11 @@ def relocate(request: Request, root: str) -> Request:
         case PathRequest():
             return replace(request, path=below(root, request.path))
         case Multi():
-            return Multi(tuple(relocate(op, root) for op in request.ops))
+            return replace(request, ops=tuple(relocate(op, root) for op in request.ops))
         case SetWatches():
+            lists = [field.name for field in fields(request) if field.name != "relative_zxid"]
             moved: dict[str, Any] = {
-                name: tuple(below(root, path) for path in getattr(request, name)) for name in ("data", "exist", "child")
+                name: tuple(below(root, path) for path in getattr(request, name)) for name in lists
             }
             return replace(request, **moved)
         case _:

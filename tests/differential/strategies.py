@@ -11,6 +11,10 @@ Left out, because genuine ZooKeeper 3.8.0 itself gives no single answer:
   undo what is pending of these, so that requests behind it see znodes that never come to be.
 - a sync of a path beyond the BMP or not in UTF-8: ZooKeeper echoes other bytes than it was sent.
 - IPv6 in ACLs, which 3.8.0 refuses and Corral accepts.
+- a createTTL with the flags of another kind and no ttl, which makes 3.8.0 log what it can't apply; a null path in
+  addWatch and the like; a deleteContainer, which 3.8.0 takes from anybody.
+- a client that watches in several modes: see watch_modes.py.
+- a checkWatches of a known type: 3.8.0 finds the watches of any connection (ZOOKEEPER-4472, mended in 3.9).
 """
 
 from typing import Any
@@ -30,6 +34,19 @@ from tests.differential.steps import (
     Step,
     Unknown,
     ZxidSeen,
+)
+from tests.differential.watch_modes import Mode, fitted
+from tests.later_requests import (
+    AddWatch,
+    CheckWatches,
+    CreateContainer,
+    CreateTtl,
+    GetAllChildrenNumber,
+    GetEphemerals,
+    MultiRead,
+    Reconfig,
+    RemoveWatches,
+    WhoAmI,
 )
 from tests.wire import (
     ADMIN_PERM,
@@ -90,6 +107,9 @@ FLAGS = pick({0: 8, 1: 4, 2: 3, 3: 3, 4: 1, 5: 1, 6: 1, 7: 1, -1: 1})
 TTL_FLAGS = (5, 6)
 DATA = pick({b"": 2, None: 2, b"x": 3, b"yy": 2, bytes(range(100)): 1})
 VERSIONS = pick({-1: 6, 0: 4, 1: 3, 2: 1, 3: 1, 7: 1, -2: 1})
+WATCHER_TYPES = pick({3: 4, 1: 2, 2: 2, 0: 1, 4: 1, 6: 1})
+UNKNOWN_WATCHER_TYPES = pick({0: 1, 4: 1, 6: 1})
+MODES = pick({0: 6, 2: 1, -1: 1})
 WATCH = pick({False: 1, True: 2})
 ACLS = pick(
     {
@@ -145,6 +165,15 @@ TRUNCATED = pick(
         Raw(12, int32(2**30)): 1,
         Raw(14, b"\x00\x00\x00\x01\x00"): 1,
         Raw(14, b""): 1,
+        Raw(16, ustring("server.1=x")): 1,
+        Raw(17, ustring("/a")): 1,
+        Raw(19, ustring("/a") + b"\x00"): 1,
+        Raw(21, ustring("/a") + int32(0) + int32(0) + int32(5)): 1,
+        Raw(22, b"\x00\x00\x00\x04\x00"): 1,
+        Raw(103, b"\x00"): 1,
+        Raw(104, int32(9)): 1,
+        Raw(105, b"\x00" * 12): 1,
+        Raw(106, ustring("/a")): 1,
     }
 )
 UNKNOWN_OPCODES = pick({Raw(77): 2, Raw(10, b"x"): 1, Raw(-1): 1, Raw(0): 1, Raw(9999): 1})
@@ -175,9 +204,25 @@ def creates(draw: DrawFn) -> Create:
     return kind(draw(BAD) if path == "?" else path, data=draw(DATA), acl=draw(ACLS), flags=draw(FLAGS))
 
 
-WRITES: dict[str, int] = {"create": 8, "delete": 4, "set": 4}
-READS: dict[str, int] = {"get": 4, "exists": 4, "children": 2, "children2": 2, "acl": 1}
-REST: dict[str, int] = {"setacl": 2, "multi": 3, "sync": 1, "ping": 1, "truncated": 1}
+@st.composite
+def special_creates(draw: DrawFn) -> Create:
+    path = draw(CREATED_PATHS)
+    path = draw(BAD) if path == "?" else path
+    if draw(st.booleans()):
+        flags = draw(pick({4: 6, 0: 1, 1: 1, 2: 1, 7: 1}))
+        return CreateContainer(path, data=draw(DATA), acl=draw(ACLS), flags=flags)
+    flags, ttl_ms = draw(pick({(5, 1000): 3, (6, 1): 2, (5, 0): 1, (5, -1): 1, (6, 2**41): 1, (0, 1000): 1, (7, 1): 1}))
+    return CreateTtl(path, data=draw(DATA), acl=draw(ACLS), flags=flags, ttl_ms=ttl_ms)
+
+
+WRITES: dict[str, int] = {"create": 8, "special create": 2, "delete": 4, "set": 4}
+READS: dict[str, int] = {
+    "get": 4, "exists": 4, "children": 2, "children2": 2, "acl": 1, "descendants": 1, "ephemerals": 1,
+    "check watches": 1, "remove watches": 1, "add watch": 3,
+}  # fmt: skip
+REST: dict[str, int] = {
+    "setacl": 2, "multi": 3, "multi read": 2, "sync": 1, "ping": 1, "truncated": 1, "who am i": 1, "reconfig": 1,
+}  # fmt: skip
 REQUEST_KINDS = pick(WRITES | READS | REST)
 SUB_KINDS = pick(WRITES | {"check": 4, "read": 1})
 
@@ -188,6 +233,14 @@ def of_kind(draw: DrawFn, kind: str) -> Request:
             return draw(creates())
         case "multi":
             return draw(multis())
+        case "special create":
+            return draw(special_creates())
+        case "multi read":
+            return draw(multi_reads())
+        case "who am i":
+            return WhoAmI()
+        case "reconfig":
+            return Reconfig(leaving="1")
         case "ping":
             return Ping()
         case "sync":
@@ -209,6 +262,19 @@ def of_kind(draw: DrawFn, kind: str) -> Request:
             return GetAcl(path)
         case "read":
             return GetData(path)
+        case "descendants":
+            return GetAllChildrenNumber(path)
+        case "ephemerals":
+            return GetEphemerals(path)
+    if kind in ("check watches", "remove watches", "add watch"):
+        path = path or "/a"
+    match kind:
+        case "check watches":
+            return CheckWatches(path, draw(UNKNOWN_WATCHER_TYPES))
+        case "remove watches":
+            return RemoveWatches(path, draw(WATCHER_TYPES))
+        case "add watch":
+            return AddWatch(path, draw(MODES))
     reads = {"get": GetData, "exists": Exists, "children": GetChildren, "children2": GetChildren2}
     return reads[kind](path, draw(WATCH))
 
@@ -222,6 +288,12 @@ def requests(draw: DrawFn) -> Request:
 def multis(draw: DrawFn) -> Multi:
     kinds = draw(st.lists(SUB_KINDS, max_size=5))
     return without_ghosts([of_kind(draw, kind) for kind in kinds])
+
+
+@st.composite
+def multi_reads(draw: DrawFn) -> MultiRead:
+    kinds = draw(st.lists(pick({"read": 3, "children": 3, "set": 1, "exists": 1}), max_size=4))
+    return MultiRead(tuple(of_kind(draw, kind) for kind in kinds))
 
 
 def without_ghosts(ops: list[Request]) -> Multi:
@@ -256,6 +328,7 @@ PASSWORDS = pick({Password.RIGHT: 10, Password.WRONG: 1, Password.EMPTY: 1})
 ZXIDS_SEEN = pick({ZxidSeen.TRUE: 8, ZxidSeen.ZERO: 2, ZxidSeen.FUTURE: 1})
 CLIENTS = pick({1: 1, 2: 3, 3: 2})
 PLANTED = pick({(): 1, ("/a",): 1, ("/a", "/a/b"): 1, ("/a", "/b", "/a/b", "/a/c"): 3})
+WATCH_MODES = pick({Mode.STANDARD: 3, Mode.PERSISTENT: 1, Mode.RECURSIVE: 1})
 HOPS = st.integers(0, 2)
 TIMEOUTS_MS = pick({10_000: 3, 8_000: 1, 40_000: 1, 100_000: 1})
 
@@ -300,4 +373,6 @@ def steps(draw: DrawFn, clients: int) -> Step:
 def sequences(draw: DrawFn) -> Sequence:
     clients = draw(CLIENTS)
     planted = draw(PLANTED)
-    return Sequence(clients, planted, tuple(draw(st.lists(steps(clients), min_size=3, max_size=24))))
+    modes = [draw(WATCH_MODES) for _ in range(clients)]
+    drawn = draw(st.lists(steps(clients), min_size=3, max_size=24))
+    return Sequence(clients, planted, tuple(fitted(step, modes[step.slot]) for step in drawn))
