@@ -9,6 +9,7 @@ from kazoo.client import KazooClient
 
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble, fresh_root, kazoo_client
+from tests.wire import Connection, Sync
 
 # Sessions that end soon are what several tests wait for; clients of one test are more than 60.
 SETTINGS = {"minSessionTimeout": "2000", "maxClientCnxns": "0"}
@@ -60,6 +61,45 @@ def connect(servers: Servers, root: str) -> Iterator[Connect]:
 def zk(connect: Connect) -> KazooClient:
     """One such client."""
     return connect()
+
+
+# What is off by default, or too slow to wait for.  Genuine ZooKeeper takes the pace of reaping from Java alone.
+SPECIAL = {
+    **SETTINGS,
+    "extendedTypesEnabled": "true",
+    "enforceQuota": "true",
+    "DigestAuthenticationProvider.superDigest": "super:D/InIHSb7yEEbrWz8b9l71RjZJU=",  # of super:test
+}
+REAPING = {"znode.container.checkIntervalMs": "500"}
+
+
+@pytest.fixture(scope="session", params=["genuine", "corral"])
+def special(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """One member of each kind with TTL nodes, enforced quotas, a super user, and containers that go soon."""
+    directory = tmp_path_factory.mktemp("special")
+    if request.param == "genuine":
+        started = genuine_ensemble(directory, members=1, settings=SPECIAL, properties=REAPING)
+    else:
+        started = corral_ensemble(directory, members=1, settings={**SPECIAL, **REAPING})
+    with started as servers:
+        yield servers
+
+
+Dial = Callable[..., Connection]
+
+
+@pytest.fixture
+def dial() -> Iterator[Dial]:
+    """Opens raw connections, dial(servers, member=1), each with a session of its own that sees all that was written
+    before; they close with the test."""
+    with contextlib.ExitStack() as connections:
+
+        def dialled(servers: Servers, member: int = 1, **options: Any) -> Connection:
+            connection = connections.enter_context(Connection.open(servers.addresses[member - 1], **options))
+            connection.call(Sync("/"))
+            return connection
+
+        yield dialled
 
 
 @contextlib.contextmanager

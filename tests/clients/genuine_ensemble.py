@@ -23,6 +23,7 @@ class GenuineEnsemble:
     directory: Path
     addresses: list[Address]
     name: str = "genuine"
+    properties: Mapping[str, str] = field(default_factory=dict)
     processes: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def home(self, member: int) -> Path:
@@ -39,6 +40,7 @@ class GenuineEnsemble:
                     "-Dzookeeper.forceSync=no",  # what is tested does not depend on the disk
                     "-Dzookeeper.preAllocSize=4096",
                     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                    *(f"-D{name}={value}" for name, value in self.properties.items()),
                     "-cp",
                     ":".join(CLASSPATH),
                     main,
@@ -88,12 +90,13 @@ def genuine_ensemble(
     host: str = "127.0.0.1",
     settings: Mapping[str, str] | None = None,
     name: str = "genuine",
+    properties: Mapping[str, str] | None = None,
 ) -> Iterator[GenuineEnsemble]:
-    """A serving ensemble; settings: more lines for each zoo.cfg, or instead of SETTINGS."""
+    """A serving ensemble; settings: more lines for each zoo.cfg, or instead of SETTINGS; properties: of Java."""
     require_genuine()
     ports = free_ports(3 * members)
     addresses = [(host, port) for port in ports[:members]]
-    ensemble = GenuineEnsemble(directory, addresses, name)
+    ensemble = GenuineEnsemble(directory, addresses, name, properties or {})
     bracketed = f"[{host}]" if ":" in host else host
     for member in range(1, members + 1):
         home = ensemble.home(member)
