@@ -11,7 +11,7 @@ from node.cli.asking import MemberStatus
 from node.config.address import Address
 from node.config.member import MemberConfig
 from node.config.read import load_config
-from node.self_check.clock import check_clock, judge
+from node.self_check.clock import check_clock, judge, judge_answer
 from node.self_check.ensemble import check_ensemble
 from node.self_check.finding import Finding, Level
 from node.self_check.history import check_backup, check_history
@@ -145,6 +145,7 @@ def test_a_backup_must_be_there_and_load_and_be_young(member: Written) -> None:
 def test_a_clock_that_nobody_synchronises_is_a_warning() -> None:
     assert judge(status=0x40, maxerror_us=16_000_000).level is Level.WARNING
     assert judge(status=0x2001, maxerror_us=3_000).level is Level.OK
+    assert [judge_answer(answer).level for answer in ("no", "yes", "")] == [Level.WARNING, Level.OK, Level.OK]
     assert len(check_clock()) == 1
 
 
