@@ -1,11 +1,15 @@
 """Histories that come from a backup: who may be part of them."""
 
+from itertools import combinations
+
+import msgspec
 import pytest
 
 from node.zab.effects import Append, Drop, Send
 from node.zab.errors import RecordVersionError
 from node.zab.events import Recovered
 from tests.zab.builders import (
+    VOTERS,
     Driver,
     ack_epoch,
     candidate,
@@ -18,9 +22,10 @@ from tests.zab.builders import (
     stream,
     z,
 )
+from tests.zab.ensemble import TIMING, Disk, Ensemble, Snapshot
 from transport.entry import RECORD_VERSION, Kind, pack_record, read_control, read_record_header
 from transport.messages import AckNewLeader, Hello, NewEpoch, Pong, Records
-from transport.zxid import Zxid
+from transport.zxid import Epoch, MemberId, Zxid
 
 NAME = "2000-5f3a9c1e22aa"
 AT = z(4, 3)  # where the backup ends
@@ -103,3 +108,55 @@ def test_a_record_of_a_later_version_ends_the_process() -> None:
 def test_a_level_that_zoo_cfg_holds_below_the_logs_is_said_to_be_that() -> None:
     with pytest.raises(Exception, match=r"corral\.featureLevel=0 in zoo\.cfg"):
         Driver(settled(AT, entry=control(level=1)), config(1, feature_level=0))
+
+
+# Every mixture ---------------------------------------------------------------------------------
+
+SUBSETS = [frozenset(each) for size in (1, 2) for each in combinations(VOTERS, size)]
+
+
+def mixed_ensemble(restored: frozenset[MemberId], *, epoch: int) -> Ensemble:
+    """Three members of epochs 1 and 2, all stopped; *restored*: those put back to a backup of epoch 1, to *epoch*."""
+    ensemble = Ensemble(3)
+    ensemble.elect(3)
+    ensemble.run()
+    ensemble.submit(3)
+    ensemble.run()
+    ensemble.snapshot(1, purge=False)
+    backup = ensemble.hosts[VOTERS[0]].disk.snapshot
+    assert backup is not None
+    ensemble.crash(3)
+    ensemble.elect(2, 1)
+    ensemble.advance(TIMING.silence_ms * 2)
+    ensemble.submit(2)
+    ensemble.run()
+    ensemble.start(3)
+    ensemble.elect(2, 3)
+    ensemble.run()
+    for member in VOTERS:
+        ensemble.crash(member)
+    entry = msgspec.structs.replace(read_control(backup.control), incarnations={}, restored=NAME)
+    for member in restored:
+        ensemble.hosts[member].disk = Disk(
+            accepted_epoch=Epoch(epoch), current_epoch=Epoch(epoch), durable=backup.zxid, log_after=backup.zxid,
+            snapshot=Snapshot(backup.zxid, backup.epochs, msgspec.msgpack.encode(entry)),
+            incarnation=f"{member}-restored", initial=True)
+    return ensemble
+
+
+@pytest.mark.parametrize("epoch", [2000, 1], ids=["above all", "one that was used, by mistake"])
+@pytest.mark.parametrize("restored", SUBSETS, ids=lambda subset: "restored " + ",".join(map(str, sorted(subset))))
+def test_whoever_is_elected_only_members_of_one_history_serve(restored: frozenset[MemberId], epoch: int) -> None:
+    for leader in VOTERS:
+        ensemble = mixed_ensemble(restored, epoch=epoch)
+        logs = {member: list(ensemble.hosts[member].disk.records) for member in VOTERS}
+        for member in VOTERS:
+            ensemble.start(member)
+        ensemble.elect(leader)
+        ensemble.advance(TIMING.silence_ms * 2)
+
+        alike = {member for member in VOTERS if (member in restored) == (leader in restored)}
+        serving = {each.id for each in ensemble.hosts.values() if each.member is not None and each.member.is_serving}
+        assert serving == (alike if len(alike) == 2 else set()), leader
+        for member in {*VOTERS} - serving:
+            assert ensemble.hosts[member].disk.records == logs[member]
