@@ -47,6 +47,7 @@ class Rules:
     never_used_ms: int
     local_sessions: bool
     local_sessions_upgrade: bool
+    read_only: bool
     compatibility: str
 
     def replicated(self) -> dict[str, str]:

@@ -279,6 +279,7 @@ class _Reader:
             never_used_ms=self.number("znode.container.maxNeverUsedIntervalMs"),
             local_sessions=self.flag("localSessionsEnabled"),
             local_sessions_upgrade=self.flag("localSessionsUpgradingEnabled"),
+            read_only=self.flag("readonlymode.enabled"),
             compatibility=self.choice("corral.compatibility", ("3.8", "3.9")),
         )
 

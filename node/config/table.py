@@ -158,6 +158,8 @@ KEYS: tuple[Key, ...] = (
               "sessions that cost no write, known to one processor alone; they have no ephemeral nodes", Kind.BOOL),
     _honoured("localSessionsUpgradingEnabled", "false", "a local session becomes a global one with its first "
               "ephemeral node", Kind.BOOL),
+    _honoured("readonlymode.enabled", "false",
+              "a member without a quorum answers reads, of clients that say they take what may be stale", Kind.BOOL),
     # Corral's own.
     _honoured("corral.compatibility", "3.9",
               "the release of ZooKeeper whose answers clients get where releases differ: 3.8 or 3.9", Kind.TEXT),
@@ -242,8 +244,6 @@ KEYS: tuple[Key, ...] = (
              "0"),
     _unbuilt("reconfigEnabled", "false", "members may be changed while the ensemble runs",
              "members change by editing every file and restarting", ""),
-    _unbuilt("readonlymode.enabled", "false", "reads go on without a quorum",
-             "without a quorum this member serves nobody"),
     _unbuilt("emulate353TTLNodes", "false", "the TTL encoding of 3.5.3",
              "there is one encoding of TTL nodes, that of ZooKeeper 3.5.4 and later"),
     _unbuilt("skipACL", "no", "no ACL is checked", "ACLs are always checked", _OFF),

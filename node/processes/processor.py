@@ -66,6 +66,8 @@ from transport.messages import (
 from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
 
+READ_ONLY_AFTER_MS = 2000  # without a quorum, as ZooKeeper: an election alone turns nobody away
+
 
 class ProcessorShell:
     def __init__(
@@ -234,6 +236,8 @@ class ProcessorShell:
         self.idle.lead(leads)
         self.reaping.lead(leads)
         if holds:
+            if self.core.read_only.is_on:
+                self.core.read_only.end()
             if not had:
                 self.outputs.set_full(self.core.submissions.is_full)
             self.turn.end_soon()
@@ -255,6 +259,10 @@ class ProcessorShell:
             self.audit.flush()
             self.audit.follow_file()
         self.clients.close_idle(now)
+        self.core.read_only.is_on = (
+            self.config.rules.read_only and not self.lease.is_held()
+            and now - self.lease.lost_ms > max(READ_ONLY_AFTER_MS, self.config.tick_ms))
+        self.drainer.check()
         self.idle.report(now)
         if not self.core.submissions.count:
             self.core.submissions.read_ns = now * 1_000_000

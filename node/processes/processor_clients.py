@@ -96,7 +96,7 @@ class Clients:
         self._core.lost(conn)
 
     def _after_early_bytes(self, client: ClientSocket, conn: Connection) -> None:
-        if conn.phase is Phase.ATTACHING:
+        if conn.phase is Phase.ATTACHING or conn.holds:
             client.pause()
         while self._core.words:
             self._words.answer(self._core.words.pop())
@@ -109,13 +109,16 @@ class Clients:
             self._lease.lost_ms = now
         elif now - self._lease.lost_ms > self._config.sync_limit * self._config.tick_ms:
             for conn in list(self._core.connections.values()):
-                if conn.phase is not Phase.CLOSED:
+                if conn.phase is not Phase.CLOSED and not conn.is_read_only:
                     conn.outcome = "lease_lost"
                     client_of(conn).abort()
         for conn in list(self._core.connections.values()):
             if conn.phase is Phase.NEW and now - conn.created_ms > HANDSHAKE_MS:
                 self._log.log_limited("client_closed", address=conn.address, reason="no handshake within 10 s")
                 conn.outcome = "no_handshake"
+                client_of(conn).abort()
+            elif conn.is_read_only and now - conn.heard_ms > conn.timeout_ms:
+                conn.outcome = conn.outcome or "session_expired"
                 client_of(conn).abort()
             elif (conn.paused or conn.phase is Phase.CLOSED) and now - conn.heard_ms > max(
                     conn.timeout_ms, HANDSHAKE_MS):

@@ -64,7 +64,8 @@ class Outputs:
         self.full_ns += -clock_ns() if full else clock_ns()
         for conn in self._core.connections.values():
             if full:
-                client_of(conn).pause()
+                if conn.phase is Phase.READY:
+                    client_of(conn).pause()
             elif conn.holds and not conn.paused and not conn.parked:
                 self._loop.call_soon(self._feed_held, client_of(conn), conn)
             elif self._may_read(conn):
@@ -76,10 +77,20 @@ class Outputs:
     def _fall_silent(self) -> None:
         """What is ready waits. A close needs no lease, and tells the client nothing that may be stale."""
         for conn in list(self._core.dirty):
-            if conn.phase is Phase.CLOSED and not conn.session_id:
+            if conn.is_read_only:
+                del self._core.dirty[conn]
+                self._send_read_only(client_of(conn), conn)
+            elif conn.phase is Phase.CLOSED and not conn.session_id:
                 del self._core.dirty[conn]
                 client_of(conn).finish()
         self.set_full(True)
+
+    def _send_read_only(self, client: ClientSocket, conn: Connection) -> None:
+        self._send_slices(client, conn)
+        if conn.phase is Phase.CLOSED:
+            self._finish(client, conn)
+        elif conn.holds and not conn.out:
+            self._loop.call_soon(self._feed_held, client, conn)
 
     def _finish(self, client: ClientSocket, conn: Connection) -> None:
         if conn.fault:
@@ -91,7 +102,8 @@ class Outputs:
     def _feed_held(self, client: ClientSocket, conn: Connection) -> None:
         """There is room for the answers to requests that came long ago."""
         client.owner.on_bytes(client, b"")
-        if conn.phase is Phase.READY and self._may_read(conn):
+        is_free = not (conn.holds or conn.paused) if conn.is_read_only else self._may_read(conn)
+        if is_free and conn.phase in (Phase.READY, Phase.READ_ONLY):
             client.resume()
 
     def _send_slices(self, client: ClientSocket, conn: Connection) -> None:

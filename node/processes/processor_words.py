@@ -104,7 +104,7 @@ class Words:
             version=VERSION, serving=self.shell.core.serving, member=self.shell.member_state, report=report,
             config=self._config() if word in {"conf", "dirs"} else [],
             environment=self._environment() if word == "envi" else [],
-            now_ms=clock_ns() // 1_000_000)
+            now_ms=clock_ns() // 1_000_000, read_only=self.shell.core.read_only.is_on)
         self._finish(conn, answer(word, facts))
 
     def _finish(self, conn: Connection, text: str) -> None:

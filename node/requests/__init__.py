@@ -3,7 +3,8 @@
 connection.py   one client connection: its input, parked reads, output
 intake of bytes and order of replies: processor.py      handshake.py   ConnectRequest and ConnectResponse
 submissions.py  batches on their way to the leader, at most once each, in order
-local_sessions.py   sessions that one processor alone knows
+local_sessions.py   sessions that one processor alone knows        read_only.py   clients of a member without a quorum
+frames.py       of the client protocol, for the hot paths
 auth.py         auth packets                            passwords.py   session passwords
 traceparent.py  a connection's trace context, by an auth packet
 audit.py        a processor that says who changed what

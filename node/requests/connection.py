@@ -12,6 +12,7 @@ class Phase(IntEnum):
     NEW = 0  # nothing but a ConnectRequest or a four-letter word may come
     ATTACHING = 1  # its attach is on the way through the log; input waits
     READY = 2
+    READ_ONLY = 4  # of a member without a quorum: requests/read_only.py
     CLOSED = 3  # output is sent, then the socket is closed; input is ignored
 
 
@@ -23,9 +24,9 @@ class Connection:
 
     __slots__ = (
         "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome", "pack_request",
-        "pack_untraced", "parked", "paused", "phase", "read_only_known", "seen_zxid", "session_id", "shell",
-        "submitted", "timeout_ms", "trace_bytes", "word",
+        "input", "is_read_only", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome",
+        "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known", "seen_zxid", "session_id",
+        "shell", "submitted", "timeout_ms", "trace_bytes", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -38,6 +39,7 @@ class Connection:
         self.session_id = SessionId(0)
         self.timeout_ms = 0
         self.read_only_known = False  # the ConnectRequest had the readOnly byte, so the response has it
+        self.is_read_only = False
         self.seen_zxid = 0  # lastZxidSeen of the ConnectRequest
         self.word = ""  # a four-letter word that waits for its answer
         # Bytes of an incomplete frame, all that waits for the attach, or for room (holds).

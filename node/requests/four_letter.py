@@ -44,6 +44,7 @@ class Facts:
     config: list[tuple[str, str]] = field(default_factory=list)
     environment: list[tuple[str, str]] = field(default_factory=list)
     now_ms: int = 0
+    read_only: bool = False
 
 
 def merged(reports: list[Report]) -> Report:
@@ -68,6 +69,8 @@ def latency_avg(report: Report) -> float:
 
 def mode(facts: Facts) -> str:
     """As srvr's Mode: says it; a member that serves nobody has none."""
+    if facts.read_only:
+        return "read-only"
     role = str(facts.member.get("role", "looking"))
     return "standalone" if role == "leader" and facts.member.get("quorum_size", 1) == 1 else role
 
@@ -77,7 +80,7 @@ def _ruok(_: Facts) -> str:
 
 
 def _isro(facts: Facts) -> str:
-    return "rw" if facts.serving else "null"
+    return "rw" if facts.serving else "ro" if facts.read_only else "null"
 
 
 def _server_lines(facts: Facts) -> str:
@@ -235,7 +238,7 @@ WORDS: dict[str, tuple[Callable[[Facts], str], bool, bool]] = {
 def answer(word: str, facts: Facts) -> str:
     """The whole text for a word that the whitelist allows."""
     make, needs_serving, _ = WORDS[word]
-    if needs_serving and not facts.serving:
+    if needs_serving and not facts.serving and not facts.read_only:
         return NOT_SERVING
     return make(facts)
 

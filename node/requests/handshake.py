@@ -42,12 +42,12 @@ def parse_connect_request(frame: bytes) -> ConnectRequest:
 
 
 def pack_connect_response(
-    *, timeout_ms: int, session_id: int, password: bytes, with_read_only: bool
+    *, timeout_ms: int, session_id: int, password: bytes, with_read_only: bool, is_read_only: bool = False
 ) -> bytes:
     """With the 4-byte length in front. Refusal: everything 0."""
     length = _RESPONSE.size - 4 + with_read_only
     body = _RESPONSE.pack(length, 0, timeout_ms, session_id, len(password), password)
-    return body + b"\0" if with_read_only else body
+    return body + bytes((is_read_only,)) if with_read_only else body
 
 
 def refusal(*, with_read_only: bool) -> bytes:

@@ -31,6 +31,11 @@ class LocalSessions(dict[int, LocalSession]):
         self._count = 0
 
     def open(self, *, generation: int, timeout_ms: int, now_ms: int, taken: Container[int]) -> LocalSession:
+        session_id = self.next_id(generation=generation, taken=taken)
+        session = self[session_id] = LocalSession(session_id, timeout_ms, now_ms)
+        return session
+
+    def next_id(self, *, generation: int, taken: Container[int]) -> int:
         """*taken*: ids that are somebody's."""
         session_id = 0
         while not session_id or session_id in taken or session_id in self:
@@ -38,8 +43,7 @@ class LocalSessions(dict[int, LocalSession]):
             number = (generation << _COUNTED | self._count & (1 << _COUNTED) - 1) & (1 << 40) - 1
             session_id = self._member << 56 | _EPOCH | number
             session_id -= (session_id >> 63) << 64
-        session = self[session_id] = LocalSession(session_id, timeout_ms, now_ms)
-        return session
+        return session_id
 
 
 def local_pack(*, timeout_ms: int, may_upgrade: bool) -> Pack:

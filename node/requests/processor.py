@@ -14,6 +14,16 @@ from dataclasses import dataclass
 from node.requests.auth import AuthPacketError, AuthRefusedError, authenticate, ip_identity
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import OWN_WORD, WORDS
+from node.requests.frames import (
+    ANSWERS_BYTES_MAX,
+    DATA_REPLY,
+    DATA_REPLY_BYTES,
+    EVENT,
+    HEAD,
+    REPLY,
+    REPLY_HEADER_BYTES,
+    SYNC_CONNECTED,
+)
 from node.requests.handshake import (
     HandshakeError,
     pack_connect_response,
@@ -22,6 +32,7 @@ from node.requests.handshake import (
 )
 from node.requests.local_sessions import LocalSessions, local_pack
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
+from node.requests.read_only import ReadOnlyClients
 from node.requests.statistics import Statistics
 from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
 from node.requests.traceparent import context_of, is_traceparent
@@ -31,7 +42,7 @@ from node.tree.execute import Hook, Replica
 from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
 from node.tree.watches import Watches
-from node.tree.znode import STAT, Znode, pack_stat
+from node.tree.znode import Znode, pack_stat
 from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
 from transport.entry import Kind, RecordHeader
 from transport.errors import Err
@@ -40,23 +51,13 @@ from transport.opcodes import XID_NOTIFICATION, OpCode
 from transport.records import DeleteContainerRequest
 from transport.zxid import SessionId, epoch_of
 
-HEAD = struct.Struct(">iii")  # frame length, xid, opcode
-REPLY = struct.Struct(">iiqi")  # frame length, xid, zxid, err
-REPLY_HEADER_BYTES = REPLY.size - 4
 ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
-EVENT = struct.Struct(">iiqiiii")  # frame length, xid, zxid, err, type, state, length of the path
-SYNC_CONNECTED = 3
-DATA_REPLY = struct.Struct(">iiqii")  # REPLY, and the length of the data; the data and a Stat follow
-DATA_REPLY_BYTES = DATA_REPLY.size - 4 + STAT.size
 # Plain names: looking a member up in its class costs as much as a function call.
 AUTH = int(OpCode.AUTH)
 PING = int(OpCode.PING)
 GET_DATA = int(OpCode.GET_DATA)
 SESSION_MOVED = int(Err.SESSION_MOVED)
 BULKY_BYTES = 4096
-# A client's requests wait once so much of their answers is made, or so many reads are parked: a few bytes of input can
-# ask for gigabytes.
-ANSWERS_BYTES_MAX = 1 << 20
 PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
 REQUEST_WEIGHT = REQUEST.size - 8  # of a write in a batch, beside its frame, whose xid and opcode stand in REQUEST
 READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
@@ -94,6 +95,7 @@ class Processor:
         self.connections: dict[int, Connection] = {}
         self.by_session: dict[int, Connection] = {}
         self.local = LocalSessions(member=config.member)
+        self.read_only = ReadOnlyClients(self)
         self.dirty: dict[Connection, None] = {}
         self.statistics = Statistics()
         self.witness: Witness = NoWitness()
@@ -197,7 +199,7 @@ class Processor:
                 if writes:
                     submissions.took(writes, written + weight * writes, is_traced=conn.trace_bytes > 0)
                     writes = written = 0
-                self._on_auth(conn, xid, data[at + 12:stop])
+                self.on_auth(conn, xid, data[at + 12:stop])
                 identity = -1
                 room = BATCH_BYTES_MAX - submissions.bytes
                 pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
@@ -240,6 +242,9 @@ class Processor:
         if conn.phase is Phase.ATTACHING:
             conn.input = data  # the shell has stopped reading; this is what was on its way
             return
+        if conn.phase is Phase.READ_ONLY:
+            self.read_only.feed(conn, data)
+            return
         if len(data) < 4:
             conn.input = data
             return
@@ -274,7 +279,7 @@ class Processor:
     # --- sessions --------------------------------------------------------------------------------------------
 
     def _on_connect_request(self, conn: Connection, frame: bytes) -> None:
-        if not self.serving:
+        if not self.serving and not self.read_only.is_on:
             self.close(conn, "not_serving")  # the client tries another member
             return
         try:
@@ -286,6 +291,9 @@ class Processor:
         conn.seen_zxid = request.last_zxid_seen
         timeout_ms = min(
             max(request.timeout_ms, self.config.session_timeout_min_ms), self.config.session_timeout_max_ms)
+        if not self.serving:
+            self.read_only.attach(conn, request, timeout_ms)
+            return
         op = OpCode.CREATE_SESSION
         password = NO_PASSWORD
         if request.session_id:
@@ -295,7 +303,7 @@ class Processor:
             own_password = known.password if known else None
             if own_password is None and not is_password(
                     self.config.secret, request.session_id, password):
-                self._refuse(conn)
+                self.refuse(conn)
                 return
         if self.config.local_sessions and (not request.session_id or request.session_id in self.local):
             self._attach_locally(conn, request.session_id, timeout_ms)
@@ -307,13 +315,13 @@ class Processor:
             body=ATTACH_BODY.pack(timeout_ms, password))
         conn.submitted += 1
 
-    def _refuse(self, conn: Connection) -> None:
+    def refuse(self, conn: Connection) -> None:
         conn.out.append(refusal(with_read_only=conn.read_only_known))
         self.close(conn, "session_refused")
 
     def _on_attached(self, conn: Connection, zxid: int, err: int, body: bytes) -> None:
         if err:
-            self._refuse(conn)
+            self.refuse(conn)
             return
         session_id, timeout_ms = ATTACHED.unpack(body)
         if zxid < conn.seen_zxid:
@@ -427,7 +435,7 @@ class Processor:
         self.statistics.reads += op not in (PING, AUTH)
         return size
 
-    def _on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
+    def on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
         """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
         try:
             if is_traceparent(body):

@@ -11,8 +11,8 @@ ELSEWHERE = {
     42: "processes/test_clock.py::test_after_a_suspend_leases_have_run_out",
     48: "clients/test_kazoo_sessions.py::test_a_session_that_lives_outlives_one_that_was_killed",
 }
-# Read-only members, enforced authentication and the scheme `ensemble`.
-NOT_BUILT = {39, 49, 50}
+# Enforced authentication and the scheme `ensemble`.
+NOT_BUILT = {49, 50}
 
 
 def named_tests(file: Path) -> list[str]:
