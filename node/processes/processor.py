@@ -262,7 +262,6 @@ class ProcessorShell:
         self.core.read_only.is_on = (
             self.config.rules.read_only and not self.lease.is_held()
             and now - self.lease.lost_ms > max(READ_ONLY_AFTER_MS, self.config.tick_ms))
-        self.drainer.check()
         self.idle.report(now)
         if not self.core.submissions.count:
             self.core.submissions.read_ns = now * 1_000_000
