@@ -14,7 +14,8 @@ CLIENTS: tuple[Metric, ...] = (
            "session_closed, session_expired, session_moved: ends of sessions; client_gone: the socket closed; "
            "four_letter_word: monitoring; limit_per_address: raise maxClientCnxns; out_of_files: raise the limit of "
            "open files; session_refused: unknown, expired or wrong password; not_serving: no quorum here; "
-           "read_only_over: it is back; lease_lost: this member lost it; auth_failed; bad_frame, no_handshake: no ZooKeeper client; slow_reader: did not take its answers; "
+           "read_only_over: it is back; lease_lost: this member lost it; auth_failed; "
+           "bad_frame, no_handshake: no ZooKeeper client; slow_reader: did not take its answers; "
            "another_history: the client has seen more than this ensemble.",
            labels=("outcome",)),
     Metric("corral_client_connections_blocked", "gauge", "Connections that do not take their answers at the moment.",
