@@ -91,14 +91,16 @@ def command_of(build: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_builds_of_two_levels_work_together_and_after_the_last_upgrade_there_is_no_way_back(
-    own: Start, later: Path,
+def test_builds_of_two_levels_work_together_and_after_the_last_upgrade_only_a_backup_leads_back(
+    own: Start, later: Path, tmp_path: Path,
 ) -> None:
     ensemble = own({"corral.testHooks": "false"})
     first, second = (member for member in EVERYBODY if member != leader_of(ensemble))
     last = next(iter({*EVERYBODY} - {first, second}))
     with kazoo_client(ensemble.addresses) as client:
         client.create("/before", b"of the first build")
+    backup = str(tmp_path / "before.backup")
+    ensemble.corral("backup", str(ensemble.home(1) / "zoo.cfg"), "--to", backup)
 
     for member in (first, second):
         run(ensemble, member, later)
@@ -130,6 +132,17 @@ def test_builds_of_two_levels_work_together_and_after_the_last_upgrade_there_is_
     assert tree["/before"][0] == b"of the first build"
     assert f"{NEW}-back-{last}" in tree
     assert f"{NEW}-risen-{last}" not in tree
+
+    for member in EVERYBODY:
+        ensemble.stop(member)
+    configs = [str(ensemble.home(member) / "zoo.cfg") for member in EVERYBODY]
+    ensemble.corral("restore", backup, *configs, "--replace", "--yes")
+    for member in EVERYBODY:
+        start(ensemble, member, None)
+    tree = agreed_tree(ensemble)
+    assert tree["/before"][0] == b"of the first build"
+    assert f"{NEW}-back-{last}" not in tree
+    assert levels(ensemble) == {1}
 
 
 def test_a_level_that_is_held_leaves_the_way_back_open_until_it_is_let_go(
