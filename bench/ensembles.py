@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import procfs
+from bench.compiled import library
 from bench.load import BenchError
 
 
@@ -186,6 +187,7 @@ class Corral(Ensemble):
 
     name = "corral"
     command = str(Path(sys.executable).parent / "corral")
+    is_compiled = True  # as the wheel has it, and so every host
     settings: tuple[str, ...] = ("maxClientCnxns=0",)
 
     def __init__(self, folder: Path) -> None:
@@ -193,6 +195,8 @@ class Corral(Ensemble):
         if not Path(self.command).exists():
             raise EnsembleError(f"no {self.command}: run `make` first")
         self.environment["XDG_DATA_HOME"] = str(folder)  # the user's last `corral up` stays theirs
+        if self.is_compiled:
+            self.environment["PYTHONPATH"] = str(library())
 
     def corral(self, command: str, *arguments: str, check: bool = True) -> str:
         return self.run(self.command, command, *arguments, check=check)
@@ -237,10 +241,18 @@ class Corral(Ensemble):
 
     def version(self) -> str:
         python = sys.version.partition(" ")[0]
-        return f"{self.corral('--version').strip()}, Python {python}"
+        return f"{self.corral('--version').strip()}, {'compiled' if self.is_compiled else 'plain'}, Python {python}"
 
 
-ENSEMBLES: dict[str, Callable[[Path], Ensemble]] = {"corral": Corral, "zookeeper": ZooKeeper}
+class PlainCorral(Corral):
+    """As a work tree runs it, and hosts for which there is no compiler."""
+
+    name = "corral-plain"
+    is_compiled = False
+
+
+ENSEMBLES: dict[str, Callable[[Path], Ensemble]] = {
+    "corral": Corral, "corral-plain": PlainCorral, "zookeeper": ZooKeeper}
 
 
 def free_ports(offsets: range) -> int:

@@ -31,12 +31,11 @@ from node.processes.broadcast_relay import Relays
 from node.processes.broadcast_status import Status
 from node.processes.broadcast_streams import Streams
 from node.processes.broadcast_submit import Submissions
-from node.processes.broadcast_timings import BroadcastTimings
 from node.processes.keyring import Keyring
 from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals, now_ms, wall_ms
-from node.processes.notes import unless_silenced
 from node.processes.peers import Peers
+from node.processes.silent_timings import broadcast_timings
 from node.processes.watched_files import WatchedFiles
 from node.storage.errors import StorageError
 from node.zab import events
@@ -78,7 +77,7 @@ class Broadcast:
         self.streams = Streams(self.peer, records, self.disk)
         self.local = Local(self.local_listener)
         push = self.sockets.push(ipc_endpoint(str(config.run_dir), "telemetry"))
-        self.timings = timings = unless_silenced(BroadcastTimings(push))
+        self.timings = timings = broadcast_timings(push)
         self.relays = Relays(push)
         self.submissions = Submissions(me=config.id, ensemble=keyring.ensemble, on_taken=timings.on_taken)
         self.timing = Timing.of(

@@ -5,7 +5,7 @@ under load, none without. Telemetry is on nobody's path: what it does not take i
 """
 
 import os
-from typing import Any, TypeVar
+from typing import Any
 
 from transport.clock import clock_ns
 from transport.messages import Timings as TimingsMessage
@@ -18,9 +18,6 @@ FLUSH_NS = 100_000_000
 STALL_NS = 50_000_000
 SLEPT_NS = 50_000  # a poll that took longer has slept: nothing was waiting when it began
 NEVER_NS = 1 << 62
-_SWITCH = "CORRAL_TEST_NO_NOTES"
-
-Hooks = TypeVar("Hooks")
 
 
 class Notes:
@@ -122,16 +119,3 @@ class PollWatch:
         self._slept_ns = slept_ns
         self.looked_ns = now_ns if slept_ns > SLEPT_NS else self.woken_ns
         self.woken_ns = now_ns
-
-
-def unless_silenced(hooks: Hooks) -> Hooks:
-    """The same, but that its methods on_… do nothing where CORRAL_TEST_NO_NOTES=1: bench/telemetry_cost.py."""
-    if os.environ.get(_SWITCH) == "1":
-        for name in dir(hooks):
-            if name.startswith("on_"):
-                setattr(hooks, name, _nothing)
-    return hooks
-
-
-def _nothing(*_: object, **__: object) -> None:
-    """In the place of a hook."""

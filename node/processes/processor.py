@@ -21,7 +21,6 @@ from node.notify import SILENT, Notify
 from node.processes.limited_log import LimitedLog
 from node.processes.loading import load_replica_state
 from node.processes.loop import now_ms
-from node.processes.notes import unless_silenced
 from node.processes.processor_audit import Audit
 from node.processes.processor_clients import Clients
 from node.processes.processor_execution import EXIT_RESYNC, Execution
@@ -34,9 +33,9 @@ from node.processes.processor_outputs import Outputs
 from node.processes.processor_port import ClientPort
 from node.processes.processor_readiness import Readiness
 from node.processes.processor_reaping import Reaping
-from node.processes.processor_timings import ProcessorTimings
 from node.processes.processor_turn import Turn
 from node.processes.processor_words import Words
+from node.processes.silent_timings import processor_timings
 from node.processes.watched_files import WatchedFiles
 from node.requests.audit import AuditedProcessor
 from node.requests.processor import Processor, RequestConfig
@@ -100,7 +99,7 @@ class ProcessorShell:
             loop=loop, sockets=self.sockets, endpoint=ipc_endpoint(run_dir, "local"), hello=self._hello,
             on_message=self._on_local, on_drained=self._on_drained, on_lost=self._on_broadcast_lost)
         self.telemetry = self.sockets.push(ipc_endpoint(run_dir, "telemetry"))
-        self.timings = self.core.witness = unless_silenced(ProcessorTimings(self.process, self.telemetry))
+        self.timings = self.core.witness = processor_timings(self.process, self.telemetry)
         self.link = LeaderLink(
             member=config.id, processor=index, ensemble=self.keys.ensemble, keys=self.keys,
             sockets=self.sockets, submissions=self.core.submissions, send_local=self.local.send,

@@ -1,0 +1,60 @@
+"""The compiled wheel does what the Python that it is made of does: the tests of that, run with it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.compiled import ROOT, library
+
+SEEN_BY_TESTS = (
+    "README.md", "ansible", "bench", "dashboards", "docs", "examples", "pyproject.toml", "systemd", "tests")
+HOT = {"execute", "set_data", "leader", "follower", "processor", "broadcast", "log", "histogram"}
+CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", "tests/processes")
+CLIENTS = ("tests/clients/test_kazoo_nodes.py", "tests/clients/test_kazoo_watches.py",
+           "tests/clients/test_kazoo_transactions.py", "tests/clients/test_kazoo_sessions.py")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("gcc") is None and os.environ.get("CI") != "true", reason="no gcc: .ci/packages")
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Path:
+    return library()
+
+
+def run(compiled: Path, folder: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
+    """pytest in a folder that has everything but Corral itself, which comes from *compiled*."""
+    for name in SEEN_BY_TESTS:
+        if (ROOT / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    environment = {**os.environ, "PYTHONPATH": str(compiled)}
+    command = [sys.executable, "-P", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_hot_modules_are_compiled(compiled: Path) -> None:
+    compiled_modules = {path.name.partition(".")[0] for path in compiled.rglob("*.so")}
+
+    assert compiled_modules >= HOT
+
+
+@pytest.mark.timeout(900)
+def test_the_cores_and_processes_pass_their_tests(compiled: Path, tmp_path: Path) -> None:
+    done = run(compiled, tmp_path, *CORES)
+
+    assert done.returncode == 0, done.stdout[-5000:]
+    where = subprocess.run(
+        [sys.executable, "-P", "-c", "import node.tree.execute as it; print(it.__file__)"], cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(compiled)}, capture_output=True, check=True)
+    assert where.stdout.strip().endswith(".so")
+
+
+@pytest.mark.timeout(600)
+def test_stock_clients_see_no_difference(compiled: Path, tmp_path: Path) -> None:
+    done = run(compiled, tmp_path, *CLIENTS, "-k", "not genuine")
+
+    assert done.returncode == 0, done.stdout[-5000:]
