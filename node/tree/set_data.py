@@ -56,17 +56,17 @@ def set_data(
 
 
 def write_data(
-    replica: "Replica", path: bytes, data: bytes | None, version: int, identities: bytes, zxid: int
+    replica: "Replica", path: bytes, data: bytes | None, version: int, identities: bytes, zxid: int,
+    is_counted: bool = False,
 ) -> Znode | Err:
     """Checks in ZooKeeper's order: path, node, WRITE, quota, version."""
+    if replica.quotas and not is_counted:
+        return _write_counted(replica, path, data, version, identities, zxid)
     node = replica.nodes.get(path)
     if node is None or not path:
         return Err.NO_NODE if is_valid(path) else Err.BAD_ARGUMENTS
     if node.acl is not OPEN and not is_permitted(node.acl, WRITE, identities):
         return Err.NO_AUTH
-    quotas = replica.quotas
-    if quotas and exceeds(replica, path, nodes=0, size=size_of(data) - size_of(node.data)):
-        return Err.QUOTA_EXCEEDED
     new_version = node.version
     if version != new_version and version != -1:
         return _BAD_VERSION
@@ -76,8 +76,6 @@ def write_data(
     undo = replica.undo
     if undo is not None:
         undo.append((restore_data, node, node.data, node.mzxid, node.mtime, node.version))
-    if quotas:
-        count(replica, path, nodes=0, size=size_of(data) - size_of(node.data))
     node.data = data
     node.mzxid = zxid
     node.mtime = replica.now_ms
@@ -88,6 +86,22 @@ def write_data(
     if path in replica.data_watches or replica.recursive_watches:
         replica.changes.append((_DATA_CHANGED, path, node.acl))
     return node
+
+
+def _write_counted(
+    replica: "Replica", path: bytes, data: bytes | None, version: int, identities: bytes, zxid: int
+) -> Znode | Err:
+    """Where there are quotas: the quota is of no account where the node or the permission is wanting."""
+    node = replica.nodes.get(path)
+    growth = 0
+    if node is not None and path and is_permitted(node.acl, WRITE, identities):
+        growth = size_of(data) - size_of(node.data)
+        if exceeds(replica, path, nodes=0, size=growth):
+            return Err.QUOTA_EXCEEDED
+    written = write_data(replica, path, data, version, identities, zxid, is_counted=True)
+    if isinstance(written, Znode):
+        count(replica, path, nodes=0, size=growth)
+    return written
 
 
 def next_version(version: int) -> int:
