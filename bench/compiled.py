@@ -27,7 +27,7 @@ def library() -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        wheel = _run(sys.executable, str(ROOT / "ansible" / "wheel.py"), "--compiled", "--output", temporary).strip()
+        wheel = _run(sys.executable, str(ROOT / "ansible" / "build_wheel.py"), "--compiled", "--output", temporary).strip()
         made = Path(temporary, "lib")
         _run(*PIP, "install", "--no-deps", "--target", str(made), wheel)
         made.rename(folder)
@@ -40,7 +40,7 @@ def library() -> Path:
 def _sum() -> str:
     sources = [path for part in PARTS for path in (ROOT / part).rglob("*.py")]
     found = hashlib.sha256(f"{sys.implementation.cache_tag}".encode())
-    for path in sorted([*sources, ROOT / "pyproject.toml", ROOT / "ansible" / "wheel.py"]):
+    for path in sorted([*sources, ROOT / "pyproject.toml", ROOT / "ansible" / "build_wheel.py"]):
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:16]
 

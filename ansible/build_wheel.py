@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Builds Corral's wheel; its hot modules are compiled by mypyc where there is a C compiler, else it is Python alone.
 
-    python ansible/wheel.py                       into dist/, compiled if this machine can; says which
-    python ansible/wheel.py --compiled            or it fails
-    python ansible/wheel.py --pure --output DIR   for any Python and machine
+    python ansible/build_wheel.py                       into dist/, compiled if this machine can; says which
+    python ansible/build_wheel.py --compiled            or it fails
+    python ansible/build_wheel.py --pure --output DIR   for any Python and machine
 
 What is compiled stands in pyproject.toml. A compiled wheel is for the version of Python that builds it, and takes a
 minute or two. The work tree stays as it is: a copy is built.
