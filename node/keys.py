@@ -108,29 +108,26 @@ def init_ensemble(configs: Sequence[MemberConfig]) -> None:
     for config in configs:
         _refuse_existing(config)
     pairs = {config.id: _key_pair() for config in configs}
-    shared = _EnsembleFile(
-        format=KEYS_FORMAT,
-        ensemble=secrets.token_hex(8),
-        secret=secrets.token_hex(ENSEMBLE_SECRET_BYTES),
-        members={i: public for i, (public, _) in pairs.items()},
-    )
+    shared = _new_ensemble({i: public for i, (public, _) in pairs.items()})
     for config in configs:
-        _write_keys(config, *pairs[config.id], shared)
+        _write_keys(config.keys_dir, config.id, *pairs[config.id], shared)
         mark_initialised(config.data_dir)
 
 
-def join_ensemble(config: MemberConfig, ensemble_file: Path, *, is_new: bool) -> None:
+def join_ensemble(config: MemberConfig, ensemble_file: Path, *, is_new: bool, text: bytes | None = None) -> None:
     """Make keys of a further member of the ensemble whose ensemble.json was copied here.
 
+    text: what is in that file, where it is none.
     is_new: the ensemble has never run, so this member may start from nothing; without it, the
     member gets its data from the others and votes once they have let it in again.
     Raises KeysError: keys or data are there, or the file is not one of these.
     """
     _refuse_existing(config)
-    shared = _read(ensemble_file, _EnsembleFile, "copy ensemble.json from a member's key directory")
+    make = "copy ensemble.json from a member's key directory"
+    shared = _read(ensemble_file, _EnsembleFile, make) if text is None else _decode(ensemble_file, text, _EnsembleFile)
     public, secret = _key_pair()
     members = {**shared.members, config.id: public}
-    _write_keys(config, public, secret, msgspec.structs.replace(shared, members=members))
+    _write_keys(config.keys_dir, config.id, public, secret, msgspec.structs.replace(shared, members=members))
     if is_new:
         mark_initialised(config.data_dir)
 
@@ -138,15 +135,66 @@ def join_ensemble(config: MemberConfig, ensemble_file: Path, *, is_new: bool) ->
 def allow_member(config: MemberConfig, member: int, public: str) -> None:
     """Add or replace one member's public key in the allow-list.  Raises KeysError."""
     path = config.keys_dir / _ENSEMBLE_FILE
-    if len(public) != PUBLIC_KEY_CHARACTERS or not public.isascii():
-        raise KeysError(
-            path,
-            f"{public!r} is not a public key of {PUBLIC_KEY_CHARACTERS} characters",
-            "take it from `corral keys show` on that member",
-        )
+    _refuse_no_key(path, public)
     shared = _read(path, _EnsembleFile, f"corral keys init {config.file}")
     members = {**shared.members, member: public}
     _write_private(path, msgspec.structs.replace(shared, members=members))
+
+
+def allow_only(config: MemberConfig, members: Mapping[int, str]) -> bool:
+    """Make the allow-list exactly this: member id -> public key.  Whether it was another.
+
+    Raises KeysError: one is no key, or this member's own is missing or another.
+    """
+    path = config.keys_dir / _ENSEMBLE_FILE
+    own, shared = load_keys(config), _read(path, _EnsembleFile, f"corral keys init {config.file}")
+    for member, public in members.items():
+        _refuse_no_key(path, public)
+        if member == config.id and public.encode() != own.public:
+            raise KeysError(path, f"{public} is not this member's key", "see `corral keys show`")
+    if config.id not in members:
+        raise KeysError(path, f"a list without this member, {config.id}", "put its own key in too")
+    wanted = dict(sorted(members.items()))
+    if shared.members == wanted:
+        return False
+    _write_private(path, msgspec.structs.replace(shared, members=wanted))
+    return True
+
+
+def renew_keys(config: MemberConfig) -> str:
+    """A new pair for a member that has one; its public half, which the others must let in before its next start.
+
+    The processes that run keep the old pair until then.  Raises KeysError.
+    """
+    load_keys(config)
+    shared = _read(config.keys_dir / _ENSEMBLE_FILE, _EnsembleFile, "")
+    public, secret = _key_pair()
+    members = {**shared.members, config.id: public}
+    _write_keys(config.keys_dir, config.id, public, secret, msgspec.structs.replace(shared, members=members))
+    return public
+
+
+def make_keys(directory: Path, members: Sequence[int]) -> bool:
+    """Keys for hosts that get them copied: DIRECTORY/ID/member.json and ensemble.json for each.  Whether any was made.
+
+    Members that have theirs keep them; all know the same list, these members' and nobody else's.  Raises KeysError.
+    """
+    cure = "put it back, or move the directory away for a new ensemble"
+    pairs: dict[int, tuple[str, str]] = {}
+    shared: _EnsembleFile | None = None
+    for member in members:
+        if (directory / str(member) / _MEMBER_FILE).exists():
+            own = _read(directory / str(member) / _MEMBER_FILE, _MemberFile, cure)
+            pairs[member] = own.public, own.secret
+            shared = _read(directory / str(member) / _ENSEMBLE_FILE, _EnsembleFile, cure)
+    shared = shared or _new_ensemble({})
+    pairs |= {member: _key_pair() for member in members if member not in pairs}
+    wanted = msgspec.structs.replace(shared, members={i: public for i, (public, _) in sorted(pairs.items())})
+    if shared == wanted:
+        return False
+    for member, (public, secret) in pairs.items():
+        _write_keys(directory / str(member), member, public, secret, wanted)
+    return True
 
 
 def mark_initialised(data_dir: Path) -> None:
@@ -174,6 +222,24 @@ def _refuse_existing(config: MemberConfig) -> None:
         )
 
 
+def _refuse_no_key(path: Path, public: str) -> None:
+    if len(public) != PUBLIC_KEY_CHARACTERS or not public.isascii():
+        raise KeysError(
+            path,
+            f"{public!r} is not a public key of {PUBLIC_KEY_CHARACTERS} characters",
+            "take it from `corral keys show` on that member",
+        )
+
+
+def _new_ensemble(members: dict[int, str]) -> _EnsembleFile:
+    return _EnsembleFile(
+        format=KEYS_FORMAT,
+        ensemble=secrets.token_hex(8),
+        secret=secrets.token_hex(ENSEMBLE_SECRET_BYTES),
+        members=members,
+    )
+
+
 def _key_pair() -> tuple[str, str]:
     import zmq  # here, because whoever only shows keys needs no 10 ms of libzmq
 
@@ -181,12 +247,13 @@ def _key_pair() -> tuple[str, str]:
     return public.decode(), secret.decode()
 
 
-def _write_keys(config: MemberConfig, public: str, secret: str, shared: _EnsembleFile) -> None:
-    config.keys_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config.keys_dir.chmod(0o700)  # mkdir leaves a directory that was there as it is
-    own = _MemberFile(format=KEYS_FORMAT, member=config.id, public=public, secret=secret)
-    _write_private(config.keys_dir / _MEMBER_FILE, own)
-    _write_private(config.keys_dir / _ENSEMBLE_FILE, shared)
+def _write_keys(directory: Path, member: int, public: str, secret: str, shared: _EnsembleFile) -> None:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.chmod(0o700)  # mkdir leaves a directory that was there as it is
+    # The list first: a crash between the two leaves a member that finds its key missing from it, and says so.
+    _write_private(directory / _ENSEMBLE_FILE, shared)
+    own = _MemberFile(format=KEYS_FORMAT, member=member, public=public, secret=secret)
+    _write_private(directory / _MEMBER_FILE, own)
 
 
 def _write_private(path: Path, content: msgspec.Struct) -> None:
@@ -214,11 +281,16 @@ def _sync_directory(path: Path) -> None:
 def _read(path: Path, shape: type[_Shape], make: str) -> _Shape:
     try:
         _refuse_loose_mode(path, 0o600)
-        content = msgspec.json.decode(path.read_bytes(), type=shape)
+        return _decode(path, path.read_bytes(), shape)
     except FileNotFoundError:
         raise KeysError(path, "this member has no keys yet", make) from None
     except OSError as error:
         raise KeysError(path, f"cannot be read: {error.strerror}", "correct its owner") from None
+
+
+def _decode(path: Path, text: bytes, shape: type[_Shape]) -> _Shape:
+    try:
+        content = msgspec.json.decode(text, type=shape)
     except msgspec.DecodeError as error:
         raise KeysError(path, f"is damaged: {error}", "restore it from a backup") from None
     if content.format != KEYS_FORMAT:

@@ -1,14 +1,24 @@
 """`corral keys`: CURVE pairs, the allow-list and the ensemble's secret."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
+import msgspec
 
 from node.cli.errors import EXIT_CODES, refusals_shown
 from node.config.member import MEMBER_ID_MAX
 from node.config.read import load_config
-from node.keys import allow_member, init_ensemble, join_ensemble, load_keys
+from node.keys import (
+    allow_member,
+    allow_only,
+    init_ensemble,
+    join_ensemble,
+    load_keys,
+    make_keys,
+    renew_keys,
+)
 
 _config = click.argument("config", type=click.Path(path_type=Path))
 
@@ -37,8 +47,8 @@ def keys() -> None:
 @keys.command(epilog=EXIT_CODES)
 @click.argument("configs", nargs=-1, required=True, metavar="CONFIG...",
                 type=click.Path(path_type=Path))  # fmt: skip
-@click.option("--join", type=click.Path(path_type=Path), metavar="FILE",
-              help="ensemble.json of a member of the ensemble; without it, a new one is made.")  # fmt: skip
+@click.option("--join", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
+              help="ensemble.json of a member of the ensemble, - for stdin; else a new one is made.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --join: the ensemble has run before, and this "
               "member has lost its data. It gets them from the others.")  # fmt: skip
 @refusals_shown
@@ -56,9 +66,10 @@ def init(configs: tuple[Path, ...], join: Path | None, replace: bool) -> None:
             raise click.UsageError("--replace goes with --join")
         init_ensemble(loaded)
     else:
+        text = sys.stdin.buffer.read() if join == Path("-") else None
         for config in loaded:
-            join_ensemble(config, join, is_new=not replace)
-            join = config.keys_dir / "ensemble.json"
+            join_ensemble(config, join, is_new=not replace, text=text)
+            join, text = config.keys_dir / "ensemble.json", None
     for config in loaded:
         public = load_keys(config).public.decode()
         click.echo(f"member {config.id}: {public}   in {config.keys_dir}")
@@ -80,6 +91,60 @@ def add(config: Path, member_id: int, public: str) -> None:
       corral keys add /etc/corral/zoo.cfg 3 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
     """
     allow_member(load_config(config).config, member_id, public)
+
+
+@keys.command(epilog=EXIT_CODES, context_settings={"ignore_unknown_options": True})
+@_config
+@click.argument("listed", metavar="JSON")
+@refusals_shown
+def allow(config: Path, listed: str) -> None:
+    """Let in the members of JSON, {"ID": "PUBLIC_KEY", ...}, and nobody else; a running member notices by itself.
+
+    \b
+    Example:
+      corral keys allow /etc/corral/main/zoo.cfg "$(cat members.json)"
+    """
+    try:
+        members = msgspec.json.decode(listed, type=dict[int, str])
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"not an object of member ids and public keys: {error}", param_hint="JSON") from None
+    click.echo("changed" if allow_only(load_config(config).config, members) else "unchanged")
+
+
+@keys.command(epilog=EXIT_CODES)
+@_config
+@refusals_shown
+def renew(config: Path) -> None:
+    """Make a new pair for the member CONFIG. It counts from the member's next start on.
+
+    Let it in on the others first, then restart this member.
+
+    \b
+    Example:
+      host1$ corral keys renew /etc/corral/main/zoo.cfg
+      host2$ corral keys add /etc/corral/main/zoo.cfg 1 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
+      host3$ corral keys add /etc/corral/main/zoo.cfg 1 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
+      host1$ systemctl restart corral@main.target
+    """
+    loaded = load_config(config).config
+    public = renew_keys(loaded)
+    click.echo(f"on the others: corral keys add CONFIG {loaded.id} '{public}'")
+
+
+@keys.command(epilog=EXIT_CODES)
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("members", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1, MEMBER_ID_MAX))
+@refusals_shown
+def make(directory: Path, members: tuple[int, ...]) -> None:
+    """Make keys of all members in one place, DIRECTORY/ID/, from where they are copied to the hosts.
+
+    Members that have theirs there keep them. The copy is corral.keys of the member's zoo.cfg.
+
+    \b
+    Example:
+      corral keys make secrets/prod 1 2 3
+    """
+    click.echo("made" if make_keys(directory, members) else "unchanged")
 
 
 @keys.command(epilog=EXIT_CODES)

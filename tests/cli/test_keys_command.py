@@ -104,3 +104,75 @@ def test_the_help_of_keys_has_examples_of_each_command() -> None:
     text = run("keys", "--help").stdout.partition("Examples:")[2]
 
     assert all(f"corral keys {command} " in text for command in ("init", "add", "show"))
+
+
+def test_allow_makes_the_list_exactly_what_it_is_told(tmp_path: Path) -> None:
+    one, two = (config(tmp_path, i) for i in (1, 2))
+    run("keys", "init", one)
+    run("keys", "init", two, "--join", tmp_path / "m1" / "keys" / "ensemble.json")
+    run("keys", "add", one, "3", "x" * 40)
+    members = {"1": public_of(one), "2": public_of(two)}
+
+    said = [run("keys", "allow", one, json.dumps(members)).stdout for _ in range(2)]
+
+    assert said == ["changed\n", "unchanged\n"]
+    assert json.loads(run("keys", "show", one, "--json").stdout)["members"] == members
+
+
+@pytest.mark.parametrize(("members", "why"), [
+    ({"2": "x" * 40}, "a list without this member, 1"),
+    ({"1": "x" * 40}, "is not this member's key"),
+    ({"1": "short"}, "is not a public key of 40 characters"),
+])  # fmt: skip
+def test_allow_refuses_a_list_that_would_lock_this_member_out(
+    tmp_path: Path, members: dict[str, str], why: str,
+) -> None:
+    path = config(tmp_path, 1)
+    run("keys", "init", path)
+
+    refused = run("keys", "allow", path, json.dumps(members))
+
+    assert refused.exit_code == 78
+    assert why in refused.stderr
+
+
+def test_a_renewed_key_is_another_and_the_rest_stays(tmp_path: Path) -> None:
+    path = config(tmp_path, 1)
+    run("keys", "init", path)
+    run("keys", "add", path, "2", "x" * 40)
+    before = json.loads(run("keys", "show", path, "--json").stdout)
+
+    said = run("keys", "renew", path).stdout
+
+    after = json.loads(run("keys", "show", path, "--json").stdout)
+    assert after["members"]["1"] != before["members"]["1"]
+    assert after == {**before, "members": {**before["members"], "1": after["members"]["1"]}}
+    assert f"corral keys add CONFIG 1 '{after['members']['1']}'" in said
+
+
+def test_keys_made_in_one_place_are_those_of_one_ensemble(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    path = config(tmp_path, 2, extra=f"corral.keys={kept}/2\n")
+
+    first = run("keys", "make", kept, "1", "2").stdout
+    before = public_of(path)
+    later = [run("keys", "make", kept, "1", "2", "3").stdout for _ in range(2)]
+
+    assert [first, *later] == ["made\n", "made\n", "unchanged\n"]
+    shown = json.loads(run("keys", "show", path, "--json").stdout)
+    assert list(shown["members"]) == ["1", "2", "3"]
+    assert shown["members"]["2"] == before
+    assert {(kept / member / "ensemble.json").read_text() for member in "123"} == {
+        (kept / "1" / "ensemble.json").read_text()}
+
+
+def test_what_members_share_may_come_by_stdin(tmp_path: Path) -> None:
+    one, two = (config(tmp_path, i) for i in (1, 2))
+    run("keys", "init", one)
+    shared = (tmp_path / "m1/keys/ensemble.json").read_text()
+
+    joined = CliRunner().invoke(corral, ["keys", "init", str(two), "--join", "-"], input=shared)
+
+    assert joined.exit_code == 0
+    shown = [json.loads(run("keys", "show", path, "--json").stdout)["ensemble"] for path in (one, two)]
+    assert shown[0] == shown[1]
