@@ -4,8 +4,9 @@
 #   make up ARGS="--members 5"       …with options of `corral up`
 #   make up OBSERVE=1                …and Prometheus with scrape configuration and alert rules
 #   make test TESTS=tests/zab        some of the tests
+#   make wheelhouse PYTHONS=3.12     what hosts with that Python need to run Corral, without internet
 
-.PHONY: all up test test-all simulate bench pictures lint clean
+.PHONY: all up test test-all test-deploy wheelhouse simulate bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -15,7 +16,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 TESTS ?=
 SEEDS ?= 1000
+PYTHONS ?= 3.11 3.13
 PYTEST := $(BIN)/pytest --quiet --timeout=300
+HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
+PACKAGES := zookeeper gcc libc6-dev chromium $(HOSTS)
 
 all: $(VENV)/installed
 
@@ -23,13 +27,22 @@ up: $(VENV)/installed
 	exec $(BIN)/corral up $(if $(OBSERVE),--observe) $(ARGS)
 
 test: $(VENV)/installed-test
-	.ci/packages zookeeper gcc libc6-dev prometheus chromium
+	.ci/packages $(PACKAGES)
 	$(PYTEST) $(TESTS)
 
 # All that `test` runs, and what takes minutes: every seed, every sequence.
 test-all: $(VENV)/installed-test
-	.ci/packages zookeeper gcc libc6-dev prometheus chromium
+	.ci/packages $(PACKAGES)
 	$(PYTEST) --all $(TESTS)
+
+# Deployment to three real hosts with systemd, and everything that is done to them later.
+test-deploy: $(VENV)/installed-test
+	.ci/packages $(HOSTS)
+	$(PYTEST) --all --timeout=900 --capture=tee-sys $(or $(TESTS),tests/deploy)
+
+# What hosts need to run Corral, without internet: dist/wheelhouse-VERSION.tar.gz.
+wheelhouse: $(VENV)/installed
+	$(BIN)/python ansible/wheelhouse.py $(addprefix --python ,$(PYTHONS)) $(ARGS)
 
 simulate: $(VENV)/installed-test
 	$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
@@ -45,7 +58,7 @@ pictures: $(VENV)/installed-test
 	$(BIN)/python -m tests.dashboards.pictures build/pictures/data
 	cp dashboards/pictures/* build/pictures/
 	cd build/pictures && npm install --silent --legacy-peer-deps --ignore-scripts --no-audit --no-fund
-	cd build/pictures && for each in overview.3 write-latency.3 clients.4; do \
+	cd build/pictures && for each in overview.3 write-latency.3 clients.4 member.2 capacity.3 zookeeper.3; do \
 	    node draw.mjs data/$${each%.*}.json $${each%.*}.png $${each#*.} && \
 	    pngquant --force --speed 1 --output ../../docs/pictures/$${each%.*}.png 96 $${each%.*}.png || exit 1; \
 	done
