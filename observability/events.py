@@ -86,10 +86,12 @@ EVENTS: tuple[Event, ...] = (
           "not "
           "reach back to where this member was"),
     Event("readmitted", "info", "broadcast", "a member that had lost its disk votes again"),
+    Event("voters_changed", "info", "broadcast", "one member more votes, or one less, as every member's zoo.cfg says"),
     Event("feature_level", "info", "broadcast", "every member can follow a newer behaviour, and it is in force now"),
     # --- what must not be ---
     Event("voters_differ", "error", "broadcast", "zoo.cfg names other voters than the ensemble's log does; the log's "
-          "count", "give every member the same server lines again"),
+          "count until the leader and all that follow it are configured alike", "while members are being added or "
+          "removed: nothing; else give every member the same server lines again"),
     Event("histories_diverge", "error", "broadcast", "a learner has committed records that its leader lacks: "
           "acknowledged "
           "writes would be lost, so it is refused", "stop, and keep every member's directories: data were lost or "

@@ -38,6 +38,7 @@ class Hello(Message, frozen=True):
     feature_level: int
     settings: dict[str, str]
     restored: str = ""  # as in ControlEntry
+    voters: list[int] = []  # whom its zoo.cfg names
 
 
 class AckEpoch(Message, frozen=True):

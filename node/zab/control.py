@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from node.zab.core import Core
 from node.zab.learner_stream import LearnerStream, Phase
 from node.zab.membership import changed_entry, common_level, opening_entry
+from node.zab.voters import next_voters
 from transport.entry import ControlEntry, Kind
 from transport.messages import Hello
 from transport.zxid import MemberId
@@ -45,16 +46,41 @@ class ControlEntries:
         control = history.control
         if control is None or history.control_zxid > history.committed:
             return None
-        admitted = tuple(each for each in learners if not each.has_vote and each.phase >= Phase.SYNCHRONISED)
-        if admitted:
-            for learner in admitted:
-                core.report("readmitted", member=learner.member)
-            incarnations = {learner.member: learner.hello.incarnation for learner in admitted}
-            entry = changed_entry(control, leader=core.me, incarnations=incarnations)
-            return Change(Kind.MEMBERSHIP, entry, admitted)
+        learners = list(learners)
+        change = self._admission(control, learners) or self._voters(control, learners)
+        if change is not None:
+            return change
         level = common_level(self._supported, core.voters)
         if level > control.feature_level:
             core.report("feature_level", risen_to=level)
             return Change(Kind.FEATURE_LEVEL, changed_entry(
                 control, leader=core.me, feature_level=level, version=core.config.version))
         return None
+
+    def _admission(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
+        core = self.core
+        admitted = tuple(
+            each for each in learners
+            if not each.has_vote and each.member in core.voters and each.phase >= Phase.SYNCHRONISED)
+        if admitted:
+            for learner in admitted:
+                core.report("readmitted", member=learner.member)
+            incarnations = {learner.member: learner.hello.incarnation for learner in admitted}
+            entry = changed_entry(control, leader=core.me, incarnations=incarnations)
+            return Change(Kind.MEMBERSHIP, entry, admitted)
+        return None
+
+    def _voters(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
+        core = self.core
+        synchronised = {each.member: each for each in learners if each.phase >= Phase.SYNCHRONISED}
+        voters = next_voters(
+            now=core.voters, wanted=core.config.voters, me=core.me,
+            told={each.member: each.hello.voters for each in learners}, synchronised=synchronised)
+        if voters is None:
+            return None
+        core.report("voters_changed", before=list(core.voters), after=list(voters))
+        joining = tuple(synchronised[each] for each in voters if each not in core.voters)
+        entry = changed_entry(
+            control, leader=core.me, incarnations={each.member: each.hello.incarnation for each in joining},
+            voters=voters)
+        return Change(Kind.MEMBERSHIP, entry, joining)

@@ -66,7 +66,7 @@ class Core:
 
     @property
     def voters(self) -> tuple[MemberId, ...]:
-        """Of the log, once it has a control entry: until reconfiguration exists, zoo.cfg can't change them."""
+        """Of the log, once it has a control entry; how zoo.cfg changes them: node/zab/voters.py."""
         control = self.history.control
         if control is not self._voters_by:
             self._voters_by = control
@@ -151,7 +151,8 @@ class Core:
             initial=self.initial, generation=self.config.generation,
             accepted_epoch=self.accepted_epoch, current_epoch=self.current_epoch,
             last_zxid=history.last, committed=history.committed, epochs=list(history.epochs),
-            feature_level=self.config.feature_level, settings=self.config.settings, restored=history.restored)
+            feature_level=self.config.feature_level, settings=self.config.settings, restored=history.restored,
+            voters=list(self.config.voters))
 
     @property
     def position(self) -> tuple[Epoch, Zxid]:

@@ -79,7 +79,7 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
         raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
     if hello.ensemble != core.config.ensemble:
         return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
-    if member not in core.voters:
+    if member not in core.voters and member not in core.config.voters:
         return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
     control = core.history.control
     if control is not None and hello.feature_level < control.feature_level:

@@ -63,6 +63,7 @@ def opening_entry(
 def changed_entry(
     control: ControlEntry, *, leader: MemberId,
     incarnations: Mapping[MemberId, str] | None = None, feature_level: int | None = None, version: str = "",
+    voters: tuple[MemberId, ...] | None = None,
 ) -> ControlEntry:
     """*incarnations*: those that are new. *version*: goes with a new feature level."""
     return ControlEntry(
@@ -70,6 +71,6 @@ def changed_entry(
         feature_level=control.feature_level if feature_level is None else feature_level,
         settings=control.settings,
         incarnations=dict(sorted((control.incarnations | dict(incarnations or {})).items())),
-        voters=control.voters,
+        voters=control.voters if voters is None else list(voters),
         version=control.version if feature_level is None else version,
         restored=control.restored)

@@ -85,13 +85,14 @@ def hello(
     member: int, *, last: int = 0, accepted: int = 0, current: int = 0, committed: int = 0,
     epochs: EpochTable | None = None, initial: bool = False, incarnation: str = "",
     level: int = 1, settings: dict[str, str] | None = None, ensemble: str = "zoo", restored: str = "",
+    voters: tuple[int, ...] = VOTERS,
 ) -> Hello:
     return Hello(
         member=member, ensemble=ensemble, incarnation=incarnation or INCARNATIONS[member],
         initial=initial, generation=0, accepted_epoch=accepted, current_epoch=current,
         last_zxid=last, committed=committed,
         epochs=epochs if epochs is not None else ([(last >> 40, last)] if last else []),
-        feature_level=level, settings=settings or {}, restored=restored)
+        feature_level=level, settings=settings or {}, restored=restored, voters=list(voters))
 
 
 def ack_epoch(
