@@ -15,6 +15,7 @@ from node.zab.errors import FeatureLevelError, SettingsDifferError
 from node.zab.events import Recovered
 from node.zab.history import History
 from node.zab.membership import differing_setting, has_vote
+from node.zab.quorum import is_quorum
 from transport.entry import FEATURE_LEVEL, ControlEntry
 from transport.messages import Digest, Hello
 from transport.zxid import Epoch, MemberId, Zxid
@@ -45,6 +46,7 @@ class Core:
         self.processor_gone_ms: int | None = 0  # since when no processor 0 lives; None: it does
         self.digests: list[Digest] = []  # of own replicas, not yet sent to the leader
         self.refusal = ""  # last reason reported, so that it is said once
+        self.strangers: set[MemberId] = set()  # whose history comes from another restoration than ours
         self.effects: list[Effect] = []
         self._voters = config.voters
         self._voters_by: ControlEntry | None = None  # the entry that says so
@@ -76,7 +78,8 @@ class Core:
 
     @property
     def votes(self) -> bool:
-        return has_vote(
+        # Most of us have another history: however good our position, the others must not wait for us to lead.
+        return not is_quorum(self.strangers, self.voters) and has_vote(
             member=self.me, incarnation=self.incarnation, initial=self.initial,
             last_zxid=self.history.last, control=self.history.control, voters=self.voters)
 

@@ -86,17 +86,22 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
         return (
             f"the ensemble is at feature level {control.feature_level}, member {member} supports only "
             f"{hello.feature_level}: install Corral {control.version or 'of the others'} there")
-    restored = control.restored if control else ""
-    if hello.last_zxid and hello.restored != restored:
+    if is_stranger(core, hello):
+        ours = _origin(core.history.restored)
         return (
-            f"member {member}'s data {_origin(hello.restored)}, those of the ensemble {_origin(restored)}: restore the "
-            "same backup, with the same --epoch, on every member, or move that member's data and log directories away "
-            "and start it, so that it takes a snapshot from the leader")
+            f"member {member}'s data {_origin(hello.restored)}, those of the ensemble {ours}: restore the same backup, "
+            "with the same --epoch, on every member, or move that member's data and log directories away and start it, "
+            "so that it takes a snapshot from the leader")
     differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
     if differing is not None:
-        key, ours, theirs = differing
-        return f"{key} is {theirs!r} at member {member}, but {ours!r} in the ensemble"
+        key, wanted, theirs = differing
+        return f"{key} is {theirs!r} at member {member}, but {wanted!r} in the ensemble"
     return ""
+
+
+def is_stranger(core: Core, hello: Hello) -> bool:
+    """Whether its history comes from another restoration than ours, or from none. Who has no data is none."""
+    return bool(hello.last_zxid) and hello.restored != core.history.restored
 
 
 def _origin(restored: str) -> str:

@@ -304,6 +304,7 @@ class Follower:
         self.phase = Phase.BROADCAST
         self.core.failures = 0
         self.core.refusal = ""
+        self.core.strangers.clear()
         self._on_committed(message.committed)
         self.core.report("synchronised", leader=self.leader, epoch=self.epoch)
         self._renew()

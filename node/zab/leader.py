@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from node.zab.control import Change, ControlEntries
 from node.zab.core import UNKNOWN_LEADER, Core
-from node.zab.discovery import Discovery, refuses
+from node.zab.discovery import Discovery, is_stranger, refuses
 from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
 from node.zab.errors import ProtocolError, RoleEnded, UnexpectedMessageError
 from node.zab.events import Propose, RecordsSent, SnapshotSent, StreamId
@@ -117,8 +117,11 @@ class Leader:
         core = self.core
         refusal = refuses(core, member, hello)
         if refusal:
+            if is_stranger(core, hello):
+                core.strangers.add(member)
             core.emit(Drop(stream, refusal, core.me, operator=True))
             return
+        core.strangers.discard(member)
         for old in [each.stream for each in self.learners.values() if each.member == member]:
             del self.learners[old]
             core.emit(Drop(old, "superseded by a newer stream of the same member", core.me))

@@ -5,9 +5,9 @@ from itertools import combinations
 import msgspec
 import pytest
 
-from node.zab.effects import Append, Drop, Send
+from node.zab.effects import Append, Drop, Look, Send
 from node.zab.errors import RecordVersionError
-from node.zab.events import Recovered
+from node.zab.events import Recovered, Tick
 from tests.zab.builders import (
     VOTERS,
     Driver,
@@ -78,6 +78,26 @@ def test_a_restored_member_is_refused_by_those_that_were_not() -> None:
 
     assert isinstance(refused, Drop)
     assert "were never restored" in refused.reason
+
+
+def test_a_member_that_most_others_cannot_follow_stands_back_until_it_is_one_of_them() -> None:
+    driver = restored_leader()
+    driver.learn(1, restored_hello(1, restored=""))
+    assert looks_again(driver).votes  # it may be the other one that is alone
+
+    driver.elect(3)
+    driver.learn(2, restored_hello(2, restored=""))
+    assert not looks_again(driver).votes
+
+
+def looks_again(driver: Driver) -> Look:
+    """Once it has given up to wait for a quorum."""
+    effects = []
+    for _ in range(2):  # behind the second attempt comes a pause
+        driver.wait(TIMING.discovery_ms)
+        effects += driver.step(Tick())
+    (look,) = [each for each in effects if isinstance(each, Look)]
+    return look
 
 
 def test_a_member_without_any_data_may_take_the_restored_ones() -> None:
