@@ -341,6 +341,8 @@ static uint32_t run_id;
 static uint64_t errors;
 static bool stop;               /* too many errors: give up */
 static bool reconnect;          /* broken connections are expected and opened again */
+static bool roams;              /* ... to the next host each time, as clients do */
+static uint64_t sessions_lost;  /* refused when they were to be taken up again: expired */
 static bool sending;            /* replies trigger new requests */
 static bool measuring;
 static int tolerated_error;     /* this reply error is not counted; 0 = none */
@@ -399,7 +401,9 @@ static void conn_fail(struct conn *c, const char *reason)
         return;
     if (reconnect)
         c->retry_at = now_ns() + RETRY_MS * MILLISECOND;
-    else
+    if (reconnect && roams)
+        c->host = (c->host + 1) % host_count;
+    if (!reconnect)
         count_error("connection %d to %s: %s", c->id, hosts[c->host].name, reason);
     conn_close(c);
 }
@@ -776,6 +780,7 @@ static void handle_handshake(struct conn *c, struct reader *r, int64_t now)
         return;
     }
     if (session == 0 || timeout <= 0 || n != PASSWORD_SIZE) {
+        sessions_lost += c->session_id != 0;
         forget_session(c);      /* it has expired: next time ask for a new one */
         conn_fail(c, "session refused");
         return;
@@ -1514,7 +1519,7 @@ static void run_outage(void)
     open_all();
     setup_nodes(true);
     if (all_ready()) {
-        reconnect = sending = true;
+        reconnect = roams = sending = true;
         on_reply = outage_reply;
         on_ready = outage_ready;
         begin_measuring();
@@ -1537,8 +1542,8 @@ static void run_outage(void)
 
     print_head();
     printf(", \"writes\": %" PRIu64 ", \"reconnects\": %" PRIu64 ", \"failed_writes\": %" PRIu64
-           ", \"longest_gap_ms\": %.1f, \"gap_began_at_seconds\": %.3f, \"conn_longest_gap_ms\": [",
-           completed, sessions_taken_up, failed_writes, (double)any_longest_gap / 1e6, (double)any_gap_at / 1e9);
+           ", \"sessions_lost\": %" PRIu64 ", \"longest_gap_ms\": %.1f, \"gap_began_at_seconds\": %.3f, \"conn_longest_gap_ms\": [",
+           completed, sessions_taken_up, failed_writes, sessions_lost, (double)any_longest_gap / 1e6, (double)any_gap_at / 1e9);
     for (int i = 0; i < conn_total; i++)
         printf("%s%.1f", i ? ", " : "", (double)conns[i].longest_gap / 1e6);
     printf("]");

@@ -64,9 +64,12 @@ EVENTS: tuple[Event, ...] = (
     Event("elected", "info", "election", "this member's election has settled on a leader"),
     Event("leading", "info", "broadcast", "this member leads, once a quorum has followed it"),
     Event("established", "info", "broadcast", "a quorum follows: the new epoch has begun, writes go on"),
-    Event("handed_over", "warning", "broadcast", "the leader has no working processor 0, and gives up leading to a "
-          "member "
-          "that has", "see why its processor 0 is gone"),
+    Event("handed_over", "info", "broadcast", "the leader gives up leading to a member that has all that it has; "
+          "reason: asked to, drains (or is about to end), or no processor 0",
+          "if for want of processor 0: see why that is gone"),
+    Event("hand_over_asked", "info", "broadcast", "by `corral handover`"),
+    Event("draining", "info", "broadcast", "by `corral drain`: clients and leadership go to other members"),
+    Event("drain_undone", "info", "broadcast", "by `corral drain --undo`: it takes clients again, and may lead"),
     Event("no_member_stands", "error", "broadcast", "no member has a working processor 0: this one leads on, and "
           "sessions "
           "do not expire", "see each member's log for processor_failed, process_died, processor_hangs"),

@@ -23,7 +23,7 @@ class Owner(Protocol):
 
 
 class ClientSocket(asyncio.Protocol):
-    __slots__ = ("blocked", "connection", "owner", "port", "received_address", "transport")
+    __slots__ = ("blocked", "connection", "lingers", "owner", "port", "received_address", "transport")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
@@ -31,6 +31,7 @@ class ClientSocket(asyncio.Protocol):
         self.received_address = ""
         self.port = 0
         self.blocked = False
+        self.lingers = False  # to finish, only say that nothing more comes: see `finish`
         self.connection: object = None  # the owner's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,8 +73,16 @@ class ClientSocket(asyncio.Protocol):
             self.transport.resume_reading()
 
     def finish(self) -> None:
-        """Close once the output has been taken."""
-        if self.transport is not None:
+        """Close once the output has been taken.
+
+        Where it lingers, the client closes: to close a socket with unread input makes the kernel tell the client
+        at once, which then may lose the last answers.
+        """
+        if self.transport is None:
+            return
+        if self.lingers:
+            self.transport.write_eof()
+        else:
             self.transport.close()
 
     def abort(self) -> None:

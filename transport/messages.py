@@ -80,7 +80,8 @@ class Digest(msgspec.Struct, frozen=True, array_like=True):
 class Pong(Message, frozen=True):
     """Answer to Ping: *sent_ms* echoed, *at_ms* by the learner's clock. Digests: those computed since the last Pong.
 
-    *has_processor*: its processor 0 lives, as far as it knows: it could lead (see Look).
+    *has_processor*: its processor 0 lives, as far as it knows, and is not about to end or drained: it could lead
+    (see Look). Where that ceases to be so, the last Pong is repeated with it.
     """
 
     sent_ms: int
@@ -162,6 +163,16 @@ class Ping(Message, frozen=True):
     heard_ms: int
     committed: Number
     digest_wanted: bool
+
+
+class HandedOver(Message, frozen=True):
+    """The leader of *epoch* leads no more: *heir* has all of its history durable, and shall lead. The stream ends.
+
+    A hint, as election's decisions are: who leads is settled by discovery.
+    """
+
+    epoch: Number
+    heir: int
 
 
 class Differs(Message, frozen=True):
@@ -343,6 +354,71 @@ class Elected(Message, frozen=True):
     leader: int
 
 
+class Leaving(Message, frozen=True):
+    """processor -> broadcast: it is about to end, as asked to. Of number 0: leadership is handed over first."""
+
+
+class LeadsOn(Message, frozen=True):
+    """broadcast -> processor that is leaving: nobody can take over, it need not wait for that."""
+
+
+class Drain(Message, frozen=True):
+    """broadcast -> processors: take no new clients, and send those that are there away within *over_ms*; or no more."""
+
+    on: bool
+    over_ms: int
+
+
+# --- an operator's command <-> the broadcast of a member on the same machine -----------------------------------
+
+
+class ControlHello(Message, frozen=True):
+    """First on the link. *version*: of this link (CONTROL_VERSION), *program*: of Corral. Its form never changes."""
+
+    version: int
+    program: str
+
+
+class ControlWelcome(Message, frozen=True):
+    member: int
+
+
+class ControlRefused(Message, frozen=True):
+    """What was asked is not done, or not to its end: *reason*, with the cure. In answer to a hello: the link ends."""
+
+    reason: str
+
+
+class HandOverWanted(Message, frozen=True):
+    """*heir*: 0 for whoever can at once. Answered by HandOverDone or ControlRefused."""
+
+    heir: int
+    within_ms: Number
+
+
+class HandOverDone(Message, frozen=True):
+    leader: int
+    epoch: Number
+    took_ms: float
+
+
+class DrainWanted(Message, frozen=True):
+    """Answered by DrainProgress, now and then; the last has no connections."""
+
+    on: bool
+    over_ms: Number
+
+
+class DrainProgress(Message, frozen=True):
+    """*remark*: what an operator should know, as that leadership stays here."""
+
+    connections: int
+    remark: str = ""
+
+
+CONTROL_VERSION = 1
+
+
 # --- election <-> election -------------------------------------------------------------------------------------
 
 
@@ -402,12 +478,17 @@ class Relayed(Message, frozen=True):
 
 PeerMessage = (
     Hello | AckEpoch | AckNewLeader | Ack | Pong | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
-    | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | Differs | Refused
+    | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | HandedOver | Differs
+    | Refused
     | SubmitHello | Accepting | Submit | Touches | Relay
 )
 LocalMessage = (
     LocalHello | Welcome | Watermark | Lease | MemberState | DigestReport | Counters | Ask | Answer | SnapshotDone
     | Look | Settled | Elected | Differs | DigestWanted | Touches | SubmitHello | Accepting | Submit | Refused
+    | Leaving | LeadsOn | Drain
+)
+ControlMessage = (
+    ControlHello | ControlWelcome | ControlRefused | HandOverWanted | HandOverDone | DrainWanted | DrainProgress
 )
 ElectionMessage = Vote
 TelemetryMessage = Sample | Timings | Relayed
@@ -416,5 +497,6 @@ _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 decode_peer = msgspec.msgpack.Decoder(PeerMessage).decode
 decode_local = msgspec.msgpack.Decoder(LocalMessage).decode
+decode_control = msgspec.msgpack.Decoder(ControlMessage).decode
 decode_vote = msgspec.msgpack.Decoder(Vote).decode
 decode_telemetry = msgspec.msgpack.Decoder(TelemetryMessage).decode

@@ -10,7 +10,7 @@ IPC_PATH_MAX = 107  # bytes of sun_path less its zero
 
 
 class Scope(StrEnum):
-    MEMBER = "ipc"  # inside a member
+    MEMBER = "ipc"  # inside a member, and from its operator's commands on the same machine
     ENSEMBLE = "tcp+curve"  # between members
     CLIENTS = "tcp"  # not ZeroMQ: the client protocol
     OPERATORS = "http"  # not ZeroMQ: metrics and admin
@@ -46,6 +46,8 @@ LINKS: tuple[Link, ...] = (
     Link("telemetry", Scope.MEMBER, "telemetry",
          ("broadcast", "election", "processor", "snapshotter"), "PUSH/PULL",
          "t", "TelemetryMessage", "64 messages", "dropped and counted"),
+    Link("control", Scope.MEMBER, "broadcast", ("operators",), "ROUTER/DEALER",
+         "c", "ControlMessage", "one question at a time", "refused"),
     Link("client", Scope.CLIENTS, "processor", ("clients",), "stream", "clientPort", "-",
          "output 4 MiB per connection, frames up to jute.maxbuffer",
          "stops reading that connection; closes it when it takes nothing for its session timeout"),

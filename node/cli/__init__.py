@@ -3,6 +3,8 @@
 commands.py    the table of commands, each loaded when it is asked for
 up.py          up: an ensemble on this machine           down.py    down, stop, start, kill of such a one
 member.py      member: one member in the foreground      keys.py    keys init, add, show
+handover.py    handover: another member leads           drain.py   drain: a member's clients go elsewhere
+control.py     the link to a member on this machine
 status.py      status: how an ensemble does              asking.py  four-letter words to many servers
 observe.py     up --observe: Prometheus beside it
 local.py       the files and processes of a local ensemble

@@ -110,9 +110,15 @@ def _from_own(server: Address, values: dict[str, Any]) -> MemberStatus:
         connections=values.get("connections"),
         uptime_s=values.get("uptime_s"),
         voters=int(values.get("quorum") or 0),
-        why="its data differ from the others'" if values.get("differs") else "",
+        why=_remark(values),
         values=values,
     )
+
+
+def _remark(values: dict[str, Any]) -> str:
+    if values.get("differs"):
+        return "its data differ from the others'"
+    return "draining" if values.get("draining") else ""
 
 
 def _from_srvr(server: Address, text: str) -> MemberStatus:

@@ -11,6 +11,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("node.cli.trace", "Say what every member did for a write."),
     "stop": ("node.cli.down", "Stop one member of a local ensemble."),
     "start": ("node.cli.down", "Start one member of a local ensemble."),
+    "handover": ("node.cli.handover", "Have another member lead."),
+    "drain": ("node.cli.drain", "Move a member's clients to the others."),
     "kill": ("node.cli.down", "Kill one member of a local ensemble by SIGKILL."),
     "member": ("node.cli.member", "Run one member from a zoo.cfg, in the foreground."),
     "keys": ("node.cli.keys", "Make and show the keys of members."),

@@ -17,6 +17,7 @@ broadcast.py           the one writer: ZAB between the sockets and the log. Its 
   broadcast_local.py      the processes of this member: welcome, watermark, lease, questions
   broadcast_submit.py     batches of processors, taken at most once
   broadcast_lease.py      the lease under which they serve
+  broadcast_control.py    what an operator asks of the member; broadcast_draining.py why it is not to lead
   broadcast_status.py     the member's figures
   broadcast_relay.py      what telemetry of other members says to ours
 election.py            votes between members
@@ -27,6 +28,7 @@ processor.py           clients, a replica of the tree, replies. Its parts:
   processor_readiness.py  when it is ready, for systemd
   processor_local.py      the stream to this member's broadcast; processor_lease.py the lease that comes by it
   processor_link.py       the way to the leader
+  processor_drain.py      clients are sent elsewhere, and the end of the process as asked to
   processor_idle.py       for how long sessions have been silent, and what expires by it
   processor_words.py      four-letter words; processor_audit.py the audit log's file; processor_figures.py, _timings.py
 limited_log.py         log lines that others can cause

@@ -11,12 +11,15 @@ from collections import deque
 from importlib.metadata import version
 from typing import Any
 
+from node.config.address import format_address
 from node.config.member import MemberConfig
 from node.notify import SILENT, Notify
 from node.processes.broadcast_acks import Acks
 from node.processes.broadcast_commits import Commits
+from node.processes.broadcast_control import Control
 from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_door import Door
+from node.processes.broadcast_draining import Draining
 from node.processes.broadcast_effects import Effects
 from node.processes.broadcast_following import LeaderMessages
 from node.processes.broadcast_history import History
@@ -53,6 +56,7 @@ from transport.zxid import MemberId
 
 GC_THRESHOLD = 20_000
 MESSAGES_PER_TURN = 2000  # of one socket: the others get their turn
+END_MS = 1000  # for a leader to hand over before it ends
 
 
 class Broadcast:
@@ -71,7 +75,7 @@ class Broadcast:
         self.sockets = Sockets()
         peers = Peers(config, "quorum")
         self.poller = Poller()
-        self.peer, self.local_listener = self._listen(keyring)
+        self.peer, self.local_listener, self.control_listener = self._listen(keyring)
         self.leader = LeaderStream(self.sockets, self.poller, keyring, peers)
         records = Records(self.disk.log)
         self.streams = Streams(self.peer, records, self.disk)
@@ -87,6 +91,7 @@ class Broadcast:
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
             feature_level=config.feature_level, version=version("corral"), settings=replicated_settings(config)))
         self.status = Status(self, push)
+        self._end_by_ms, self._hands_over = 0, False  # once it is to end
         self.commits = Commits()
         acks = Acks()
         made: deque[Event] = deque()
@@ -101,31 +106,38 @@ class Broadcast:
         self.effects = Effects(
             member=self.member, disk=self.disk, records=records, streams=self.streams, history=self.history,
             outgoing=self.outgoing, acks=acks, local=self.local, lease=lease, submissions=self.submissions,
-            status=self.status, timings=timings, log=self.log)
+            status=self.status, timings=timings, log=self.log,
+            on_hand_over_failed=lambda reason: self.control.on_hand_over_failed(reason))
         self.door = Door(
             config.id, member=self.member, perform=self.effects.perform, made=made, lease=lease, timings=timings)
+        self.draining = Draining(self.local, self.door.step)
+        self.control = Control(
+            config.id, self.control_listener, step=self.door.step, member=self.member, local=self.local,
+            draining=self.draining, addresses=client_addresses(config), log=self.log)
         self.from_peers = PeerMessages(
             self.peer, step=self.door.step, streams=self.streams, submissions=self.submissions, commits=self.commits,
             relays=self.relays, local=self.local, lease=lease, timings=timings, log=limited)
         self.from_own = OwnMessages(
             config.id, keyring.ensemble, self.local_listener, step=self.door.step, local=self.local,
-            submissions=self.submissions, disk=self.disk, lease=lease, log=self.log, limited=limited)
+            submissions=self.submissions, disk=self.disk, lease=lease, draining=self.draining, log=self.log,
+            limited=limited)
         self.from_leader = LeaderMessages(
             self.leader, step=self.door.step, member=self.member, status=self.status, timings=timings, log=limited)
 
-    def _listen(self, keyring: Keyring) -> tuple[Listener, Listener]:
+    def _listen(self, keyring: Keyring) -> tuple[Listener, Listener, Listener]:
         config = self.config
         private_directory(config.run_dir)
         local = self.sockets.listener([ipc_endpoint(str(config.run_dir), "local")])
+        control = self.sockets.listener([ipc_endpoint(str(config.run_dir), "control")])
         endpoints: list[str] = []
         if len(config.members) > 1:
             keyring.guard(self.sockets)
             endpoints = bind_endpoints(
                 config.me.host, config.me.quorum_port, all_addresses=config.quorum_listen_on_all_ips)
         peer = self.sockets.listener(endpoints, keys=keyring.own)
-        for source in (peer, local, self.signals.fileno(), self.disk.fileno()):
+        for source in (peer, local, control, self.signals.fileno(), self.disk.fileno()):
             self.poller.add(source)
-        return peer, local
+        return peer, local, control
 
     # The loop ----------------------------------------------------------------------------------
 
@@ -140,11 +152,23 @@ class Broadcast:
         self._end_turn()
         self.notify.ready("recovered")
         self.timings.on_woken()  # what it took to start is no turn
-        while not self.signals.is_stopping:
+        while not (self.signals.is_stopping and self._may_end()):
             ready = self.poller.poll(self._timeout_ms())
             self.timings.on_woken()
             self._turn(ready)
-        self.notify.stopping()
+
+    def _may_end(self) -> bool:
+        """As asked to: a leader hands over first, and is there until it has found its heir, or for END_MS at most."""
+        now = now_ms()
+        if not self._end_by_ms:
+            self._end_by_ms = now + END_MS
+            self.notify.stopping()
+            if self.member.role == "leader" and self.member.is_serving:
+                self._hands_over = True
+                self.draining.end()
+        return (
+            not self._hands_over or self.draining.is_refused or now >= self._end_by_ms
+            or (self.member.role == "follower" and self.member.is_serving))
 
     def close(self) -> None:
         self.sockets.close()
@@ -161,12 +185,15 @@ class Broadcast:
                 self.from_leader.receive(MESSAGES_PER_TURN)
             elif source == self.disk.fileno():
                 self._on_disk()
+            elif source is self.control_listener:
+                self.control.receive()
         now = now_ms()
         if now >= self.local.check_due_ms:
             self.from_own.check_processor(self.timing.sync_ms // 2)
         if now >= self.member.deadline_ms:
             self.door.step(events.Tick(wall_ms()))
         self._end_turn()
+        self.control.on_turn()
         self.status.on_turn(now)
         self.effects.publish()
         if now >= self.notify.feed_due_ms:
@@ -221,6 +248,9 @@ class Broadcast:
         now_ns = clock_ns()
         now = now_ns // 1_000_000
         timeout = min(max(self.member.deadline_ms - now, 0), self.status.timeout_ms(now))
+        if self._end_by_ms:
+            timeout = min(timeout, max(self._end_by_ms - now, 0))
+        timeout = self.control.timeout_ms(timeout)
         timeout = self.local.timeout_ms(self.timings.timeout_ms(timeout, now_ns))
         timeout = self.outgoing.timeout_ms(timeout, now)
         self.timings.on_turn_end(now_ns, timeout)
@@ -236,6 +266,13 @@ class Broadcast:
 def replicated_settings(config: MemberConfig) -> dict[str, str]:
     """What changes the results of execution, and so must be the same on every member."""
     return {"corral.testHooks": str(config.test_hooks).lower(), **config.rules.replicated()}
+
+
+def client_addresses(config: MemberConfig) -> dict[int, str]:
+    """By member, as far as the server lines say them; else the host alone."""
+    return {
+        each.id: format_address(each.client.host, each.client.port) if each.client else each.host
+        for each in config.members.values()}
 
 
 def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:

@@ -32,8 +32,9 @@ class Effects:
     def __init__(
         self, *, member: Member, disk: Disk, records: Records, streams: Streams, history: History, outgoing: Outgoing,
         acks: Acks, local: Local, lease: MemberLease, submissions: Submissions, status: Status,
-        timings: BroadcastTimings, log: FilteringBoundLogger,
+        timings: BroadcastTimings, log: FilteringBoundLogger, on_hand_over_failed: Callable[[str], None],
     ) -> None:
+        self._on_hand_over_failed = on_hand_over_failed
         self._member, self._disk, self._records, self._streams = member, disk, records, streams
         self._history, self._outgoing, self._acks, self._local = history, outgoing, acks, local
         self._lease, self._submissions, self._status = lease, submissions, status
@@ -87,6 +88,7 @@ class Effects:
             effects.ReceiveSnapshot: history.receive_snapshot,
             effects.Initialised: lambda _: disk.consume_mark(),
             effects.ToProcessor: self._to_processor,
+            effects.HandOverFailed: lambda e: self._on_hand_over_failed(e.reason),
             effects.Report: self._report,
         }
 

@@ -24,6 +24,7 @@ CAUSES = (
     ("no quorum in time", "no_quorum"),
     ("the quorum has gone", "no_quorum"),
     ("no processor 0", "no_processor"),
+    ("handed over", "handed_over"),
     ("refused by", "refused"),
     ("elected without a vote", "superseded"),
     ("member ", "superseded"),

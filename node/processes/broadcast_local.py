@@ -63,7 +63,7 @@ class LocalProcess:
 
 # Which conflated kinds each role wants, in the order in which they are sent.
 _WANTED = {
-    "processor": ("watermark", "lease", "state"),
+    "processor": ("watermark", "lease", "state", "drain"),
     "snapshotter": ("mark",),  # the watermark once a second: not woken for every record
     "election": ("election",),
 }

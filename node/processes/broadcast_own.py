@@ -6,6 +6,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from node.processes.broadcast_disk import Disk
+from node.processes.broadcast_draining import Draining
 from node.processes.broadcast_lease import MemberLease
 from node.processes.broadcast_local import Local
 from node.processes.broadcast_submit import Submissions
@@ -19,6 +20,7 @@ from transport.messages import (
     Counters,
     DigestReport,
     Elected,
+    Leaving,
     LocalHello,
     Message,
     SnapshotDone,
@@ -40,8 +42,10 @@ class OwnMessages:
 
     def __init__(
         self, me: int, ensemble: str, listener: Listener, *, step: Callable[[Event], None], local: Local,
-        submissions: Submissions, disk: Disk, lease: MemberLease, log: FilteringBoundLogger, limited: LimitedLog,
+        submissions: Submissions, disk: Disk, lease: MemberLease, draining: Draining, log: FilteringBoundLogger,
+        limited: LimitedLog,
     ) -> None:
+        self._draining = draining
         self._me, self._ensemble, self._listener, self._step = me, ensemble, listener, step
         self._local, self._submissions, self._disk, self._lease = local, submissions, disk, lease
         self._log, self._limited = log, limited
@@ -94,6 +98,8 @@ class OwnMessages:
                 self._step(events.SnapshotTaken(message.zxid, self._disk.log.start()))  # type: ignore[arg-type]
             case Counters():
                 self._local.on_counters(stream, message)
+            case Leaving():
+                self._on_leaving(stream)
             case Ask():
                 self._local.ask(stream, message)
             case Answer():
@@ -110,7 +116,13 @@ class OwnMessages:
             watermark.zxid if isinstance(watermark, Watermark) else 0))
         self._log.info("process_joined", name=process.name, pid=hello.pid, generation=generation)
         if process.name == PROCESSOR:
+            self._draining.on_processor()
             self._step(events.ProcessorReady(alive=True))
+
+    def _on_leaving(self, stream: StreamId) -> None:
+        process = self._local.get(stream)
+        if process is not None and process.name == PROCESSOR:
+            self._draining.on_leaving(stream)
 
     def _on_lost(self, stream: StreamId) -> None:
         self._submissions.forget(stream)

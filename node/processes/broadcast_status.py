@@ -85,7 +85,7 @@ class Status:
             "last_zxid": member.last_zxid, "committed": member.committed, "durable": member.durable,
             "lag": self._lag(), "learners": self._learner_lags(),
             "quorum_size": len(member.voters), "quorum_slack": member.quorum_slack,
-            "differs": self._differs(now), "stands": member.stands,
+            "differs": self._differs(now), "stands": member.stands, "draining": shell.draining.is_drained,
             "processes": {each.name: each.hello.pid for each in shell.local} | {"broadcast": os.getpid()},
             "feature_level": control.feature_level if control else 0,
             "client_port": self._client_port(), "figures": self._sampled,

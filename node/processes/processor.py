@@ -23,6 +23,7 @@ from node.processes.loading import load_replica_state
 from node.processes.loop import now_ms
 from node.processes.processor_audit import Audit
 from node.processes.processor_clients import Clients
+from node.processes.processor_drain import Departure, Drainer
 from node.processes.processor_execution import EXIT_RESYNC, Execution
 from node.processes.processor_figures import Figures
 from node.processes.processor_idle import IdleSessions
@@ -51,6 +52,8 @@ from transport.messages import (
     Counters,
     Differs,
     DigestWanted,
+    Drain,
+    LeadsOn,
     Lease,
     LocalHello,
     MemberState,
@@ -124,6 +127,11 @@ class ProcessorShell:
             timings=self.timings, log=self.limited, on_first=self._tell_counters)
         self.port = ClientPort(
             config, loop=loop, owner=self.clients, audit=self.audit, log=self.log, end=self._end)
+        self.drainer = Drainer(
+            loop=loop, core=self.core, owner=self.clients, turn=self.turn, tell=self._tell_counters)
+        self.departure = Departure(
+            loop=loop, index=index, lease=self.lease, drainer=self.drainer, close_port=self.port.close,
+            send_local=self.local.send, end=self._end, notify=notify)
         self.readiness = Readiness(
             notify, port=self.port, executed=lambda: self.core.replica.zxid,
             # Where processors share the port they open it once they have caught up, which needs a quorum at first.
@@ -138,7 +146,7 @@ class ProcessorShell:
         self._stop = stop
         self.loop.set_exception_handler(self._on_exception)
         for number in (signal.SIGTERM, signal.SIGINT):
-            self.loop.add_signal_handler(number, self._end, 0)
+            self.loop.add_signal_handler(number, self.departure.begin)
         if self.config.test_hooks:
             self.loop.add_signal_handler(signal.SIGUSR1, self._flip_byte)
         self.local.start()
@@ -156,6 +164,8 @@ class ProcessorShell:
         return code
 
     def _listen(self) -> None:
+        if self.departure.is_under_way:
+            return
         self._listening = self.loop.create_task(self.port.listen())
 
     def _end(self, code: int) -> None:
@@ -202,6 +212,10 @@ class ProcessorShell:
                 self._end(EXIT_RESYNC)
             case DigestWanted():
                 self.execution.report_digest()
+            case Drain():
+                self.drainer.on_drain(message)
+            case LeadsOn():
+                self.departure.on_leads_on()
             case Ask():
                 self.local.send(Answer(message.id, self.index, self.words.report(message.word)))
             case Answer():
@@ -261,6 +275,7 @@ class ProcessorShell:
         self.core.read_only.is_on = (
             self.config.rules.read_only and not self.lease.is_held()
             and now - self.lease.lost_ms > max(READ_ONLY_AFTER_MS, self.config.tick_ms))
+        self.drainer.check()
         self.idle.report(now)
         if not self.core.submissions.count:
             self.core.submissions.read_ns = now * 1_000_000
@@ -276,7 +291,8 @@ class ProcessorShell:
     def _tell_counters(self) -> None:
         """What broadcast wants to know: to a processor with connections it tells each watermark at once."""
         self.local.send(Counters({
-            "connections": len(self.core.connections), "client_port": self.port.number}))
+            "connections": len(self.core.connections), "client_port": self.port.number,
+            "clients": len(self.core.by_session), "draining": self.core.is_draining}))
 
     # --- what an operator must see ----------------------------------------------------------------------------
 

@@ -102,6 +102,7 @@ class Processor:
         self.words: list[Connection] = []  # four-letter words to answer
         self.now_ns = 0  # set by the shell before it feeds
         self.serving = False  # set by the shell: lease held and caught up once
+        self.is_draining = False  # set by the shell: clients are to go elsewhere
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self._next_number = 1
         self._tells_zxid = config.compatibility.notification_zxid
@@ -279,8 +280,8 @@ class Processor:
     # --- sessions --------------------------------------------------------------------------------------------
 
     def _on_connect_request(self, conn: Connection, frame: bytes) -> None:
-        if not self.serving and not self.read_only.is_on:
-            self.close(conn, "not_serving")  # the client tries another member
+        if (not self.serving and not self.read_only.is_on) or self.is_draining:
+            self.close(conn, "drained" if self.is_draining else "not_serving")  # the client tries another member
             return
         try:
             request = parse_connect_request(frame)

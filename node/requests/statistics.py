@@ -9,7 +9,7 @@ from transport.errors import Err
 OUTCOMES = (
     "session_closed", "session_expired", "session_moved", "client_gone", "four_letter_word", "limit_per_address",
     "out_of_files", "session_refused", "not_serving", "lease_lost", "auth_failed", "bad_frame", "no_handshake",
-    "slow_reader", "another_history", "read_only_over",
+    "slow_reader", "another_history", "read_only_over", "drained",
 )
 
 

@@ -44,6 +44,7 @@ class Core:
         self.promised: tuple[MemberId, Epoch] | None = None  # whom the accepted epoch was promised to, in this life
         self.grants: dict[MemberId, int] = {}  # leader -> until when it may still hold a lease of ours
         self.processor_gone_ms: int | None = 0  # since when no processor 0 lives; None: it does
+        self.is_draining = False  # see events.Draining
         self.digests: list[Digest] = []  # of own replicas, not yet sent to the leader
         self.refusal = ""  # last reason reported, so that it is said once
         self.strangers: set[MemberId] = set()  # whose history comes from another restoration than ours
@@ -102,10 +103,19 @@ class Core:
         return self.processor_gone_ms is None
 
     @property
+    def could_inherit(self) -> bool:
+        """Whether leadership may be handed over to this member."""
+        return self.has_processor and not self.is_draining
+
+    @property
     def stands(self) -> bool:
-        """Whether this member may be preferred as leader: its processor 0 lives, or did within syncLimit."""
+        """Whether this member may be preferred as leader: its processor 0 lives, or did within syncLimit; no drain."""
+        return not (self.is_draining or self.has_no_processor_for_long)
+
+    @property
+    def has_no_processor_for_long(self) -> bool:
         gone_ms = self.processor_gone_ms
-        return gone_ms is None or self.now_ms - gone_ms <= self.timing.sync_ms
+        return gone_ms is not None and self.now_ms - gone_ms > self.timing.sync_ms
 
     # --- epochs ---
 

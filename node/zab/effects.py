@@ -181,6 +181,13 @@ class ToProcessor:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOverFailed:
+    """This member leads on (or did not lead): the end of a HandOver, or of an attempt because it is Draining."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A change of state worth one log line: event name and fields. *alarm*: an operator must look."""
 
@@ -192,5 +199,5 @@ class Report:
 Effect = (
     Look | Settle | Connect | Disconnect | Send | SendLeader | Drop | SendRecords | SendSnapshot | SaveAcceptedEpoch
     | SaveCurrentEpoch | Append | Flush | TruncateLog | ReceiveSnapshot | Initialised | Watermark | Lease
-    | AcceptBatches | ToProcessor | Report
+    | AcceptBatches | ToProcessor | HandOverFailed | Report
 )

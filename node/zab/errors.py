@@ -36,13 +36,14 @@ class CommittedLossError(ProtocolError):
 
 
 class RoleEnded(Exception):  # noqa: N818 - not an error: the leader or follower gives up and looks
-    """*probe*: whether the leader lost may be alive: it is asked at once."""
+    """*probe*: whether the leader lost may be alive: it is asked at once. *heir*: to whom it was handed over, or 0."""
 
-    def __init__(self, reason: str, *, probe: bool = False, alarm: bool = False) -> None:
+    def __init__(self, reason: str, *, probe: bool = False, alarm: bool = False, heir: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.probe = probe
         self.alarm = alarm
+        self.heir = heir
 
 
 class CannotServeError(Exception):

@@ -144,6 +144,24 @@ class ProcessorReady:
 
 
 @dataclass(frozen=True, slots=True)
+class Draining:
+    """This member sends its clients away, or its processor 0 is about to end (True): it is not to lead; or no more."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Asked of the leader: that *heir* (0: whoever can at once) lead in its place, if it can *within_ms*.
+
+    Answered by HandOverFailed; else this member ceases to lead.
+    """
+
+    heir: MemberId
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigestComputed:
     zxid: Zxid
     process: str
@@ -167,5 +185,6 @@ class TurnEnd:
 
 Event = (
     Started | Elected | FromLearner | LearnerLost | FromLeader | LeaderLost | Flushed | RecordsSent | SnapshotSent
-    | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | DigestComputed | Tick | TurnEnd
+    | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | Draining | HandOver | DigestComputed | Tick
+    | TurnEnd
 )

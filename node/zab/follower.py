@@ -37,6 +37,7 @@ from transport.messages import (
     Commit,
     Differs,
     DigestWanted,
+    HandedOver,
     Message,
     NewEpoch,
     NewLeader,
@@ -86,6 +87,7 @@ class Follower:
         self._new_leader: Zxid | None = None  # what must be durable before AckNewLeader
         self._acked = Zxid(0)
         self._backed = Zxid(0)
+        self._pong: Pong | None = None  # the last
         self._held: list[Message] = []  # behind a snapshot that is being installed
 
     @property
@@ -150,6 +152,8 @@ class Follower:
                 self._on_up_to_date(message)
             case Differs():
                 self.core.emit(ToProcessor(message))
+            case HandedOver():
+                self._on_handed_over(message)
             case Refused():
                 self._on_refused(message)
             case _:
@@ -315,7 +319,8 @@ class Follower:
             raise UnexpectedMessageError(message, self.phase)
         core.grant(self.leader)
         digests, core.digests = core.digests, []
-        core.emit(SendLeader(Pong(message.sent_ms, core.now_ms, digests, core.has_processor)))
+        self._pong = Pong(message.sent_ms, core.now_ms, digests, core.could_inherit)
+        core.emit(SendLeader(self._pong))
         self._on_committed(message.committed)
         if message.heard_ms:
             self._lease_ms = max(self._lease_ms, message.heard_ms + core.timing.lease_ms)
@@ -328,6 +333,21 @@ class Follower:
         if self.serving and self._lease_ms > max(self._told_lease_ms, self.core.now_ms):
             self._told_lease_ms = self._lease_ms
             self.core.emit(Lease(self._lease_ms, self.epoch, self.leader, self.role))
+
+    def tell_standing(self) -> None:
+        """Whether we could inherit has changed: not with the next Pong, which may be too late to be spared."""
+        pong = self._pong
+        if pong is not None and pong.has_processor != self.core.could_inherit:
+            self._pong = Pong(pong.sent_ms, pong.at_ms, [], self.core.could_inherit)
+            self.core.emit(SendLeader(self._pong))
+
+    def _on_handed_over(self, message: HandedOver) -> None:
+        """It stopped serving before it said so. An heir has its history complete, and its epoch entered."""
+        core = self.core
+        if message.epoch != self.epoch or (message.heir == core.me and self.phase is not Phase.BROADCAST):
+            raise UnexpectedMessageError(message, self.phase)
+        core.grants.pop(self.leader, None)
+        raise RoleEnded(f"handed over by {self.leader} to {message.heir}", heir=message.heir)
 
     def _on_refused(self, message: Refused) -> None:
         on_refused(self.core, self.leader, message)

@@ -35,6 +35,7 @@ from transport.messages import (
     AckNewLeader,
     Backed,
     Commit,
+    HandedOver,
     Hello,
     Message,
     NewEpoch,
@@ -64,7 +65,7 @@ class Leader:
         self.learners: dict[StreamId, LearnerStream] = {}
         self.discovery = Discovery(core)
         self.heartbeat = Heartbeat(core, self.learners)
-        self.handover = Handover(core, self.learners)
+        self.handover = Handover(core, self.learners, self.heartbeat)
         self.initial_end = core.history.last  # the history that this epoch begins with
         self.uncommitted_bytes = 0
         self._uncommitted: deque[tuple[Zxid, int]] = deque()
@@ -80,10 +81,16 @@ class Leader:
             raise RoleEnded("elected without a vote")
         self._discover()
 
-    def leave(self) -> None:
+    def leave(self, heir: MemberId = UNKNOWN_LEADER) -> None:
+        """*heir*: handed over to; it is told first, since the others will come to it."""
         self.core.emit(
-            Lease(0, self.epoch, UNKNOWN_LEADER, "looking"), AcceptBatches(self.epoch, accept=False),
-            *(Drop(stream, "looking", UNKNOWN_LEADER) for stream in self.learners))
+            Lease(0, self.epoch, UNKNOWN_LEADER, "looking"), AcceptBatches(self.epoch, accept=False))
+        for learner in sorted(self.learners.values(), key=lambda each: each.member != heir):
+            if heir and learner.ack_epoch is not None:
+                # It ends the stream itself: what is sent last is lost at times, where this end does.
+                self.core.emit(Send(learner.stream, HandedOver(self.epoch, heir)))
+            else:
+                self.core.emit(Drop(learner.stream, "looking", heir))
 
     @property
     def serving(self) -> bool:
@@ -99,12 +106,13 @@ class Leader:
             self.phase is Phase.BROADCAST
             and self.uncommitted_bytes < self.core.config.uncommitted_bytes_max
             and self.core.now_ms < self.heartbeat.lease_until_ms
-            and not self.handover.is_under_way)
+            and not self.handover.holds_proposals)
 
     @property
     def deadline_ms(self) -> int:
         if self.phase is Phase.BROADCAST:
-            return min(self.heartbeat.ping_due_ms, self.heartbeat.lease_until_ms)
+            due_ms = min(self.heartbeat.ping_due_ms, self.heartbeat.lease_until_ms)
+            return min(due_ms, self.handover.until_ms) if self.handover.is_active else due_ms
         if self.phase is Phase.SYNCHRONISATION:
             others_ms = self._others_lease_ms()
             ping_ms = self.heartbeat.ping_due_ms
@@ -356,7 +364,7 @@ class Leader:
             self._progressed()
             return
         self._count()
-        if self.handover.is_under_way:
+        if self.handover.is_active:
             self.handover.check()
 
     def on_flushed(self) -> None:
@@ -409,6 +417,8 @@ class Leader:
                 self.heartbeat.on_pong(learner, message)
                 if self.phase is Phase.BROADCAST:
                     self.heartbeat.renew(self.epoch)
+                    if self.handover.is_active:
+                        self.handover.check()
                 else:
                     self._establish()
             case AckEpoch():
@@ -422,6 +432,8 @@ class Leader:
         learner = self.learners.pop(stream, None)
         if learner is not None:
             self.core.report("learner_lost", member=learner.member)
+            if self.handover.is_active:
+                self.handover.check()
 
     def on_protocol_error(self, stream: StreamId, error: ProtocolError) -> None:
         learner = self.learners.get(stream)

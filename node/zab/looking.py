@@ -11,6 +11,7 @@ from transport.messages import Hello, Message, Refused
 from transport.zxid import Epoch, MemberId
 
 ANSWER_MS = 50  # for the leader just lost to answer, or its host to say that it is gone, before a decision is followed
+HEIR_RETRY_MS = 5  # for an heir that still follows whoever named it
 RETRY_MS = 25  # doubled with every attempt in a row that came to nothing
 
 
@@ -22,21 +23,27 @@ class Looking:
 
     def __init__(
         self, core: Core, *, lost: MemberId = UNKNOWN_LEADER, lost_epoch: Epoch = NO_EPOCH, probe: bool = False,
+        heir: MemberId = UNKNOWN_LEADER,
     ) -> None:
-        """*lost*: the leader until now; *probe*: it may be alive, so it is asked at once, while election is at work."""
+        """*lost*: the leader until now; *probe*: it may be alive, so it is asked at once, while election is at work.
+
+        *heir*: to whom the leader has handed over: asked first, for a while; if it is us, we lead.
+        """
         self.core = core
         # Streams of members that were quicker to see that we shall lead.
         self.waiting: dict[StreamId, tuple[MemberId, Hello]] = {}
         self.probed = UNKNOWN_LEADER
         self.life = 0
-        self._look_ms: int | None = core.now_ms + self._pause_ms()
+        self._look_ms: int | None = core.now_ms + (core.timing.silence_ms // 4 if heir else self._pause_ms())
         self._probe_ms = core.now_ms + core.timing.tick_ms
         self.decision: MemberId | None = None
         self._lost = lost, lost_epoch
         self._answer_ms = core.now_ms + ANSWER_MS if probe else 0
-        core.round += 1
-        if probe:
-            self._probe(lost)
+        self._heir = UNKNOWN_LEADER if heir == core.me else heir  # while it is waited for
+        if heir == core.me:
+            self.decision = heir
+        elif heir or probe:
+            self._probe(heir or lost)
         self.on_tick()
 
     def _pause_ms(self) -> int:
@@ -50,7 +57,14 @@ class Looking:
     @property
     def deadline_ms(self) -> int:
         due_ms = self._probe_ms if self._look_ms is None else self._look_ms
+        if self._heir:
+            due_ms = min(due_ms, self._probe_ms)
         return min(due_ms, self._answer_ms) if self.decision is not None else due_ms
+
+    @property
+    def has_asked(self) -> bool:
+        """Election, for a leader."""
+        return self._look_ms is None
 
     @property
     def awaits_answer(self) -> bool:
@@ -69,11 +83,16 @@ class Looking:
         core = self.core
         if self._look_ms is not None and core.now_ms >= self._look_ms:
             self._look_ms = None
+            self._heir = UNKNOWN_LEADER
+            core.round += 1
             lost, lost_epoch = self._lost
             core.emit(Look(core.round, *core.position, core.votes, core.voters, lost, lost_epoch, core.stands))
         if core.now_ms >= self._probe_ms:
             self._probe_ms = core.now_ms + core.timing.tick_ms
-            self._probe_next()
+            if self._heir:
+                self._probe(self._heir)
+            else:
+                self._probe_next()
 
     # --- others that look for us ---
 
@@ -82,6 +101,9 @@ class Looking:
             del self.waiting[old]
             self.core.emit(Drop(old, "superseded by a newer stream of the same member", UNKNOWN_LEADER))
         self.waiting[stream] = (member, hello)
+        if member == self._heir:
+            self._look_ms = self.core.now_ms  # it does not lead
+            self.on_tick()
 
     def on_learner_lost(self, stream: StreamId) -> None:
         self.waiting.pop(stream, None)
@@ -106,9 +128,18 @@ class Looking:
             self._probe(others[0])
 
     def on_probe_lost(self, *, gone: bool) -> None:
+        if self.probed == UNKNOWN_LEADER:
+            return  # we have ended it ourselves
         if gone:
             self.core.grants.pop(self.probed, None)  # the process that held the lease is dead
         self.probed = UNKNOWN_LEADER
+        self._give_up_heir()
+
+    def _give_up_heir(self) -> None:
+        """It does not lead, nor do we know who does: an election, at once."""
+        if self._heir and self.probed == UNKNOWN_LEADER:
+            self._look_ms = self.core.now_ms
+            self.on_tick()
 
     def on_message(self, message: Message) -> None:
         """Anything but NewEpoch, which ends looking."""
@@ -117,8 +148,12 @@ class Looking:
         refused_by = self.probed
         on_refused(self.core, refused_by, message)
         self._end_probe()
+        if self._heir == refused_by and message.leader in (self._lost[0] or self.core.me, self.core.me):
+            self._probe_ms = self.core.now_ms + HEIR_RETRY_MS  # it has not heard of it yet
+            return
         if message.leader not in (UNKNOWN_LEADER, self.core.me, refused_by):
             self._probe(MemberId(message.leader))
+        self._give_up_heir()
 
     def on_turn_end(self) -> None:
         # Flushing goes on: what is in the log may be needed by the next leader, and durable is better.

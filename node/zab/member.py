@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 from node.zab.config import ZabConfig
 from node.zab.core import UNKNOWN_LEADER, Core
-from node.zab.effects import Drop, Effect
+from node.zab.effects import Drop, Effect, HandOverFailed
 from node.zab.errors import CommittedLossError, ProtocolError, RoleEnded
 from node.zab.events import (
     DigestComputed,
+    Draining,
     Elected,
     Event,
     Flushed,
     FromLeader,
     FromLearner,
+    HandOver,
     LeaderLost,
     LearnerLost,
     ProcessorReady,
@@ -56,6 +58,7 @@ class LearnerStatus:
     durable: Zxid
     cursor: Zxid
     unacked_bytes: int
+    has_processor: bool  # it could take over, as far as that goes
 
 
 class Member:
@@ -146,7 +149,7 @@ class Member:
         return [
             LearnerStatus(
                 each.member, each.phase.name.lower(), str(each.mode or ""), each.has_vote,
-                each.durable, each.cursor, each.unacked_bytes)
+                each.durable, each.cursor, each.unacked_bytes, each.has_processor)
             for each in self._role.learners.values()]
 
     @property
@@ -166,7 +169,7 @@ class Member:
         except ProtocolError as error:
             self._on_protocol_error(event, error)
         except RoleEnded as end:
-            self._look(end.reason, probe=end.probe, alarm=end.alarm)
+            self._look(end.reason, probe=end.probe, alarm=end.alarm, heir=MemberId(end.heir))
         history = core.history
         assert history.released <= history.committed <= history.last
         assert history.durable <= history.last
@@ -213,6 +216,16 @@ class Member:
                 self._on_digest(Digest(event.zxid, event.process, event.digest))
             case ProcessorReady():
                 self._on_processor(event)
+            case Draining():
+                core.is_draining = event.on
+                if isinstance(role, Leader) and role.serving:
+                    role.handover.renew()
+                self._on_standing()
+            case HandOver():
+                if isinstance(role, Leader) and role.serving:
+                    role.handover.ask(event)
+                else:
+                    core.emit(HandOverFailed("this member does not lead"))
             case SnapshotTaken():
                 core.history.snapshot_zxid, core.history.log_after = event.zxid, event.log_after
             case SnapshotReceived():
@@ -249,21 +262,29 @@ class Member:
         core.emit(*core.history.release())
         self._role = Looking(core)
 
-    def _look(self, reason: str, *, probe: bool, alarm: bool = False) -> None:
+    def _look(
+        self, reason: str, *, probe: bool, alarm: bool = False, heir: MemberId = UNKNOWN_LEADER,
+    ) -> None:
         core, role = self._core, self._role
         lost, lost_epoch = UNKNOWN_LEADER, Epoch(0)
-        if isinstance(role, Follower | Leader):
+        if isinstance(role, Leader):
+            role.leave(heir)
+        elif isinstance(role, Follower):
             role.leave()
-            if role.epoch and role.leader != core.me:
+            if role.epoch:
                 lost, lost_epoch = role.leader, role.epoch
-        core.failures += 1
+        if heir not in core.voters or (heir == core.me and not (core.votes and core.could_inherit)):
+            heir = UNKNOWN_LEADER
+        core.failures += not heir
         core.report("looking", alarm=alarm, reason=reason, round=core.round + 1)
-        self._role = Looking(core, lost=lost, lost_epoch=lost_epoch, probe=probe and lost != UNKNOWN_LEADER)
+        self._role = Looking(
+            core, lost=lost, lost_epoch=lost_epoch, probe=probe and lost != UNKNOWN_LEADER, heir=heir)
+        self._follow_decision()
 
     def _on_elected(self, event: Elected) -> None:
         """Rule 10: a decision counts only for the position that election was told last."""
         core, role = self._core, self._role
-        if not isinstance(role, Looking) or event.round != core.round:
+        if not isinstance(role, Looking) or not role.has_asked or event.round != core.round:
             return
         role.decision = event.leader
         self._follow_decision()
@@ -344,3 +365,12 @@ class Member:
             core.processor_gone_ms = None
         elif core.processor_gone_ms is None:
             core.processor_gone_ms = core.now_ms - event.silent_ms
+        self._on_standing()
+
+    def _on_standing(self) -> None:
+        """Whether this member may lead, or could, has changed: whoever leads hears of it."""
+        role = self._role
+        if isinstance(role, Follower):
+            role.tell_standing()
+        elif isinstance(role, Leader) and role.serving:
+            role.handover.check()

@@ -16,7 +16,7 @@ CLIENTS: tuple[Metric, ...] = (
            "open files; session_refused: unknown, expired or wrong password; not_serving: no quorum here; "
            "read_only_over: it is back; lease_lost: this member lost it; auth_failed; "
            "bad_frame, no_handshake: no ZooKeeper client; slow_reader: did not take its answers; "
-           "another_history: the client has seen more than this ensemble.",
+           "another_history: the client has seen more than this ensemble; drained: sent to another member, as planned.",
            labels=("outcome",)),
     Metric("corral_client_connections_blocked", "gauge", "Connections that do not take their answers at the moment.",
            "connections_blocked", _PROCESSOR, "Slow readers; each is closed after its session timeout."),

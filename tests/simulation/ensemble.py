@@ -10,6 +10,7 @@ from tests.simulation.checkers.checker import Checker, Hub, ReplicaView
 from tests.simulation.checkers.digests import Digests
 from tests.simulation.checkers.durable_acks import DurableAcks
 from tests.simulation.checkers.ephemerals import Ephemerals
+from tests.simulation.checkers.handovers import Handovers
 from tests.simulation.checkers.leases import Leases
 from tests.simulation.checkers.one_leader import OneLeader
 from tests.simulation.checkers.one_order import OneOrder
@@ -58,7 +59,7 @@ def all_checkers(durable_ends: Callable[[], list[int]]) -> tuple[list[Checker], 
     # OneOrder first: it says which records there are, and the others judge by them.
     return [
         order, once, QuorumDurable(durable_ends), OneLeader(), Leases(), DurableAcks(), Digests(), Acknowledged(once),
-        OwnReads(), SyncedReads(), SessionZxids(), WatchOrder(), Ephemerals(),
+        OwnReads(), SyncedReads(), SessionZxids(), WatchOrder(), Ephemerals(), Handovers(),
     ], order
 
 
@@ -106,6 +107,12 @@ class Ensemble:
             if process.leads:
                 return process.member
         return None
+
+    def broadcast(self, member: int) -> Broadcast | None:
+        """That of a member, once it has recovered."""
+        process = self.hosts[member].process("broadcast")
+        assert process is None or isinstance(process, Broadcast)
+        return process if process is not None and process.has_started else None
 
     def processors(self) -> list[Processor]:
         return [

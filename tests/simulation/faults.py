@@ -29,6 +29,10 @@ WEIGHTS: dict[str, float] = {
     # processor 0 alone, for longer than syncLimit: a leader without it hands on
     "gone processor": 0.5,
     "hung processor": 0.5,
+    # what operators do
+    "hand over": 1.2,
+    "drain": 0.6,
+    "planned restart": 0.7,
     # unsynced data is lost, in part, and torn
     "power cut": 1.5,
     "power cut of all": 0.7,
@@ -60,6 +64,8 @@ DURATIONS_MS: dict[str, tuple[int, int]] = {
     "lost": (300, 2_000),
     "gone": (2_000, 7_000),
     "hung": (2_000, 7_000),
+    "drain": (300, 4_000),
+    "planned": (100, 2_000),
     "silent": (4_000, 14_000),
 }
 

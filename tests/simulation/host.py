@@ -118,6 +118,19 @@ class Host:
                 process.trace("is killed")
                 process.die()
 
+    def end(self) -> None:
+        """All its processes end as they were asked to, and are not started again before `start`."""
+        for role in self.roles:
+            self.held_down.add(role)
+            process = self.process(role)
+            if process is not None:
+                process.trace("ends as asked to")
+                process.die()
+
+    def holds(self) -> int:
+        """Up to where its disk has the log, or had it when it was lost."""
+        return max(self.durable.zxid(), self.lost_zxid)
+
     def count_crash(self, role: str) -> None:
         self.world.occurred[f"crash of {role.removesuffix('-1')}"] += 1
 

@@ -28,7 +28,9 @@ from node.zab import follower as zab_follower
 from node.zab import leader as zab_leader
 from node.zab import synchronisation as zab_synchronisation
 from node.zab.discovery import Discovery
+from node.zab.effects import Lease
 from node.zab.follower import Follower
+from node.zab.handover import Handover
 from node.zab.heartbeat import Heartbeat
 from node.zab.history import History
 from node.zab.intake import Intake
@@ -231,6 +233,25 @@ def counted_from_zero(original: Method, epochs: Epochs, *places: Any, **_first: 
     original(epochs, *places)
 
 
+def waiting_for_nobody(original: Method, handover: Handover) -> None:
+    """Whoever could inherit has all of the log, it is thought."""
+    learners = list(handover.learners.values())
+    durable = [learner.durable for learner in learners]
+    for learner in learners:
+        learner.durable = handover.core.history.last
+    try:
+        original(handover)
+    finally:
+        for learner, zxid in zip(learners, durable, strict=True):
+            learner.durable = zxid
+
+
+def keeping_its_lease(original: Method, leader: Leader, *heir: Any) -> None:
+    before = len(leader.core.effects)
+    original(leader, *heir)
+    leader.core.effects[before:] = [each for each in leader.core.effects[before:] if not isinstance(each, Lease)]
+
+
 def always_now(_original: Method, heartbeat: Heartbeat) -> int:
     return heartbeat.core.now_ms + heartbeat.core.timing.lease_ms
 
@@ -263,6 +284,12 @@ MUTATIONS = (
         "a new leader does not wait for the old one's lease", "6",
         lambda: around(Discovery, "others_lease_until_ms", lambda *_its: 0),
         {"isolate": 4, "one-way cut": 4, "stop broadcast": 3}, is_quick=False),
+    Mutation(
+        "a leader names an heir that lacks records", "10", lambda: around(Handover, "check", waiting_for_nobody),
+        {"hand over": 10}),
+    Mutation(
+        "a leader that has named its heir keeps its lease", "6", lambda: around(Leader, "leave", keeping_its_lease),
+        {"hand over": 10}),
     Mutation(
         "a torn record passes for a whole one", "7", lambda: [(storage_scan, "is_sound", sound_by_id_alone)],
         {"power cut": 6}, is_quick=False),

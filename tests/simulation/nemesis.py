@@ -9,9 +9,11 @@ from tests.simulation.scheduler import MS
 
 if TYPE_CHECKING:
     from tests.simulation.ensemble import Ensemble
+    from tests.simulation.shells.processor import Processor
 
 
 IN_A_SYNC_PROBABILITY = 0.6
+END_MS = 3_000  # for a member to end as asked to; then it is killed
 
 
 class Nemesis:
@@ -27,6 +29,7 @@ class Nemesis:
             "slow": self.slow_disk, "sync": self.sync_error, "lost": self.lost_disk, "wall": self.clock_jump,
             "silent": self.silent_client, "client": self.client_reset,
             "gone": self.gone_processor, "hung": self.hung_processor,
+            "hand": self.hand_over, "drain": self.drain, "planned": self.planned_restart,
         }
 
     @property
@@ -123,6 +126,41 @@ class Nemesis:
 
     def powering_on(self, host: Host, delay_us: int) -> Callable[[], None]:
         return lambda: self.world.scheduler.after(delay_us, host.power_on)
+
+    # --- what operators do ---
+
+    def hand_over(self, fault: Fault, target: int) -> None:
+        """To whoever can at once, or to a certain member."""
+        broadcast = self.ensemble.broadcast(self.ensemble.leader() or target)
+        if broadcast is not None:
+            broadcast.deliver(broadcast.hand_over, fault.other if fault.other % 2 else 0)
+
+    def drain(self, fault: Fault, target: int) -> None:
+        """Its broadcast may die meanwhile, and with it the drain."""
+        def tell(*, on: bool) -> None:
+            broadcast = self.ensemble.broadcast(target)
+            if broadcast is not None:
+                broadcast.deliver(lambda: broadcast.drain(on=on))
+
+        tell(on=True)
+        self.until(fault, lambda: tell(on=False))
+
+    def planned_restart(self, fault: Fault, target: int) -> None:
+        """As `corral stop` and `corral start`: its processors leave, then all ends."""
+        leaving = [each for each in self.ensemble.processors() if each.member == target]
+        for processor in leaving:
+            processor.deliver(processor.leave)
+        self.lasting += 1
+        self.end_when_left(fault, target, leaving, END_MS)
+
+    def end_when_left(self, fault: Fault, target: int, leaving: list["Processor"], left_ms: int) -> None:
+        if left_ms > 0 and any(each.is_alive and not each.has_left for each in leaving):
+            self.world.scheduler.after(10 * MS, self.end_when_left, fault, target, leaving, left_ms - 10)
+            return
+        self.lasting -= 1
+        host = self.ensemble.hosts[target]
+        host.end()
+        self.until(fault, host.start)
 
     # --- links ---
 

@@ -9,7 +9,8 @@ MUST_OCCUR = (
     *WEIGHTS,
     *(f"crash of {role}" for role in ROLES),
     "DIFF", "TRUNC", "SNAP", "torn tail", "snapshot taken", "session expired", "watch event", "writes resent",
-    "readmitted", "handed_over", "no_member_stands",
+    "readmitted", "handed_over", "no_member_stands", "handed over: asked to", "handed over: drains",
+    "handed over: no processor 0 within syncLimit", "hand-over failed", "client sent away",
 )
 
 

@@ -18,6 +18,7 @@ from node.zab.effects import (
     Drop,
     Effect,
     Flush,
+    HandOverFailed,
     Initialised,
     Lease,
     Look,
@@ -150,6 +151,7 @@ class Host:
     receiving: bool = False
     reports: list[Report] = field(default_factory=list)
     to_processors: list[Message] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)  # to hand over
 
 
 class Ensemble:
@@ -380,6 +382,8 @@ class Ensemble:
                 host.to_processors.append(effect.message)
             case Report():
                 host.reports.append(effect)
+            case HandOverFailed():
+                host.failures.append(effect.reason)
             case Settle():
                 pass
 

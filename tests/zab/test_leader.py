@@ -56,6 +56,7 @@ from transport.messages import (
     Differs,
     Digest,
     DigestWanted,
+    HandedOver,
     NewEpoch,
     NewLeader,
     Ping,
@@ -535,8 +536,10 @@ def test_a_leader_without_a_processor_hands_on_after_synclimit() -> None:
     last = lead_on(driver, gone_since + TIMING.sync_ms)
 
     assert driver.member.role == "looking"
-    assert driver.reported("handed_over") == [{"to": 2}]
-    (look,) = [each for each in last if isinstance(each, Look)]
+    assert driver.reported("handed_over") == [{"to": 2, "reason": "no processor 0 within syncLimit"}]
+    assert Send(stream(2), HandedOver(Epoch(5), MemberId(2))) in last
+    driver.wait(TIMING.silence_ms)
+    (look,) = [each for each in driver.step(Tick()) if isinstance(each, Look)]
     assert (look.votes, look.stands) == (True, False)
 
 
@@ -563,6 +566,7 @@ def test_a_processor_that_comes_back_in_time_changes_nothing() -> None:
 
 def test_where_nobody_stands_the_leader_leads_on_and_says_so_once() -> None:
     driver = serving_leader()
+    driver.learn(2, Pong(driver.now_ms, 78, [], False))
     driver.step(ProcessorReady(alive=False, silent_ms=TIMING.sync_ms + 1))
 
     lead_on(driver, driver.now_ms + 3 * TIMING.sync_ms, stands=False)

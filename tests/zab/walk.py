@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 
 from node.zab.effects import Append, Effect, Watermark
-from node.zab.events import Elected, TurnEnd
+from node.zab.events import Draining, Elected, HandOver, TurnEnd
 from tests.zab.ensemble import Ensemble, Host
 from transport.entry import read_record_header
 from transport.zxid import MemberId, Zxid, epoch_of
@@ -16,6 +16,7 @@ from transport.zxid import MemberId, Zxid, epoch_of
 WEIGHTS = {
     "deliver": 40, "elect_any": 2, "elect_best": 8, "submit": 18, "pass_time": 5, "crash": 0.8, "power_cut": 0.8,
     "start": 5, "hold": 2, "release": 4, "break_stream": 1, "cut": 0.7, "heal": 4, "snapshot": 1.5, "lose_disk": 0.3,
+    "hand_over": 2, "drain": 0.7,
 }
 
 
@@ -180,6 +181,16 @@ class Walk:
     def _pass_time(self) -> None:
         self.ensemble.now_ms += self.rng.choice([10, 50, 300, 300, 1700])
         self.ensemble.tick()
+
+    def _hand_over(self) -> None:
+        heir = MemberId(self.rng.randint(0, self.count))
+        for host in self._up:
+            if host.member is not None and host.member.role == "leader":
+                self.ensemble.step(host.id, HandOver(heir, self.rng.choice([10, 300, 2000])), TurnEnd())
+
+    def _drain(self) -> None:
+        if self._up:
+            self.ensemble.step(self.rng.choice(self._up).id, Draining(on=self.rng.random() < 0.5), TurnEnd())
 
     def _crash(self, *, power: bool = False) -> None:
         if self._up:

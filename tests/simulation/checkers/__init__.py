@@ -12,5 +12,6 @@ own_reads.py      a session reads its own writes, no older and no later ones
 synced_reads.py   sync, then read: nothing acknowledged before is missed
 session_zxids.py  what a session is shown never goes back
 watches.py        the event comes before any reply that shows the change
+handovers.py      who is named heir has the whole log
 ephemerals.py     gone with their session, and only then
 """

@@ -49,6 +49,9 @@ class Checker:
     def leads(self, member: int, life: int, epoch: int) -> None: ...
     def lease(self, member: int, *, is_leader: bool, now_us: int, until_us: int) -> None: ...
 
+    def handed_over(self, member: int, heir: int, last: int, holds: Callable[[], int]) -> None:
+        """*member* names its heir; its own log ends at *last*, the heir's disk has it up to `holds()`."""
+
     def finish(self, ensemble: "Ensemble") -> None:
         """All faults are healed, all clients quiet, all members have had time to agree."""
 

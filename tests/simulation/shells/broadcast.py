@@ -26,11 +26,13 @@ from tests.simulation.scheduler import MS
 from tests.simulation.shells.outbox import Outbox
 from tests.simulation.world import InvariantViolation
 from transport import messages as msg
-from transport.zxid import Zxid, show
+from transport.zxid import MemberId, Zxid, show
 
 TURN_US = 100
 VERIFY_US = 20 * MS  # mean, of a received snapshot; at times longer than a leader lasts
 COUNTED = ("handed_over", "no_member_stands")  # of the core's reports
+HAND_OVER_WITHIN_MS = 2_000
+DRAIN_OVER_MS = 300
 CONFLATION_PROBABILITY = 0.1
 IN_LINE_PROBABILITY = 0.1  # of a sync
 SYNC_RUNS_EARLY_PROBABILITY = 0.4  # the bytes are on the platter long before anybody is told
@@ -52,6 +54,7 @@ class Broadcast(Process):
         self.local: dict[bytes, str] = {}  # stream -> role
         self.processor_heard_ms = 0  # number 0
         self.processor_hangs = False
+        self.is_drained = self.processor_leaves = False
         self.check_due_ms = 0
         self.linked: dict[bytes, int] = {}  # streams that may submit -> their member
         self.leader: Stream | None = None
@@ -64,6 +67,7 @@ class Broadcast(Process):
         self.mark = msg.Watermark(0, 0, 0)
         self.mark_is_new = False
         self.deadline_asked_ms = -1
+        self.has_started = False
         self.perform_by: dict[type, Callable[[Any], None]] = {
             fx.Look: self.on_look, fx.Settle: self.on_settle, fx.Connect: self.on_connect,
             fx.Disconnect: self.on_disconnect, fx.Send: self.on_send, fx.SendLeader: self.on_send_leader,
@@ -72,7 +76,8 @@ class Broadcast(Process):
             fx.Append: self.on_append, fx.Flush: self.on_flush, fx.TruncateLog: self.on_truncate,
             fx.ReceiveSnapshot: self.on_receive_snapshot, fx.Initialised: self.on_initialised,
             fx.Watermark: self.on_watermark, fx.Lease: self.on_lease, fx.AcceptBatches: self.on_accept_batches,
-            fx.ToProcessor: self.on_to_processor, fx.Report: self.on_report,
+            fx.ToProcessor: self.on_to_processor, fx.HandOverFailed: self.on_hand_over_failed,
+            fx.Report: self.on_report,
         }
 
     # --- life ---
@@ -102,6 +107,7 @@ class Broadcast(Process):
         self.intake = Intake(me=self.member, ensemble=self.scale.ensemble)
         self.world.network.bind(self, "peer")
         self.world.network.bind(self, "local")
+        self.has_started = True
         self.hand_in(ev.Started(host.wall_ms()))
         self.check_processor()
 
@@ -112,6 +118,25 @@ class Broadcast(Process):
 
     def now_ms(self) -> int:
         return self.host.monotonic_us() // MS
+
+    # --- what an operator asks ---
+
+    def hand_over(self, heir: int) -> None:
+        self.hand_in(ev.HandOver(MemberId(heir), HAND_OVER_WITHIN_MS))
+
+    def drain(self, *, on: bool) -> None:
+        self.is_drained = on
+        self.tell(msg.Drain(on, DRAIN_OVER_MS), *PROCESSORS)
+        self.tell_draining()
+
+    def tell_draining(self) -> None:
+        self.hand_in(ev.Draining(on=self.is_drained or self.processor_leaves))
+
+    def on_hand_over_failed(self, effect: fx.HandOverFailed) -> None:
+        self.trace("does not hand over: %s", effect.reason)
+        self.world.occurred["hand-over failed"] += 1
+        if self.processor_leaves:
+            self.tell(msg.LeadsOn(), PROCESSORS[0])
 
     # --- the turn ---
 
@@ -221,6 +246,10 @@ class Broadcast(Process):
                 self.on_submit(stream, self.member, message)
             case msg.Counters() if self.local.get(stream) == PROCESSORS[0]:
                 self.processor_heard_ms = self.now_ms()
+            case msg.Leaving():
+                if self.local.get(stream) == PROCESSORS[0]:
+                    self.processor_leaves = True
+                    self.tell_draining()
             case msg.Touches():
                 self.hand_in(ev.FromLearner(stream, self.member, message))  # type: ignore[arg-type]
             case msg.Elected():
@@ -245,7 +274,11 @@ class Broadcast(Process):
             self.outbox.send(stream, self.mark)
         if hello.role == "processor":
             self.outbox.send(stream, self.lease)
+            if self.is_drained:
+                self.outbox.send(stream, msg.Drain(True, DRAIN_OVER_MS))
             if hello.index == 0:
+                self.processor_leaves = False
+                self.tell_draining()
                 self.processor_heard_ms, self.processor_hangs = self.now_ms(), False
                 self.hand_in(ev.ProcessorReady(alive=True))
 
@@ -477,5 +510,9 @@ class Broadcast(Process):
     def on_report(self, effect: fx.Report) -> None:
         self.trace("%s %s", effect.event, str(effect.fields))
         self.world.occurred[effect.event] += effect.event in COUNTED
+        if effect.event == "handed_over":
+            heir: Any = effect.fields["to"]
+            self.world.occurred[f"handed over: {effect.fields['reason']}"] += 1
+            self.hub.handed_over(self.member, heir, self.core.last_zxid, self.host.ensemble.hosts[heir].holds)
         if effect.alarm:
             self.world.occurred[f"alarm {effect.event}"] += 1

@@ -7,6 +7,7 @@ from typing import Any
 from node.keys import MemberKeys
 from node.processes.processor_link import RETRY_MS, LeaderLink
 from node.requests.connection import Connection, Phase
+from node.requests.drain import Drain
 from node.requests.processor import Processor as ProcessorCore
 from node.requests.processor import RequestConfig
 from node.requests.submissions import GATHER_MS
@@ -28,7 +29,9 @@ from transport.messages import (
     Differs,
     Digest,
     DigestReport,
+    LeadsOn,
     Lease,
+    Leaving,
     LocalHello,
     Message,
     Refused,
@@ -39,9 +42,11 @@ from transport.messages import (
     decode_peer,
     encode,
 )
+from transport.messages import Drain as DrainMessage
 
 SECRET = b"simulated"
 TOUCH = struct.Struct("<qI")
+LEAVE_MS = 2_000  # for everything that is to be done before it ends
 NO_LEASE = Lease(0, 0, 0, "", "", "looking")
 
 
@@ -99,6 +104,9 @@ class Processor(Process):
         self.shells: dict[bytes, Connection] = {}
         self.flush_due = False
         self.has_started = False
+        self.drain: Drain | None = None
+        self.drain_ticks = False
+        self.leaves = self.leads_on = self.has_left = False
 
     def start(self) -> None:
         state = self.load()
@@ -150,6 +158,8 @@ class Processor(Process):
         if conn is None:
             conn = self.core.opened("127.0.0.1", self.now_ms(), stream)
             self.shells[stream] = conn
+        if self.drain is not None and conn in self.drain.leaving:
+            return
         self.core.feed(conn, data, self.now_ms())
         self.flush_soon()
 
@@ -167,6 +177,47 @@ class Processor(Process):
         if self.shells.pop(stream, None) is not None:
             self.world.network.router_close(stream)
             self.core.lost(conn)
+
+    def begin_drain(self, over_ms: int) -> None:
+        self.core.is_draining = True
+        before, self.drain = self.drain, Drain(len(self.core.by_session), now_ms=self.now_ms(), over_ms=over_ms)
+        if before is not None:
+            self.drain.leaving = before.leaving
+        self.tick_drain()
+
+    def tick_drain(self) -> None:
+        assert self.drain is not None
+        for _ in self.drain.due(self.core.connections.values(), self.now_ms()):
+            self.world.occurred["client sent away"] += 1
+        for conn in self.drain.answered():
+            self.core.close(conn, "drained")
+            self.flush_soon()
+        self.drain_ticks = self.core.is_draining or bool(self.drain.leaving)
+        if self.drain_ticks:
+            self.after(10 * MS, self.tick_drain)
+
+    def leave(self) -> None:
+        """As node/processes/processor_drain.py: Departure. *has_left*: it may end."""
+        self.leaves = True
+        self.send_local(Leaving())
+        self.after(LEAVE_MS * MS, self.on_left)
+        self.await_heir(LEAVE_MS // 2)
+
+    def await_heir(self, left_ms: int) -> None:
+        if self.index or self.leads_on or left_ms <= 0 or (self.has_lease() and self.lease.role != "leader"):
+            self.begin_drain(LEAVE_MS // 4)
+            self.await_clients()
+        else:
+            self.after(10 * MS, self.await_heir, left_ms - 10)
+
+    def await_clients(self) -> None:
+        if self.core.by_session:
+            self.after(10 * MS, self.await_clients)
+        else:
+            self.on_left()
+
+    def on_left(self) -> None:
+        self.has_left = True
 
     def flush_soon(self) -> None:
         if not self.flush_due:
@@ -242,6 +293,14 @@ class Processor(Process):
             case Touches():
                 if self.expiry is not None:
                     self.expiry.touched(message, self.now_ms())
+            case DrainMessage(on=True):
+                self.begin_drain(message.over_ms)
+            case DrainMessage() if not self.leaves:
+                self.core.is_draining = False
+                if self.drain is not None:
+                    self.drain.stop()
+            case LeadsOn():
+                self.leads_on = True
             case Differs():
                 raise ResyncError(f"digest differs at {message.zxid}")
             case _:
