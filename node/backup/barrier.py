@@ -49,7 +49,7 @@ def synced_zxid(address: Address, deadline_s: float) -> Zxid:
         raise BarrierError(f"{address}: {error.strerror or 'no answer in time'}") from error
     if reply.err or closed.err:
         raise BarrierError(f"{address}: sync failed with error {reply.err or closed.err}")
-    return Zxid(closed.zxid)
+    return Zxid(max(reply.zxid, closed.zxid))
 
 
 def _connect(connection: socket.socket) -> None:
@@ -83,6 +83,6 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     while len(data) < size:
         piece = connection.recv(size - len(data))
         if not piece:
-            raise BarrierError("the member closed the connection: it does not serve")
+            raise BarrierError("the member closed the connection: it does not serve, or maxClientCnxns is reached")
         data += piece
     return data
