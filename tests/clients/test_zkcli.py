@@ -38,6 +38,24 @@ set {root}/a denied
 addauth digest ann:password
 create {root}/hers secret auth::cdrwa
 getAcl {root}/hers
+create -c {root}/box
+stat {root}/box
+create -t 100000 {root}/timed
+setquota -n 3 {root}/box
+create {root}/box/thing 12345
+listquota {root}/box
+setquota -B 9 {root}/box
+set {root}/box/thing 1234567890
+listquota {root}/box
+delquota -n {root}/box
+listquota {root}/box
+delquota {root}/box
+listquota {root}/box
+addWatch -m PERSISTENT {root}/box/thing
+removewatches {root}/box/thing
+removewatches {root}/box/thing
+config
+reconfig -remove 9
 sync {root}
 getEphemerals {root}
 getAllChildrenNumber {root}
@@ -64,7 +82,7 @@ MASKS = (
 # What the client says of itself, not of the server.
 NOISE = re.compile(
     r"^(\d{4}-\d\d-\d\d|\[main|\[Thread|log4j|SLF4J|Connecting to|Welcome|JLine|\s*at |Exiting)|"
-    r"INFO |WARN |DEBUG "
+    r"INFO |WARN |DEBUG |WatchedEvent state:Closed"
 )
 
 
