@@ -3,9 +3,11 @@
 
     python ansible/wheelhouse.py                                of this work tree, for Python 3.11 and 3.13
     python ansible/wheelhouse.py --python 3.12 --output DIR
+    python ansible/wheelhouse.py --plain                        Corral's wheel not compiled: minutes less
     python ansible/wheelhouse.py --wheel FILE --from OLD        another build of Corral, the other wheels as in OLD
 
-In it: wheels/ (Corral's, those of what it needs, pip's own), requirements.txt (one version and the hashes of each),
+Corral's hot modules are compiled for the Python that runs this, where there is a C compiler; hosts with another Python
+run the same modules as they are. In it: wheels/ (Corral's, those of what it needs, pip's own), requirements.txt (one version and the hashes of each),
 systemd/ (the units), release.py (installs it), VERSION. Runs on the control host, by a Python that has pip.
 """
 
@@ -22,17 +24,23 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import build_wheel  # lies beside this file
+
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
 GLIBCS = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34")
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
 
 
-def build(folder: Path, pythons: Sequence[str]) -> str:
+def build(folder: Path, pythons: Sequence[str], *, plain: bool) -> str:
     """Fills FOLDER/wheels from the work tree and the index; Corral's version."""
     wheels = folder / "wheels"
-    _run(*PIP, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT))
-    corral, = wheels.glob("corral-*.whl")
+    corral = build_wheel.build(wheels, compiled=False)
+    if not plain and (lacks := build_wheel.missing()):
+        sys.stderr.write(f"wheelhouse: Corral is not compiled, and slower, for want of {lacks}\n")
+    elif not plain:
+        sys.stderr.write("wheelhouse: compiling Corral takes some minutes\n")
+        build_wheel.build(wheels, compiled=True)
     pinned = folder / "pinned.txt"
     for python in pythons:
         constraint = ["--constraint", str(pinned)] if pinned.exists() else []
@@ -123,13 +131,14 @@ def main() -> None:
     parser.add_argument("--wheel", type=Path, metavar="FILE", help="a wheel of Corral that is there already")
     parser.add_argument("--from", dest="old", type=Path, metavar="WHEELHOUSE", help="goes with --wheel")
     parser.add_argument("--systemd", type=Path, default=ROOT / "systemd", metavar="DIR", help="of the units")
+    parser.add_argument("--plain", action="store_true", help="Corral's hot modules are not compiled")
     asked = parser.parse_args()
     if (asked.wheel is None) != (asked.old is None):
         parser.error("--wheel and --from go together")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         pythons = asked.python or PYTHONS
-        version = rebuild(folder, asked.wheel, asked.old) if asked.wheel else build(folder, pythons)
+        version = rebuild(folder, asked.wheel, asked.old) if asked.wheel else build(folder, pythons, plain=asked.plain)
         made = pack(folder, version, asked.systemd, asked.output)
     sys.stdout.write(f"{made} {made.stat().st_size / 1e6:.1f} MB\n")
 

@@ -36,7 +36,7 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of this work tree; what it needs from others is fetched once for each state of pyproject.toml."""
     base = PACKED / hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()[:12]
     if not base.is_dir():
-        _wheelhouse("--output", str(base))
+        _wheelhouse("--plain", "--output", str(base))
         return next(base.glob("*.tar.gz"))
     folder = tmp_path_factory.mktemp("wheelhouse")
     pip = [sys.executable, "-m", "pip", "--quiet"]
@@ -56,7 +56,7 @@ def site(wheelhouse: Path) -> Iterator[Site]:
     require_hosts()
     directory = Path(tempfile.mkdtemp(prefix="corral-site-"))  # short: sockets lie below it
     try:
-        with fabric(directory / "hosts") as made:
+        with fabric(directory / "hosts", spare=2) as made:
             (directory / "play").mkdir()
             found = Site(made, directory / "play", wheelhouse)
             _sites.append(found)
