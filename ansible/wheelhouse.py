@@ -7,8 +7,9 @@
     python ansible/wheelhouse.py --wheel FILE --from OLD        another build of Corral, the other wheels as in OLD
 
 Corral's hot modules are compiled for the Python that runs this, where there is a C compiler; hosts with another Python
-run the same modules as they are. In it: wheels/ (Corral's, those of what it needs, pip's own), requirements.txt (one version and the hashes of each),
-systemd/ (the units), release.py (installs it), VERSION. Runs on the control host, by a Python that has pip.
+run the same modules as they are. In it: wheels/ (Corral's, those of what it needs, pip's own), requirements.txt (one
+version and the hashes of each), systemd/ (the units), release.py (installs it), VERSION. Runs on the control host, by a
+Python that has pip.
 """
 
 import argparse
