@@ -1,4 +1,7 @@
-"""Genuine ZooKeeper, as Debian packages it, started for a test: the judge of what compatible means."""
+"""Genuine ZooKeeper, as Debian packages it, started for a test: the judge of what compatible means.
+
+CORRAL_ZOOKEEPER_JARS: a directory with the jars of another release, 3.9, which is then the judge instead.
+"""
 
 import contextlib
 import os
@@ -13,7 +16,9 @@ import pytest
 from tests.waiting import wait_until
 from tests.wire import Address, four_letter
 
-CLASSPATH = ("/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar")
+JARS = os.environ.get("CORRAL_ZOOKEEPER_JARS", "")
+CLASSPATH = (f"{JARS}/*",) if JARS else ("/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar")
+RELEASE = "3.9" if JARS else "3.8"  # as corral.compatibility says it
 STANDALONE = "org.apache.zookeeper.server.ZooKeeperServerMain"
 QUORUM = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 HOST = "127.0.0.1"
@@ -23,7 +28,7 @@ READY_DEADLINE_S = 60.0
 
 def require_genuine() -> None:
     """Skip the test, or fail it in CI, where ZooKeeper is not installed."""
-    missing = [jar for jar in CLASSPATH if not Path(jar).exists()]
+    missing = [jar for jar in CLASSPATH if not Path(jar.removesuffix("*")).exists()]
     if shutil.which("java") is None:
         missing.append("java")
     if not missing:

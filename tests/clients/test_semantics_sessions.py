@@ -7,6 +7,7 @@ import pytest
 from tests.clients.conftest import Dial
 from tests.clients.sessions import reattached
 from tests.corral import Servers, fresh_root
+from tests.genuine import RELEASE
 from tests.later_requests import Reconfig, WhoAmI
 from tests.wire import (
     ALL_PERMS,
@@ -177,17 +178,21 @@ def test_33_the_super_user_passes_every_acl(special: Servers, dial: Dial) -> Non
 
 
 def test_34_exists_needs_the_permission_to_read_from_3_9_on(servers: Servers, zk: Connection, root: str) -> None:
-    """The genuine server here is 3.8.0; Corral answers as 3.9 unless corral.compatibility says otherwise."""
+    """Corral answers as 3.9 unless corral.compatibility says otherwise; the genuine server may be an older one."""
     ok(zk, Create(f"{root}/x", acl=(Acl(WRITE_PERM, *ANYONE),)))
 
-    assert zk.call(Exists(f"{root}/x")).err == (0 if servers.name == "genuine" else NO_AUTH)
+    assert zk.call(Exists(f"{root}/x")).err == (0 if servers.name == "genuine" and RELEASE == "3.8" else NO_AUTH)
     assert zk.call(Exists(f"{root}/absent")).err == NO_NODE
 
 
 @pytest.mark.parametrize("request_", [
     Raw(1, b"\0\0\0\7/a"), Raw(4, b"\0\0\0\2/a"), Raw(14, b"\0"), Raw(22, b"\0"), Raw(106, b"\0\0\0\2/a\0\0\0\7"),
     Raw(17, b"\0\0\0\2/a\0\0\0\0")], ids=repr)
-def test_43_a_body_that_can_not_be_read_costs_an_error_only(zk: Connection, root: str, request_: Request) -> None:
+def test_43_a_body_that_can_not_be_read_costs_an_error_only(
+    servers: Servers, zk: Connection, root: str, request_: Request
+) -> None:
+    if servers.name == "genuine" and RELEASE == "3.9" and request_.opcode in (1, 14):
+        pytest.skip("after a write that it can't read, ZooKeeper 3.9.5 answers nobody any more")
     assert zk.call(request_).err == MARSHALLING_ERROR
     ok(zk, GetData(root))
 

@@ -5,12 +5,15 @@ import pytest
 from tests.clients.conftest import Dial
 from tests.clients.sessions import reattached
 from tests.corral import Servers
+from tests.genuine import RELEASE
 from tests.later_requests import (
     ANY_WATCH,
     CHILDREN_WATCH,
     DATA_WATCH,
     PERSISTENT,
+    PERSISTENT_WATCH,
     RECURSIVE,
+    RECURSIVE_WATCH,
     AddWatch,
     CheckWatches,
     MultiRead,
@@ -194,6 +197,40 @@ def test_a_persistent_watch_is_removed_as_any_other(zk: Connection, other: Conne
         do(other, Create(path))
 
     assert told(zk) == []
+
+
+def skip_before_3_9(servers: Servers) -> None:
+    if servers.name == "genuine" and RELEASE == "3.8":
+        pytest.skip("since ZooKeeper 3.9")
+
+
+def test_a_path_may_have_a_watch_of_each_kind_from_3_9_on(
+    servers: Servers, zk: Connection, other: Connection, root: str
+) -> None:
+    skip_before_3_9(servers)
+    x = f"{root}/x"
+    do(zk, Create(x), AddWatch(x, PERSISTENT), CheckWatches(x, PERSISTENT_WATCH))
+    assert zk.call(CheckWatches(x, DATA_WATCH)).err == zk.call(CheckWatches(x, RECURSIVE_WATCH)).err == NO_WATCHER
+    do(zk, AddWatch(x, RECURSIVE), GetData(x, watch=True), CheckWatches(x, DATA_WATCH), CheckWatches(x, ANY_WATCH))
+
+    do(other, Sync(root), SetData(x))
+    assert told(zk) == [(CHANGED, x)]
+    assert zk.call(CheckWatches(x, DATA_WATCH)).err == NO_WATCHER
+    do(zk, RemoveWatches(x, PERSISTENT_WATCH), CheckWatches(x, RECURSIVE_WATCH))
+    do(other, SetData(x), Create(f"{x}/y"))
+
+    assert told(zk) == [(CHANGED, x), (CREATED, f"{x}/y")]
+
+
+def test_an_event_tells_the_zxid_of_its_change_from_3_9_on(servers: Servers, zk: Connection, root: str) -> None:
+    skip_before_3_9(servers)
+    do(zk, Create(f"{root}/x"), GetData(f"{root}/x", watch=True))
+    zk.send(SetData(f"{root}/x"))
+    event, reply = zk.receive(), zk.receive()
+
+    assert isinstance(event, Event)
+    assert isinstance(reply, Reply)
+    assert event.zxid == reply.zxid
 
 
 def test_set_acl_tells_nobody(zk: Connection, root: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.corral import corral_ensemble
 from tests.differential.cores import cores
-from tests.genuine import TICK_MS, genuine_zookeeper
+from tests.genuine import RELEASE, TICK_MS, genuine_zookeeper
 from tests.wire import Address
 
 ERROR = '"level":"error"'
@@ -29,7 +29,7 @@ def corral_cores() -> Iterator[list[Address]]:
 @pytest.fixture(scope="session")
 def corral(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Address]]:
     """The members of an ensemble of three: the clients of a sequence are spread over them."""
-    settings = {"tickTime": str(TICK_MS), "maxClientCnxns": "0", "corral.compatibility": "3.8"}
+    settings = {"tickTime": str(TICK_MS), "maxClientCnxns": "0", "corral.compatibility": RELEASE}
     with corral_ensemble(tmp_path_factory.mktemp("corral"), settings=settings) as ensemble:
         yield ensemble.addresses
         errors = [line for member in (1, 2, 3) for line in ensemble.log(member).splitlines() if ERROR in line]

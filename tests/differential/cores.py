@@ -18,7 +18,7 @@ from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor, RequestConfig
 from node.tree.compatibility import COMPATIBILITY
 from node.tree.state import State
-from tests.genuine import HOST, TICK_MS
+from tests.genuine import HOST, RELEASE, TICK_MS
 from tests.wire import Address
 from transport.batch import read_header
 from transport.entry import ControlEntry, Kind, pack_control, pack_record
@@ -152,7 +152,7 @@ def cores(members: int) -> Iterator[tuple[list[Address], list[Any]]]:
             session_timeout_min_ms=2 * TICK_MS,
             session_timeout_max_ms=20 * TICK_MS,
             frame_bytes_max=FRAME_BYTES_MAX,
-            compatibility=COMPATIBILITY["3.8"],
+            compatibility=COMPATIBILITY[RELEASE],
         )
         core = Processor(config, State(), alarm)
         listening.append(Member(core, socket.create_server((HOST, 0))))
