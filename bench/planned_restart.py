@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine
-from bench.ensembles import Corral
+from bench.ensembles import Corral, PlainCorral
 from bench.load import BenchError, Load, build
 
 BUILD = Path(__file__).parent.parent / "build" / "bench"
 TARGET_MS = 300.0
 BEFORE_S = 1.0
 AFTER_S = 2.0
-STEP_S = 8.0  # that a step takes at most, in the load's own time
+STEP_S = 12.0  # that a step takes at most, in the load's own time
 CONNECTIONS = 6
 
 KEYS = ("longest_gap_ms", "gap_began_at_seconds", "conn_longest_gap_ms", "reconnects", "writes")
@@ -117,13 +117,14 @@ def main() -> int:
         prog="bench.planned_restart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--step", choices=STEPS, default="restart")
+    parser.add_argument("--plain", action="store_true", help="as a work tree runs it, not as the wheel")
     parser.add_argument("--dir", type=Path, default=BUILD / "planned", help="on the disk to measure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
     args = parser.parse_args()
     zkload = build("zkload", BUILD)
     args.dir.mkdir(parents=True, exist_ok=True)
     try:
-        ensemble = Corral(args.dir.resolve() / "ensemble")
+        ensemble = (PlainCorral if args.plain else Corral)(args.dir.resolve() / "ensemble")
         with ensemble.running():
             results = run(ensemble, zkload, args.step, args.rounds)
     except BenchError as error:
