@@ -60,10 +60,16 @@ def test_a_unit_runs_its_role_with_the_configuration_of_its_instance(role: Role)
 
 @each_role
 def test_a_unit_starts_after_the_roles_before_it_and_so_stops_before_them(role: Role) -> None:
-    after = set(BY_ROLE[role.name].words("Unit", "After")) - {"network-online.target"}
+    after = set(BY_ROLE[role.name].words("Unit", "After")) - {"network-online.target", "corral@%i.target"}
     nearest = max((each.start_order for each in ROLES if each.start_order < role.start_order), default=None)
 
     assert after == {instance(BY_ROLE[each.name]) for each in ROLES if each.start_order == nearest}
+
+
+@each_service
+def test_the_target_stops_last_so_that_whoever_stops_it_waits_for_all(unit: UnitFile) -> None:
+    assert "corral@%i.target" in unit.words("Unit", "After")
+    assert unit.get("Unit", "PartOf") == "corral@%i.target"
 
 
 @each_role
