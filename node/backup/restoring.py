@@ -141,17 +141,10 @@ def restore_member(files: Files, target: Target, loaded: Loaded, plan: Plan, now
     """
     config = target.config
     data_dir, log_dir = data_directory(config.data_dir), log_directory(config.log_dir)
+    building = config.data_dir / _BUILDING
     lock = DataLock(files, data_dir=data_dir, log_dir=log_dir, pid=os.getpid())
     try:
-        building = config.data_dir / _BUILDING
-        shutil.rmtree(building, ignore_errors=True)
-        files.mkdir(building)
-        _write_state(files, building, loaded, plan)
-        epochs = Epochs(files, building)
-        epochs.save_accepted(Epoch(plan.epoch))
-        epochs.save_current(Epoch(plan.epoch))
-        initialise(
-            files, building, ensemble=target.keys.ensemble, member=config.id, incarnation=secrets.token_hex(8))
+        _build(files, building, target, loaded, plan)
         moved = [_move_aside(files, each, now) for each in dict.fromkeys((data_dir, log_dir))]
         files.rename(building, data_dir)
         files.fsync_dir(config.data_dir)
@@ -162,6 +155,18 @@ def restore_member(files: Files, target: Target, loaded: Loaded, plan: Plan, now
     for each in moved:
         shutil.rmtree(each)  # a lock and a mark: it was only ever initialised
     return []
+
+
+def _build(files: Files, building: Path, target: Target, loaded: Loaded, plan: Plan) -> None:
+    """The whole directory as the member will find it, durable; what an earlier attempt left goes."""
+    shutil.rmtree(building, ignore_errors=True)
+    files.mkdir(building)
+    _write_state(files, building, loaded, plan)
+    epochs = Epochs(files, building)
+    epochs.save_accepted(Epoch(plan.epoch))
+    epochs.save_current(Epoch(plan.epoch))
+    initialise(
+        files, building, ensemble=target.keys.ensemble, member=target.config.id, incarnation=secrets.token_hex(8))
 
 
 def _move_aside(files: Files, directory: Path, now: datetime) -> Path:

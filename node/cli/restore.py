@@ -53,25 +53,20 @@ def restore(
       corral restore main.backup /etc/corral/main/zoo.cfg --check --json
     """
     files = RealFiles()
-    end_sessions = end_sessions or from_other_ensemble
     try:
         targets = [_examined(files, config) for config in configs]
         with progress() as shown:
             loaded = load_backup(files, file, shown)
         plan = make_plan(
-            loaded.backup.header, loaded.backup.sha256, targets, epoch=epoch, ends_sessions=end_sessions,
-            from_other_ensemble=from_other_ensemble, replaces=replace,
-            settings=[replicated_settings(target.config) for target in targets],
+            loaded.backup.header, loaded.backup.sha256, targets, epoch=epoch,
+            ends_sessions=end_sessions or from_other_ensemble, from_other_ensemble=from_other_ensemble,
+            replaces=replace, settings=[replicated_settings(target.config) for target in targets],
             control=read_control(loaded.state.control))
         if not as_json:
             _say_plan(loaded, targets, plan)
-        moved: dict[int, list[Path]] = {}
-        if not check:
-            if not (yes or as_json):
-                click.confirm("Restore?", abort=True)
-            adapt(loaded, plan)
-            now = datetime.now(UTC)
-            moved = {target.config.id: restore_member(files, target, loaded, plan, now) for target in targets}
+        if not (check or yes or as_json):
+            click.confirm("Restore?", abort=True)
+        moved = {} if check else _restore(files, targets, loaded, plan)
     except (RefusedError, DamagedBackupError) as error:
         raise Failure(f"nothing was restored: {error}", exit_code=EXIT_REFUSED) from None
     except StorageError as error:
@@ -81,6 +76,13 @@ def restore(
         _say_json(loaded, targets, plan, moved, is_done=not check)
     elif not check:
         _say_done(file, targets, plan, moved)
+
+
+def _restore(files: RealFiles, targets: list[Target], loaded: Loaded, plan: Plan) -> dict[int, list[Path]]:
+    """Member -> where its old data are now."""
+    adapt(loaded, plan)
+    now = datetime.now(UTC)
+    return {target.config.id: restore_member(files, target, loaded, plan, now) for target in targets}
 
 
 def _examined(files: RealFiles, path: Path) -> Target:
