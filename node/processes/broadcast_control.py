@@ -147,8 +147,12 @@ class Control:
         self._draining.drain(on=wanted.on, over_ms=wanted.over_ms)
         if wanted.on:
             self._waiting[stream] = 0
-        else:
-            self._send(stream, DrainProgress(0))
+            return
+        waiting, self._waiting = self._waiting, {}
+        for other in waiting:
+            if other != stream:
+                self._send(other, ControlRefused("the drain was undone meanwhile"))
+        self._send(stream, DrainProgress(0))
 
     # What came of it ---------------------------------------------------------------------------
 
@@ -169,13 +173,13 @@ class Control:
         now_ns, left = clock_ns(), self._connections()
         is_over = left == 0 and not self._leads()
         for stream, told_ns in list(self._waiting.items()):
-            if is_over or not self._draining.is_drained:
+            if is_over:
                 del self._waiting[stream]
             elif now_ns - told_ns < PROGRESS_NS:
                 continue
             else:
                 self._waiting[stream] = now_ns
-            self._send(stream, DrainProgress(left if not is_over else 0, self._remark()))
+            self._send(stream, DrainProgress(left, self._remark()))
 
     def _connections(self) -> int:
         """Of clients, as the processors told them last; -1: not all have heard of the drain, or have answered."""

@@ -32,7 +32,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
     made: list[SmallEnsemble] = []
 
     def start(members: int) -> SmallEnsemble:
-        ensemble = SmallEnsemble(make_configs(tmp_path, members))
+        ensemble = SmallEnsemble(make_configs(tmp_path, members, tick_ms=2000))
         made.append(ensemble)
         ensemble.start_all()
         ensemble.leader()
