@@ -269,16 +269,17 @@ class Fabric:
 
 
 @contextmanager
-def fabric(directory: Path, *, count: int = 3, suite: str = SUITE) -> Iterator[Fabric]:
-    """So many hosts, booted; all of it goes at the end, whatever happened."""
-    made = Fabric(directory, root_file_system(suite), count)
+def fabric(directory: Path, *, count: int = 3, spare: int = 0, suite: str = SUITE) -> Iterator[Fabric]:
+    """So many hosts, booted, and some that are off; all of it goes at the end, whatever happened."""
+    made = Fabric(directory, root_file_system(suite), count + spare)
     with ExitStack() as undo:
         undo.callback(made.remove)
         made.make()
         for host in made.hosts:
             host.make()
+        for host in made.hosts[:count]:
             host.start()
-        for host in made.hosts:
+        for host in made.hosts[:count]:
             host.await_boot()
         yield made
 

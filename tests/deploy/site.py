@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 ANSIBLE: Final = ROOT / "ansible"
 PROGRAM: Final = Path(sys.executable).with_name("ansible-playbook")
 CLIENT_PORT: Final = 2181
+METRICS_PORT: Final = 7001
 ENSEMBLE: Final = "test"
 CONFIG: Final = "/etc/corral/main/zoo.cfg"
 COMMAND: Final = "/opt/corral/current/bin/corral"
@@ -63,7 +65,7 @@ class Site:
             "corral_metrics_address": "{{ corral_address }}", "corral_backups": str(self.directory / "backups"),
             # Nobody keeps the clock of a container, and its disk is this machine's.
             "corral_check_clock": False,
-            "corral_settings": {"tickTime": 1000, "maxClientCnxns": 0, "4lw.commands.whitelist": "*"},
+            "corral_settings": {"tickTime": 2000, "maxClientCnxns": 0, "4lw.commands.whitelist": "*"},
         }
 
     @property
@@ -124,6 +126,16 @@ class Site:
         """By member, as `corral status` asks; those that do not answer are down."""
         found = ask_all([Endpoint(host.v6, CLIENT_PORT) for host in self.members.values()])
         return dict(zip(self.members, found, strict=True))
+
+    def figure(self, member: int, name: str) -> float | None:
+        """One of the member's metrics without labels, as Prometheus would read it."""
+        url = f"http://[{self.members[member].v6}]:{METRICS_PORT}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", answer.read().decode(), re.MULTILINE)
+        except OSError:
+            return None
+        return float(found[1]) if found else None
 
     def await_serving(self, *members: int) -> None:
         expected = members or tuple(self.members)
