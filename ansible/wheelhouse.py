@@ -30,7 +30,7 @@ import build_wheel  # lies beside this file
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
 GLIBCS = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34")
-PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+PIP = [sys.executable, "-m", "pip", "--quiet", "--quiet", "--disable-pip-version-check", "--no-input"]
 
 
 def build(folder: Path, pythons: Sequence[str], *, plain: bool) -> str:

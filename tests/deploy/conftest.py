@@ -39,7 +39,7 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _wheelhouse("--plain", "--output", str(base))
         return next(base.glob("*.tar.gz"))
     folder = tmp_path_factory.mktemp("wheelhouse")
-    pip = [sys.executable, "-m", "pip", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "--quiet", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
     wheel, = folder.glob("corral-*.whl")
     _wheelhouse("--wheel", str(wheel), "--from", str(next(base.glob("*.tar.gz"))), "--output", str(folder))
