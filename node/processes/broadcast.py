@@ -284,8 +284,8 @@ def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
             broadcast.run()
         finally:
             broadcast.close()
-    except (EndpointError, CannotServeError) as error:
-        log.error("refused", reason=str(error))
+    except (EndpointError, CannotServeError) as refusal:
+        log.error("refused", reason=str(refusal))
         sys.exit(EXIT_REFUSED)
     except StorageError as error:
         log.error(

@@ -38,8 +38,8 @@ class PeerMessages:
                     break
                 stream, member, payload = received
                 message = decode_peer(payload)
-            except StreamGapError as error:
-                self._drop(error.stream, str(error))
+            except StreamGapError as gap:
+                self._drop(gap.stream, str(gap))
                 continue
             except msgspec.MsgspecError as error:
                 self._drop(stream, f"unreadable message: {error}")

@@ -446,10 +446,10 @@ class Processor:
         except AuthPacketError as error:
             self.close(conn, "bad_frame", str(error))
             return
-        except AuthRefusedError as error:
+        except AuthRefusedError as refused:  # a name of its own: compiled code has one type for each
             conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, Err.AUTH_FAILED))
             self.statistics.auth_failed += 1
-            self.close(conn, "auth_failed", str(error))
+            self.close(conn, "auth_failed", str(refused))
             return
         self.watches.identities[conn.number] = conn.identity
         conn.frames_out += 1

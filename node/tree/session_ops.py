@@ -114,5 +114,6 @@ def sync(
     zxid: int,
 ) -> bytes | Err:
     """SyncRequest -> its path, neither checked nor used: that the entry is committed is the answer."""
+    path: bytes | None
     path, _ = read_string(record, at, end)
     return pack_string(path if path is None else java_echo(path))
