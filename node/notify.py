@@ -40,7 +40,7 @@ class Notify:
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
-        self._send("STATUS=" + " ".join(text.split()))
+        self._send(_status(text))
 
     def ready(self, status: str) -> None:
         """The start is done, and the watchdog runs from now on. Again: only the status."""
@@ -49,8 +49,7 @@ class Notify:
             return
         self._is_ready = True
         self._progress_due_ms = NEVER_MS
-        self._send("READY=1")
-        self.status(status)
+        self._send(f"READY=1\n{_status(status)}")
         if self._socket is not None and self._period_ms:
             self.feed_due_ms = 0
 
@@ -86,8 +85,7 @@ class Notify:
             self.feed_due_ms = now_ms + self._period_ms
 
     def stopping(self, status: str = "stopping") -> None:
-        self._send("STOPPING=1")
-        self.status(status)
+        self._send(f"STOPPING=1\n{_status(status)}")
 
     def close(self) -> None:
         """Nothing is said from then on."""
@@ -105,6 +103,10 @@ class Notify:
         except OSError:
             return False
         return True
+
+
+def _status(text: str) -> str:
+    return "STATUS=" + " ".join(text.split())
 
 
 def from_environment(environ: MutableMapping[str, str] = os.environ) -> Notify:

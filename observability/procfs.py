@@ -15,6 +15,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _REREAD_S = 5.0  # what costs the kernel a walk: mappings, open files
 _RECOUNT_S = 30.0  # of open files, where a process counts its own: it has better things to do
+_OWN_PAGES = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
 _SWITCHES = re.compile(r"^(voluntary|nonvoluntary)_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 
 
@@ -62,11 +63,14 @@ def own_figures() -> dict[str, Any]:
     """Of this process, but for what costs a walk over its memory."""
     proc = Path("/proc/self")
     try:
-        figures = _figures(_fields((proc / "stat").read_text()), (proc / "status").read_text())
+        status = (proc / "status").read_text()
+        figures = _figures(_fields((proc / "stat").read_text()), status)
         figures["open_fds"] = _own_open_fds(int(time.monotonic() / _RECOUNT_S))
     except OSError:
         return {}  # no descriptor left, or no /proc
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    # A process that nobody forked shares little but the pages of files.
+    figures["proportional_bytes"] = 1024 * sum(map(int, _OWN_PAGES.findall(status)))
     return {"pid": os.getpid(), **figures, "max_fds": -1 if soft == resource.RLIM_INFINITY else soft}
 
 

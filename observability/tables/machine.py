@@ -24,7 +24,8 @@ MACHINE: tuple[Metric, ...] = (
            "processors (corral.processors), or batch requests in the clients.", labels=("mode",)),
     Metric("corral_process_resident_bytes", "gauge", "Memory in RAM, shared pages counted in full (RSS).",
            "resident_bytes", _ALL, "Shared pages are in it once per process; see the next."),
-    Metric("corral_process_proportional_bytes", "gauge", "Memory, shared pages counted in part (PSS).",
+    Metric("corral_process_proportional_bytes", "gauge", "Memory, shared pages counted in part (PSS); "
+           "of a systemd unit its own pages only, without those of files.",
            "proportional_bytes", _ALL, "Their sum is what the member takes. Grows with znodes × processors."),
     Metric("corral_process_threads", "gauge", "Threads.", "threads", _ALL, "Constant."),
     Metric("corral_process_open_fds", "gauge", "Open files.", "open_fds", _ALL,

@@ -15,6 +15,7 @@ from observability.exemplars import Exemplars
 from observability.exposition import registry_of
 from observability.histogram import Histogram, count_histogram
 from observability.metrics import METRICS
+from observability.procfs import ProcessReader, own_figures
 from observability.samples import STALE_S, Samples
 from transport.messages import Sample, Timings
 
@@ -200,3 +201,13 @@ def test_a_living_process_that_proc_does_not_show_counts_as_what_it_says_of_itse
     living.clear()
 
     assert values(samples, "corral_process_up")["broadcast"] == 0
+
+
+def test_a_process_says_of_itself_what_others_see_of_it() -> None:
+    own, seen = own_figures(), ProcessReader().read(os.getpid())
+
+    assert seen is not None
+    assert own.keys() == seen.keys()
+    for figure in ("pid", "threads", "start_time_s", "max_fds"):
+        assert own[figure] == pytest.approx(seen[figure], abs=0.1)
+    assert 0 < own["proportional_bytes"] <= own["resident_bytes"]
