@@ -45,15 +45,13 @@ class LeaderLink:
         self.touch_complete = True  # the next report of touches must name every session
 
     def follow(self, lease: Lease, now_ms: int) -> None:
-        """Go where the lease says, once that epoch's start has been executed here."""
+        """Go where the lease says; what is said there waits until that epoch's start has been executed here."""
         if (lease.epoch, lease.leader) != self.target:
             self.drop()
             self.target = (lease.epoch, lease.leader)
             self.retry_ms = 0
-        if (
-            not lease.leader or self.submissions.linked or lease.epoch != self.submissions.epoch
-            or now_ms < self.retry_ms or not self.submissions.generation
-        ):
+        submissions = self.submissions
+        if not lease.leader or submissions.linked or now_ms < self.retry_ms or not submissions.generation:
             return
         if self.hello_ms is not None:
             if now_ms - self.hello_ms > ANSWER_MS:
@@ -65,9 +63,11 @@ class LeaderLink:
                 lease.leader_address, server_key=lease.leader_key,
                 keys=CurveKeys(self.keys.public.decode(), self.keys.secret.decode()))
             self.watch(self.stream)
+        if lease.epoch != submissions.epoch:
+            return
         hello = SubmitHello(
             member=self.member, ensemble=self.ensemble, processor=self.processor,
-            generation=self.submissions.generation, epoch=lease.epoch)
+            generation=submissions.generation, epoch=lease.epoch)
         if self.send(hello):
             self.hello_ms = now_ms
         else:
