@@ -21,7 +21,8 @@ SERVICES = [unit for unit in UNITS.values() if unit.name.endswith(".service")]
 ONESHOT = [unit for unit in SERVICES if unit.get("Service", "Type") == "oneshot"]
 # What a unit says of itself; all else that sandboxes is the same in all.
 OF_ONE = {
-    "Type", "NotifyAccess", "ExecStart", "Restart", "RestartSec", "RestartPreventExitStatus", "TimeoutStartSec",
+    "Type", "NotifyAccess", "ExecStart", "Restart", "RestartSec", "RestartPreventExitStatus", "SuccessExitStatus",
+    "TimeoutStartSec",
     "TimeoutStopSec", "TimeoutAbortSec", "WatchdogSec", "KillMode", "OOMPolicy", "SyslogIdentifier", "LogExtraFields",
     "Slice", "Nice", "CPUWeight", "IOWeight", "OOMScoreAdjust", "MemoryHigh", "LimitNOFILE", "TasksMax",
     "RuntimeDirectory", "RuntimeDirectoryMode", "RuntimeDirectoryPreserve", "StateDirectory", "StateDirectoryMode",
