@@ -33,10 +33,10 @@ class ClientPort:
         if self._servers:
             return
         config = self._config
+        backlog = config.listen_backlog if config.listen_backlog > 0 else BACKLOG
         try:
             bound = bind_client_port(
-                config.client_addresses, self.number, shared=config.processors > 1,
-                backlog=config.listen_backlog if config.listen_backlog > 0 else BACKLOG)
+                config.client_addresses, self.number, shared=config.processors > 1, backlog=backlog)
         except PortInUseError as error:
             self._log.error("port_in_use", reason=str(error))
             if self._audit is not None:
@@ -45,7 +45,9 @@ class ClientPort:
             return
         self.number = bound[0].getsockname()[1]
         for each in bound:
-            self._servers.append(await self._loop.create_server(lambda: ClientSocket(self._owner), sock=each))
+            # It listens again, and with a queue of its own choice where it is not told.
+            self._servers.append(
+                await self._loop.create_server(lambda: ClientSocket(self._owner), sock=each, backlog=backlog))
         self._log.info("clients_welcome", port=self.number)
         if self._audit is not None:
             self._audit.started(succeeded=True)

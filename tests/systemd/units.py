@@ -80,7 +80,7 @@ class Host:
         home = self.directory / f"m{member}"
         home.mkdir()
         (home / "myid").write_text(f"{member}\n")
-        has_port = "clientPort" in text
+        has_port = "clientPort=" in text
         (home / "zoo.cfg").write_text(
             f"tickTime=500\n{'' if has_port else 'clientPort=0'}\ncorral.metricsPort=0\ndataDir={home}\n"
             f"corral.runDir={self.run_dir}/{member}\n{text}")
