@@ -105,6 +105,8 @@ def test_each_process_says_itself_that_it_is_ready_and_that_it_lives(role: Role)
 
 
 # Who wins ------------------------------------------------------------------------------------------
+# As far as the files say it. Whether a kernel keeps to weights and MemoryHigh is not tested: the machines that these
+# tests run on give the hosts of tests/deploy no controllers for memory and io.
 
 
 @each_service
