@@ -16,7 +16,7 @@ from node.storage.snapshots import (
     discard_unfinished,
     load_newest_with_header,
 )
-from node.tree.execute import Hook, NullSink, Replica
+from node.tree.execute import Hook, LastDigest, Replica
 from node.tree.snapshot import decode_state, encode_state
 from node.tree.state import State
 from node.tree.watches import Watches
@@ -40,14 +40,6 @@ class Built:
 
     snapshot: Snapshot
     digest_point: tuple[int, int] | None
-
-
-class _Sink(NullSink):
-    def __init__(self) -> None:
-        self.digest_point: tuple[int, int] | None = None
-
-    def digest(self, zxid: int, value: int) -> None:
-        self.digest_point = (zxid, value)
 
 
 def build_snapshot(
@@ -78,7 +70,7 @@ def replay(
     """
     state = State() if loaded is None else decode_state(loaded[1])
     epochs = {} if loaded is None else dict(loaded[0].epochs)
-    sink = _Sink()
+    sink = LastDigest()
     replica = Replica(state, Watches(), sink, hook)
     reader = LogReader(files, log_dir, state.zxid, verify=True)
     try:

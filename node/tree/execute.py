@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
-from node.sessions.table import Session
+from node.sessions.table import LOCAL_FOR_GOOD, LOCAL_TO_UPGRADE, Session
 from node.tree.acl import OPEN, READ, Acl, is_permitted
 from node.tree.compatibility import NEWEST, Compatibility
 from node.tree.create import create, create2, create_container, create_ttl
@@ -18,7 +18,6 @@ from node.tree.digest import DIRTY_MAX
 from node.tree.multi import multi
 from node.tree.reconfig import reconfig
 from node.tree.session_ops import (
-    LocalSession,
     close_local_session,
     close_session,
     create_session,
@@ -123,6 +122,16 @@ class NullSink:
     def digest(self, zxid: int, value: int) -> None: ...
 
     def alarm(self, event: str, **values: Any) -> None: ...
+
+
+class LastDigest(NullSink):
+    """*digest_point*: the last (zxid, digest) that other replicas report too; None: none was executed."""
+
+    def __init__(self) -> None:
+        self.digest_point: tuple[int, int] | None = None
+
+    def digest(self, zxid: int, value: int) -> None:
+        self.digest_point = (zxid, value)
 
 
 POISON = b"/corral-test-poison"
@@ -297,9 +306,9 @@ class Replica:
                     result = get_handler(op, _unimplemented)(
                         self, record, at, end, session, identities[who], zxid)
                 elif flags & LOCAL and session is None:
-                    local = LocalSession(
-                        session_id=session_id, tenths=tenths, source=source, connection=connection,
-                        may_upgrade=bool(flags & MAY_UPGRADE))
+                    local = Session(
+                        session_id=session_id, timeout_ms=tenths * 100, source=source, connection=connection,
+                        locality=LOCAL_TO_UPGRADE if flags & MAY_UPGRADE else LOCAL_FOR_GOOD)
                     result = self._execute_local(record, at, end, local, op, identities[who], zxid)
                 else:
                     result = self._attach_or_refuse(
@@ -349,7 +358,7 @@ class Replica:
         return Err.SESSION_EXPIRED if session is None else Err.SESSION_MOVED
 
     def _execute_local(
-        self, record: bytes, at: int, end: int, session: LocalSession, op: int, identities: bytes, zxid: int
+        self, record: bytes, at: int, end: int, session: Session, op: int, identities: bytes, zxid: int
     ) -> bytes | Err:
         if op == OpCode.CLOSE_SESSION:
             return close_local_session(self, session)
