@@ -7,25 +7,29 @@ from node.tree.digest import MASK, mixed
 
 _FIXED = struct.Struct(">qiQI")
 
+GLOBAL, LOCAL_FOR_GOOD, LOCAL_TO_UPGRADE = range(3)
+
 
 class Session:
     """Its token is (*source*, *connection*): requests with another one are a leftover of an older connection.
 
     *password* is None where it is the HMAC of the id; imported sessions keep theirs.
     *ephemerals*: paths in order of creation, which is the order of their deletion.
+    *locality*: what is in the table is GLOBAL; a local session's request is executed with a Session of its own.
     """
 
-    __slots__ = ("connection", "ephemerals", "id", "password", "source", "timeout_ms")
+    __slots__ = ("connection", "ephemerals", "id", "locality", "password", "source", "timeout_ms")
 
     def __init__(
         self, *, session_id: int, timeout_ms: int, source: int, connection: int,
-        password: bytes | None = None,
+        password: bytes | None = None, locality: int = GLOBAL,
     ) -> None:
         self.id = session_id
         self.timeout_ms = timeout_ms
         self.source = source
         self.connection = connection
         self.password = password
+        self.locality = locality
         self.ephemerals: dict[bytes, None] = {}
 
     def contribution(self) -> int:

@@ -6,7 +6,7 @@ from node.sessions.table import Session
 from node.tree.acl import CREATE, OPEN, OPEN_WIRE, WireAcl, fixed_up, is_permitted, read_acl
 from node.tree.paths import PLAIN_NAME, QUOTA_NODES, is_valid
 from node.tree.quotas import created, exceeds, size_of
-from node.tree.session_ops import LocalSession, becomes_global
+from node.tree.session_ops import becomes_global
 from node.tree.undo import restore_parent, take_out
 from node.tree.watches import EventType
 from node.tree.wire import INT, LONG, PACK_INT, SHORT, STRING_INT, long_string_int
@@ -221,6 +221,6 @@ def _owner_of(
         return CONTAINER_OWNER, None
     if flags not in (1, 3):
         return 0, None
-    if isinstance(session, LocalSession) and not becomes_global(replica, session):
+    if session.locality and not becomes_global(replica, session):
         return 0, Err.EPHEMERAL_ON_LOCAL_SESSION
     return session.id, None

@@ -3,7 +3,7 @@
 import struct
 from typing import TYPE_CHECKING
 
-from node.sessions.table import Session
+from node.sessions.table import LOCAL_TO_UPGRADE, Session
 from node.tree.delete import remove_node
 from node.tree.paths import java_echo
 from node.tree.wire import pack_string, read_string
@@ -73,27 +73,19 @@ def close_session(
     return b""
 
 
-class LocalSession(Session):
-    """Of one request in execution: its session is in no table, unless the request makes it a global one."""
-
-    __slots__ = ("may_upgrade",)
-
-    def __init__(self, *, session_id: int, tenths: int, source: int, connection: int, may_upgrade: bool) -> None:
-        super().__init__(session_id=session_id, timeout_ms=tenths * 100, source=source, connection=connection)
-        self.may_upgrade = may_upgrade
-
-
-def becomes_global(replica: "Replica", session: LocalSession) -> bool:
+def becomes_global(replica: "Replica", session: Session) -> bool:
     """So that it may own a node. It stays one, whatever becomes of the request, as in ZooKeeper."""
-    if session.may_upgrade and session.id not in replica.sessions:
+    if session.locality != LOCAL_TO_UPGRADE:
+        return False
+    if session.id not in replica.sessions:
         replica.sessions.add(Session(
             session_id=session.id, timeout_ms=session.timeout_ms, source=session.source,
             connection=session.connection))
         replica.moved.append((session.id, 0, 0))
-    return session.may_upgrade
+    return True
 
 
-def close_local_session(replica: "Replica", session: LocalSession) -> bytes:
+def close_local_session(replica: "Replica", session: Session) -> bytes:
     """In its turn behind the session's writes, like any other."""
     replica.ended.append((session.id, session.source, session.connection, ()))
     return b""
