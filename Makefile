@@ -38,7 +38,7 @@ test-all: $(VENV)/installed-test
 # Deployment to three real hosts with systemd, and everything that is done to them later.
 test-deploy: $(VENV)/installed-test
 	.ci/packages $(HOSTS)
-	$(PYTEST) --all --timeout=900 --capture=tee-sys $(or $(TESTS),tests/deploy)
+	$(PYTEST) --all --timeout=1800 -o faulthandler_timeout=900 --capture=tee-sys $(or $(TESTS),tests/deploy)
 
 # What hosts need to run Corral, without internet: dist/wheelhouse-VERSION.tar.gz.
 wheelhouse: $(VENV)/installed
