@@ -26,14 +26,16 @@ def library() -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    builder = str(ROOT / "ansible" / "build_wheel.py")
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        wheel = _run(sys.executable, str(ROOT / "ansible" / "build_wheel.py"), "--compiled", "--output", temporary).strip()
+        wheel = _run(sys.executable, builder, "--compiled", "--output", temporary).strip()
         made = Path(temporary, "lib")
         _run(*PIP, "install", "--no-deps", "--target", str(made), wheel)
-        made.rename(folder)
-    for other in BUILD.iterdir():
-        if other != folder.parent:
-            shutil.rmtree(other, ignore_errors=True)
+        if not folder.exists():  # else another one was as quick
+            made.rename(folder)
+    for other in BUILD.glob("*/lib"):
+        if other != folder:
+            shutil.rmtree(other.parent, ignore_errors=True)
     return folder
 
 
