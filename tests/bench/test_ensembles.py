@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from bench import procfs
-from bench.ensembles import Corral
+from bench.ensembles import PlainCorral
 
 
 def test_all_processes_of_each_member_are_found(tmp_path: Path) -> None:
-    ensemble = Corral(tmp_path)
+    ensemble = PlainCorral(tmp_path)
     with ensemble.running():
         members = ensemble.wait_serving()
 

@@ -17,8 +17,11 @@ CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", "tests/p
 CLIENTS = ("tests/clients/test_kazoo_nodes.py", "tests/clients/test_kazoo_watches.py",
            "tests/clients/test_kazoo_transactions.py", "tests/clients/test_kazoo_sessions.py")
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None and os.environ.get("CI") != "true", reason="no gcc: .ci/packages")
+pytestmark = [
+    pytest.mark.skipif(
+        shutil.which("gcc") is None and os.environ.get("CI") != "true", reason="no gcc: .ci/packages"),
+    pytest.mark.timeout(1200),  # the first one compiles
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def run(compiled: Path, folder: Path, *tests: str) -> "subprocess.CompletedProce
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
     environment = {**os.environ, "PYTHONPATH": str(compiled)}
-    command = [sys.executable, "-P", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-P", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--timeout=300", *tests]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -42,7 +45,6 @@ def test_the_hot_modules_are_compiled(compiled: Path) -> None:
     assert compiled_modules >= HOT
 
 
-@pytest.mark.timeout(900)
 def test_the_cores_and_processes_pass_their_tests(compiled: Path, tmp_path: Path) -> None:
     done = run(compiled, tmp_path, *CORES)
 
@@ -53,7 +55,6 @@ def test_the_cores_and_processes_pass_their_tests(compiled: Path, tmp_path: Path
     assert where.stdout.strip().endswith(".so")
 
 
-@pytest.mark.timeout(600)
 def test_stock_clients_see_no_difference(compiled: Path, tmp_path: Path) -> None:
     done = run(compiled, tmp_path, *CLIENTS, "-k", "not genuine")
 
