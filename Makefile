@@ -19,7 +19,7 @@ SEEDS ?= 1000
 PYTHONS ?= 3.11 3.13
 PYTEST := $(BIN)/pytest --quiet --timeout=300
 HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
-PACKAGES := zookeeper gcc libc6-dev chromium $(HOSTS)
+PACKAGES := zookeeper gcc libc6-dev python3-dev chromium $(HOSTS)
 
 all: $(VENV)/installed
 
@@ -48,7 +48,7 @@ simulate: $(VENV)/installed-test
 	$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
 
 bench: $(VENV)/installed
-	.ci/packages zookeeper gcc libc6-dev
+	.ci/packages zookeeper gcc libc6-dev python3-dev
 	$(BIN)/python -m bench.run $(ARGS)
 
 # The dashboards of a live ensemble, drawn by Grafana's own components in a browser, for README.md.
