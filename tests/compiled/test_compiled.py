@@ -22,7 +22,8 @@ HAS_COMPILER = shutil.which("gcc") is not None and Path(sysconfig.get_paths()["i
 
 pytestmark = [
     pytest.mark.skipif(
-        not HAS_COMPILER and os.environ.get("CI") != "true", reason="NOT COMPILED: no gcc, or no Python.h: .ci/packages"),
+        not HAS_COMPILER and os.environ.get("CI") != "true",
+        reason="NOT COMPILED: no gcc, or no Python.h: .ci/packages"),
     pytest.mark.timeout(1200),  # the first one compiles
 ]
 
