@@ -129,8 +129,8 @@ class Ensemble(ABC):
             self.start()
             yield
         finally:
-            for signum in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C would leave orphans
-                signal.signal(signum, signal.SIG_IGN)
+            # A second Ctrl-C would leave orphans.
+            before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
             try:
                 procfs.send_signal(self.pids(), signal.SIGCONT)
                 self.stop()
@@ -139,6 +139,8 @@ class Ensemble(ABC):
             finally:
                 procfs.end(self.marker)
                 shutil.rmtree(self.folder, ignore_errors=True)
+                for signum, handler in before.items():
+                    signal.signal(signum, handler)
 
 
 class ZooKeeper(Ensemble):
