@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+WILDCARDS = ("0.0.0.0", "::")  # all addresses of this machine, by each family
+
 _HOST_PORT = re.compile(r"(?:(?P<host>\[[^\]\s]+\]|[^:\[\]\s]+):)?(?P<port>\d{1,5})")
 _SERVER = re.compile(
     r"(?P<host>\[[^\]\s]+\]|[^:\[\]\s]+):(?P<quorum>\d{1,5})(?::(?P<election>\d{1,5}))?"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from node.config.address import Address, Role, ServerLine, parse_server, strip_brackets
+from node.config.address import WILDCARDS, Address, Role, ServerLine, parse_server, strip_brackets
 from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Rules, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
@@ -22,7 +22,6 @@ from node.config.table import (
 )
 from transport.entry import FEATURE_LEVEL
 
-WILDCARDS = ("0.0.0.0", "::")
 SNAPSHOTS_KEPT_MIN = 3  # as ZooKeeper's PurgeTxnLog
 # A path of a Unix socket has at most 107 bytes; the names in the directory take the rest.
 RUN_DIR_BYTES_MAX = 70

@@ -11,7 +11,7 @@ from collections import deque
 from importlib.metadata import version
 from typing import Any
 
-from node.config.address import format_address
+from node.config.address import WILDCARDS, format_address
 from node.config.member import MemberConfig
 from node.notify import SILENT, Notify
 from node.processes.broadcast_acks import Acks
@@ -270,9 +270,12 @@ def replicated_settings(config: MemberConfig) -> dict[str, str]:
 
 def client_addresses(config: MemberConfig) -> dict[int, str]:
     """By member, as far as the server lines say them; else the host alone."""
-    return {
-        each.id: format_address(each.client.host, each.client.port) if each.client else each.host
-        for each in config.members.values()}
+    found = {}
+    for each in config.members.values():
+        client = each.client
+        host = each.host if client is None or client.host in WILDCARDS else client.host
+        found[each.id] = host if client is None else format_address(host, client.port)
+    return found
 
 
 def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from node.config.address import Address, Role
+from node.config.address import WILDCARDS, Address, Role
 from node.config.member import Member, MemberConfig
 from node.config.problems import ConfigError, Problem
-from node.config.read import WILDCARDS, load_config
+from node.config.read import load_config
 from node.requests.four_letter import WORDS
 
 STANDALONE = "tickTime=2000\ninitLimit=10\nsyncLimit=5\nclientPort=2181\n"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from node.config.read import load_config
+from node.processes.broadcast import client_addresses
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
 from transport.messages import (
     CONTROL_VERSION,
@@ -159,3 +161,14 @@ def test_a_leading_broadcast_that_is_to_end_hands_over_first(started: Started) -
     assert '"handed_over"' in ensemble.log_text(leader)
     others = [each for member, each in ensemble.processors.items() if member != leader]
     ensemble.wait(lambda: any(each.serves and each.lease.role == "leader" for each in others), "no new leader")
+
+
+def test_members_are_told_by_addresses_that_others_can_reach(tmp_path: Path) -> None:
+    file = tmp_path / "zoo.cfg"
+    file.write_text(
+        f"dataDir={tmp_path}\ninitLimit=10\nsyncLimit=5\nserver.1=zk1:2888:3888;2181\n"
+        "server.2=[2001:db8::2]:2888:3888;[::]:2181\nserver.3=zk3:2888:3888;clients3:2182\n")
+    (tmp_path / "myid").write_text("1")
+
+    assert client_addresses(load_config(file).config) == {
+        1: "zk1:2181", 2: "[2001:db8::2]:2181", 3: "clients3:2182"}
