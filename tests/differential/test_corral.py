@@ -29,6 +29,8 @@ from tests.wire import (
 
 TOGETHER = 4  # sequences at the same time, at least
 
+pytestmark = pytest.mark.timeout(3600)  # for so many sequences as are asked for
+
 
 def how_many() -> int:
     """Sequences to compare: CORRAL_SEQUENCES, or by where we run."""
@@ -36,7 +38,7 @@ def how_many() -> int:
         return int(asked)
     if os.environ.get("CORRAL_TEST_ALL"):
         return 10_000
-    return 1_500 if os.environ.get("CI") else 200
+    return 1_000 if os.environ.get("CI") else 200
 
 
 compared = settings(
