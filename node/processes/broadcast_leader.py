@@ -24,8 +24,11 @@ class LeaderStream:
         self._hung_up = NOBODY  # whose end closed a connection of ours last, and has not been reached since
 
     def connect(self, leader: MemberId, life: int) -> None:
+        """Nowhere, where zoo.cfg or the keys do not name *leader*: nobody answers, and the core goes on in its time."""
         self.disconnect()
         self.leader, self._life, self._was_open = leader, life, False
+        if not self._peers.knows(leader) or not self._keyring.key_of(leader):
+            return
         self.stream = self._sockets.stream(
             self._peers.endpoint(leader, life), keys=self._keyring.own,
             server_key=self._keyring.key_of(leader))

@@ -15,6 +15,10 @@ class Peers:
         self._port = port
         self._found: dict[int, tuple[float, list[str]]] = {}
 
+    def knows(self, member: int) -> bool:
+        """Whether zoo.cfg names it. The log may name voters that a file does not yet, or no more."""
+        return member in self._config.members
+
     def endpoint(self, member: int, attempt: int = 0) -> str:
         """tcp://…; the next address at each attempt. May ask the resolver, which may block."""
         endpoints = self._endpoints(member)

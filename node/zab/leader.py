@@ -434,6 +434,7 @@ class Leader:
             self.core.report("learner_lost", member=learner.member)
             if self.handover.is_active:
                 self.handover.check()
+            self._propose_control()  # it may be who held a change of the voters up
 
     def on_protocol_error(self, stream: StreamId, error: ProtocolError) -> None:
         learner = self.learners.get(stream)
@@ -446,6 +447,7 @@ class Leader:
     def _drop(self, learner: LearnerStream, reason: str, *, operator: bool = False) -> None:
         del self.learners[learner.stream]
         self.core.emit(Drop(learner.stream, reason, self.core.me, operator))
+        self._propose_control()
 
     # --- time ---
 

@@ -10,9 +10,12 @@ import pytest
 from node.config.member import MemberConfig
 from node.processes.broadcast_commits import HOLD_MS, Commits
 from node.processes.broadcast_disk import Disk
+from node.processes.broadcast_leader import LeaderStream
 from node.processes.broadcast_local import UNATTENDED_MS, Local
 from node.processes.broadcast_records import MEMORY_BYTES_MAX, Records
 from node.processes.broadcast_streams import QUEUE_BYTES_MAX, Streams
+from node.processes.keyring import Keyring
+from node.processes.peers import Peers
 from node.storage.errors import LogGapError
 from node.zab import effects, events
 from tests.processes.small_ensemble import make_configs
@@ -21,7 +24,7 @@ from transport.messages import Commit, Counters, LocalHello, Ping, Refused, Wate
 from transport.messages import Records as RecordsMessage
 from transport.poller import Poller
 from transport.sockets import Listener, Sockets, Stream, StreamId
-from transport.zxid import Zxid, make_zxid
+from transport.zxid import MemberId, Zxid, make_zxid
 
 DEADLINE_S = 20.0
 
@@ -346,3 +349,16 @@ def test_a_held_commit_is_dropped_once_something_else_has_said_as_much() -> None
 
     commits.on_told(b"s", zxid(2))
     assert commits.take_due(now_ms=200) == []
+
+
+def test_a_voter_that_this_members_files_do_not_name_is_nobody_to_connect_to(
+    config: MemberConfig, sockets: Sockets,
+) -> None:
+    """The log may name it already, or still: a rolling change of the files."""
+    leader = LeaderStream(sockets, Poller(), Keyring(config, "broadcast"), Peers(config, "quorum"))
+
+    leader.connect(MemberId(9), 1)
+    leader.send(Commit(zxid(1)))
+
+    assert leader.stream is None
+    assert list(leader.receive(10)) == []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.zab.effects import Append, Drop, Effect
-from node.zab.events import Flushed, RecordsSent, TurnEnd
+from node.zab.events import Flushed, LearnerLost, RecordsSent, TurnEnd
 from node.zab.quorum import is_quorum
 from node.zab.voters import next_voters
 from tests.zab.builders import Driver, ack_epoch, candidate, control, hello, stream, z
@@ -90,11 +90,12 @@ def test_majorities_of_before_and_after_share_a_member(
 # The leader, which orders it --------------------------------------------------------------------
 
 
-def leader_that_expects_four() -> Driver:
-    """Serves with 1 and 2 behind it, all of them configured with four; the log has three."""
+def leader_that_expects_four(straggler: int = 0) -> Driver:
+    """Serves with 1 and 2 behind it, all of them configured with four but a *straggler*; the log has three."""
     driver = candidate(voters=(*OLD, FOUR))
     for member in (1, 2):
-        driver.learn(member, hello(member, last=z(4, 3), accepted=4, current=4, voters=(1, 2, 3, 4)))
+        told = (1, 2, 3) if member == straggler else (1, 2, 3, 4)
+        driver.learn(member, hello(member, last=z(4, 3), accepted=4, current=4, voters=told))
         driver.learn(member, ack_epoch(5, current=4, last=z(4, 3), committed=z(4, 3)))
     for member in (1, 2):
         driver.learn(member, Pong(driver.now_ms, 77, []), AckNewLeader(5, z(4, 3)))
@@ -121,6 +122,16 @@ def test_a_new_member_is_brought_up_to_date_first_and_then_votes_by_a_logged_ent
     assert appended == (Kind.MEMBERSHIP, control(
         leader=3, voters=(1, 2, 3, 4), incarnations={1: "1-first", 2: "2-first", 3: "3-first", 4: "4-first"}))
     assert driver.reported("voters_changed") == [{"before": [1, 2, 3], "after": [1, 2, 3, 4]}]
+
+
+def test_who_holds_a_change_up_and_goes_away_holds_it_up_no_more() -> None:
+    driver = leader_that_expects_four(straggler=1)
+    assert not [each for each in joined(driver) if isinstance(each, Append)]
+
+    effects = driver.step(LearnerLost(stream(1)))
+
+    appended, = (read_record(each) for each in effects if isinstance(each, Append))
+    assert appended[1].voters == [1, 2, 3, 4]
 
 
 def test_from_that_entry_on_a_quorum_is_three_of_four() -> None:
