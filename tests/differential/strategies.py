@@ -209,7 +209,8 @@ def special_creates(draw: DrawFn) -> Create:
     path = draw(CREATED_PATHS)
     path = draw(BAD) if path == "?" else path
     if draw(st.booleans()):
-        flags = draw(pick({4: 6, 0: 1, 1: 1, 2: 1, 7: 1}))
+        # Not 1: until 3.8.0 has written the container it takes it for an ephemeral, and what comes in between is refused.
+        flags = draw(pick({4: 6, 0: 1, 2: 1, 7: 1}))
         return CreateContainer(path, data=draw(DATA), acl=draw(ACLS), flags=flags)
     flags, ttl_ms = draw(pick({(5, 1000): 3, (6, 1): 2, (5, 0): 1, (5, -1): 1, (6, 2**41): 1, (0, 1000): 1, (7, 1): 1}))
     return CreateTtl(path, data=draw(DATA), acl=draw(ACLS), flags=flags, ttl_ms=ttl_ms)

@@ -6,6 +6,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from node.notify import SILENT
 from node.processes.telemetry import Telemetry
 from observability.assembly import Entry
 from observability.fragments import Fragment
@@ -105,7 +106,7 @@ def telemetry(tmp_path: Path, lines: LogCapture) -> Telemetry:
     config.run_dir.mkdir(exist_ok=True)
     log = structlog.wrap_logger(
         None, processors=[lines], wrapper_class=structlog.make_filtering_bound_logger("info"))
-    return Telemetry(config, log)
+    return Telemetry(config, log, SILENT)
 
 
 def test_a_write_that_cannot_be_looked_up_is_unknown_and_one_line_of_the_log(

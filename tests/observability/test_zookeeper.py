@@ -60,10 +60,10 @@ def test_a_leader_tells_of_its_learners_and_nobody_else_does() -> None:
     assert values(member(leads=False))["quorum_size"] == 3
 
 
-def test_a_member_without_figures_has_no_lines_but_those_that_are_always_0() -> None:
+def test_a_member_without_figures_has_no_lines() -> None:
     nothing = MemberFigures(processors=[], broadcast={}, snapshotter={}, now_ms=0)
 
-    assert values(nothing) == {"local_sessions": 0}
+    assert values(nothing) == {}
 
 
 def test_quantiles_are_bounds_of_buckets_in_ms() -> None:
