@@ -209,7 +209,7 @@ def special_creates(draw: DrawFn) -> Create:
     path = draw(CREATED_PATHS)
     path = draw(BAD) if path == "?" else path
     if draw(st.booleans()):
-        # Not 1: until 3.8.0 has written the container it takes it for an ephemeral, and what comes in between is refused.
+        # Not 1: 3.8.0 takes the container for an ephemeral until it is written, and refuses what comes in between.
         flags = draw(pick({4: 6, 0: 1, 2: 1, 7: 1}))
         return CreateContainer(path, data=draw(DATA), acl=draw(ACLS), flags=flags)
     flags, ttl_ms = draw(pick({(5, 1000): 3, (6, 1): 2, (5, 0): 1, (5, -1): 1, (6, 2**41): 1, (0, 1000): 1, (7, 1): 1}))
