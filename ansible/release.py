@@ -59,6 +59,8 @@ def install(root: Path) -> bool:
          "--disable-pip-version-check", "--root-user-action=ignore", "--find-links", str(HERE / "wheels"),
          "--require-hashes", "--requirement", str(LOCK))
     _run(str(target / "bin/corral"), "--version")
+    # Compiled modules may want a newer libc than this host has: better now than when the member starts.
+    _run(str(target / "bin/python"), "-I", "-c", "import node.tree.execute, node.zab.leader, node.processes.broadcast")
     shutil.copytree(HERE / "systemd", target / "systemd")
     (target / COMPLETE).write_text(f"{lock}\n")
     return True
