@@ -103,7 +103,7 @@ def test_a_stopped_leader_loses_its_lease_before_another_leads(started: Started)
 
 
 def test_an_uncommitted_tail_is_cut_off_where_the_others_went_on_without_it(started: Started) -> None:
-    ensemble = started(3, tick_ms=4000)  # time to submit while the leader's lease lasts, on a disk that others keep busy
+    ensemble = started(3, tick_ms=4000)  # time to submit within the lease, on a disk that others keep busy
     first = ensemble.leader()
     epoch = ensemble.processors[first].lease.epoch
     others = [i for i in ensemble.configs if i != first]
