@@ -91,6 +91,8 @@ class _Reader:
         except OSError as error:
             place = pointer or Entry(path, 0, "", "")
             self.problem(place, f"cannot read {path}: {error.strerror}", cure)
+            if pointer is None:
+                raise ConfigError(self.problems) from None  # all else would only follow from it
             return []
         return parse_properties(text, path)
 

@@ -185,8 +185,7 @@ class Processor:
                 written += length
                 conn.submitted += 1
                 if written + weight * writes >= room or identity >= IDENTITIES_MAX:
-                    submissions.count += writes
-                    submissions.traced += writes if conn.trace_bytes else 0
+                    submissions.took(writes, written + weight * writes, is_traced=conn.trace_bytes > 0)
                     submissions.close_batch(now_ms)
                     requests = submissions.requests
                     writes = written = 0

@@ -34,6 +34,13 @@ def problems_of(tmp_path: Path, text: str, *, myid: str | None = None) -> list[P
     return caught.value.problems
 
 
+def test_of_a_file_that_cannot_be_read_nothing_else_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "none" / "zoo.cfg")
+
+    assert [problem.cure for problem in caught.value.problems] == ["give the path of a zoo.cfg"]
+
+
 def warnings_of(tmp_path: Path, text: str, *, myid: str | None = None) -> list[str]:
     warnings = load_config(write(tmp_path, text, myid=myid)).warnings
     return [f"{warning.line} {warning.key}" for warning in warnings]

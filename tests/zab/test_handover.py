@@ -211,25 +211,16 @@ def test_alone_nobody_can_take_over() -> None:
     assert leaders(ensemble) == [1]
 
 
-def test_a_drained_heir_is_refused_by_name() -> None:
+@pytest.mark.parametrize("event", [Draining(on=True), ProcessorReady(alive=False)], ids=["drains", "has no processor"])
+def test_an_heir_that_cannot_lead_is_refused_by_name(event: Draining | ProcessorReady) -> None:
     ensemble = established(3)
-    ensemble.step(2, Draining(on=True))
+    ensemble.step(2, event)
     ensemble.run()
 
     hand_over(ensemble, 1, 2)
 
     assert ensemble.hosts[MemberId(1)].failures == ["member 2 cannot take over"]
     assert leaders(ensemble) == [1]
-
-
-def test_a_heir_without_a_processor_is_refused() -> None:
-    ensemble = established(3)
-    ensemble.step(2, ProcessorReady(alive=False))
-    ensemble.run()
-
-    hand_over(ensemble, 1, 2)
-
-    assert ensemble.hosts[MemberId(1)].failures == ["member 2 cannot take over"]
 
 
 # --- what can go wrong ---
