@@ -1,5 +1,6 @@
 """Members and single processes die, hang and come back, one after the other, under kazoo writers."""
 
+import contextlib
 import os
 import random
 import signal
@@ -36,7 +37,7 @@ class Nemesis:
         pid = self.ensemble.pids(member).get(process)
         self.done.append(f"kill {process} of {member}: {pid}")
         if pid:  # else it waits for its restart
-            os.kill(pid, signal.SIGKILL)
+            signal_all([pid], signal.SIGKILL)
 
     def hang(self, member: int) -> None:
         process = self.random.choice(PROCESSES)
@@ -55,16 +56,24 @@ class Nemesis:
     def hang_all(self, what: str, pids: list[int]) -> None:
         hang_s = self.random.choice(HANG_S)
         self.done.append(f"hang {what} for {hang_s} s")
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: all(is_stopped(pid) for pid in pids), what=f"{what} is stopped")
-        stays(lambda: all(is_stopped(pid) for pid in pids), seconds=hang_s)
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        signal_all(pids, signal.SIGSTOP)
+        wait_until(lambda: all(is_still(pid) for pid in pids), what=f"{what} is stopped")
+        stays(lambda: all(is_still(pid) for pid in pids), seconds=hang_s)
+        signal_all(pids, signal.SIGCONT)
 
 
-def is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # killed by the strike before, and its end is not known yet
+            os.kill(pid, number)
+
+
+def is_still(pid: int) -> bool:
+    """Stopped, or gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_no_acknowledged_write_is_lost_and_all_members_agree(ensemble: Ensemble) -> None:

@@ -117,8 +117,9 @@ def test_an_uncommitted_tail_is_cut_off_where_the_others_went_on_without_it(star
     before = processor.watermark
     ensemble.wait(lambda: ensemble.log_bytes(first) > before.offset)
     ensemble.kill(first)
-    for each in others:
-        ensemble.resume(each, "broadcast")
+    for each in others:  # the proposal waits in their sockets: resumed, one could read it before it learns of the end
+        ensemble.end(each, "broadcast")
+        ensemble.start(each, "broadcast")
     survivor = ensemble.link(ensemble.leader(epoch_above=epoch))
     survivor.submit(body(2))
     ensemble.start(first)
