@@ -28,6 +28,7 @@ ENSEMBLE_SECRET_BYTES: Final = 32
 _MEMBER_FILE = "member.json"
 _ENSEMBLE_FILE = "ensemble.json"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_VAULT = b"$ANSIBLE_VAULT;"
 
 
 class KeysError(Exception):
@@ -289,6 +290,10 @@ def _read(path: Path, shape: type[_Shape], make: str) -> _Shape:
 
 
 def _decode(path: Path, text: bytes, shape: type[_Shape]) -> _Shape:
+    if text.startswith(_VAULT):
+        raise KeysError(
+            path, "is encrypted by Ansible Vault",
+            f"ansible-vault decrypt {path.parent.parent}/*/*.json, do this again, then ansible-vault encrypt them")
     try:
         content = msgspec.json.decode(text, type=shape)
     except msgspec.DecodeError as error:

@@ -17,7 +17,8 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ from node.backup.archive import BackupHeader, Loaded
 from node.backup.epochs import REPLACED, epoch_problem, highest_epoch, next_epoch
 from node.config.member import MemberConfig
 from node.keys import MemberKeys, load_keys
+from node.lives import living
+from node.run_dir import lock_exclusive
 from node.running import read_running
 from node.storage.epochs import Epochs
 from node.storage.errors import RefusedError
@@ -50,12 +53,13 @@ _NAME_CHARACTERS: Final = 12  # of a hash: enough to tell restorations apart
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One member, as it lies there.  *highest_epoch*: that its directories have seen."""
+    """One member, as it lies there.  *highest_epoch*: that its directories have seen.  *running*: what of it runs."""
 
     config: MemberConfig
     keys: MemberKeys
     has_data: bool
     highest_epoch: int
+    running: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +72,40 @@ class Plan:
     ends_sessions: bool
 
 
-def examine(files: Files, config: MemberConfig) -> Target:
-    """Raises KeysError; RefusedError: the member runs."""
-    running = read_running(config.run_dir)
-    if running is not None:
+def examine(files: Files, config: MemberConfig, *, may_run: bool = False) -> Target:
+    """Raises KeysError; RefusedError: a process of the member runs, and none may."""
+    running = _running(config)
+    if running and not may_run:
         raise RefusedError(
-            f"member {config.id} runs, as process {running.pid}", file=config.data_dir,
-            cure="stop every member of the ensemble first")
+            f"member {config.id} runs: {running}", file=config.data_dir,
+            cure="stop every member of the ensemble first, with all its processes (systemctl stop corral@main.target)")
     data_dir, log_dir = data_directory(config.data_dir), log_directory(config.log_dir)
     has_data = bool(
         has_identity(files, data_dir) or list_snapshots(files, data_dir) or list_segments(files, log_dir))
     return Target(
         config, load_keys(config), has_data,
-        highest_epoch(files, data_dir=config.data_dir, log_dir=config.log_dir))
+        highest_epoch(files, data_dir=config.data_dir, log_dir=config.log_dir), running)
+
+
+def _running(config: MemberConfig) -> str:
+    """Any one process would go on with what it has read of the old data."""
+    supervisor = read_running(config.run_dir)
+    if supervisor is not None:
+        return f"process {supervisor.pid}"
+    return ", ".join(f"{name} (process {pid})" for name, pid in living(config.run_dir).items())
+
+
+@contextmanager
+def _nothing_starts(config: MemberConfig) -> Iterator[None]:
+    """Raises RefusedError: something runs."""
+    if not config.run_dir.is_dir():  # after a reboot; broadcast at least is kept out by the lock in the data
+        yield
+        return
+    lock = lock_exclusive(config.run_dir)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def make_plan(
@@ -142,14 +167,15 @@ def restore_member(files: Files, target: Target, loaded: Loaded, plan: Plan, now
     config = target.config
     data_dir, log_dir = data_directory(config.data_dir), log_directory(config.log_dir)
     building = config.data_dir / _BUILDING
-    lock = DataLock(files, data_dir=data_dir, log_dir=log_dir, pid=os.getpid())
-    try:
-        _build(files, building, target, loaded, plan)
-        moved = [_move_aside(files, each, now) for each in dict.fromkeys((data_dir, log_dir))]
-        files.rename(building, data_dir)
-        files.fsync_dir(config.data_dir)
-    finally:
-        lock.release()
+    with _nothing_starts(config):
+        lock = DataLock(files, data_dir=data_dir, log_dir=log_dir, pid=os.getpid())
+        try:
+            _build(files, building, target, loaded, plan)
+            moved = [_move_aside(files, each, now) for each in dict.fromkeys((data_dir, log_dir))]
+            files.rename(building, data_dir)
+            files.fsync_dir(config.data_dir)
+        finally:
+            lock.release()
     if target.has_data:
         return moved
     for each in moved:
@@ -180,7 +206,9 @@ def _move_aside(files: Files, directory: Path, now: datetime) -> Path:
 
 def restored_control(before: ControlEntry, plan: Plan) -> ControlEntry:
     """Nobody is named: the first epoch's entry names those that start it."""
-    return msgspec.structs.replace(before, incarnations={}, voters=plan.voters, restored=plan.name)
+    return msgspec.structs.replace(
+        before, incarnations={}, voters=plan.voters, restored=plan.name, servers={}, config_version=0, intent=0,
+        voters_before=[])
 
 
 def adapt(loaded: Loaded, plan: Plan) -> None:

@@ -32,7 +32,8 @@ from transport.zxid import show
               "back that its holder has given up since. The same on every member.")  # fmt: skip
 @click.option("--from-other-ensemble", is_flag=True, help="FILE may be of an ensemble with other keys; implies "
               "--end-sessions.")  # fmt: skip
-@click.option("--check", is_flag=True, help="Only say what would be done, and what stands against it.")
+@click.option("--check", is_flag=True, help="Only say what would be done, and what stands against it; the member may "
+              "run.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; implies --yes.")
 @refusals_shown
@@ -54,7 +55,7 @@ def restore(
     """
     files = RealFiles()
     try:
-        targets = [_examined(files, config) for config in configs]
+        targets = [_examined(files, config, may_run=check) for config in configs]
         with progress() as shown:
             loaded = load_backup(files, file, shown)
         plan = make_plan(
@@ -85,7 +86,7 @@ def _restore(files: RealFiles, targets: list[Target], loaded: Loaded, plan: Plan
     return {target.config.id: restore_member(files, target, loaded, plan, now) for target in targets}
 
 
-def _examined(files: RealFiles, path: Path) -> Target:
+def _examined(files: RealFiles, path: Path, *, may_run: bool) -> Target:
     """Raises RefusedError, KeysError, ConfigError, Failure."""
     config = load_config(path).config
     owner = config.data_dir.stat().st_uid
@@ -93,7 +94,7 @@ def _examined(files: RealFiles, path: Path) -> Target:
         raise Failure(
             f"{config.data_dir} belongs to user {owner}, this is user {os.geteuid()}: the member could not read what "
             f"is written — run it as its owner, as in: sudo -u '#{owner}' corral restore …", exit_code=EXIT_REFUSED)
-    return examine(files, config)
+    return examine(files, config, may_run=may_run)
 
 
 def _say_plan(loaded: Loaded, targets: list[Target], plan: Plan) -> None:
@@ -106,6 +107,8 @@ def _say_plan(loaded: Loaded, targets: list[Target], plan: Plan) -> None:
     for target in targets:
         what = "its data are moved aside" if target.has_data else "it has no data"
         click.echo(f"member {target.config.id}: {target.config.data_dir}: {what}")
+        if target.running:
+            click.echo(f"member {target.config.id} runs, and has to be stopped first: {target.running}")
 
 
 def _say_done(file: Path, targets: list[Target], plan: Plan, moved: dict[int, list[Path]]) -> None:
@@ -130,4 +133,5 @@ def _say_json(
         "sha256": loaded.backup.sha256, "voters": plan.voters, "ends_sessions": plan.ends_sessions,
         "members": [{
             "id": target.config.id, "had_data": target.has_data, "highest_epoch": target.highest_epoch,
+            "running": target.running,
             "moved_aside": [str(path) for path in moved.get(target.config.id, [])]} for target in targets]}))

@@ -16,7 +16,9 @@ Ask = Callable[[Sequence[Address]], list[MemberStatus]]
 def check_ensemble(config: MemberConfig, own: Address, *, ask: Ask = ask_all) -> list[Finding]:
     ids = sorted(config.members)
     statuses = dict(zip(ids, ask([_address(config, i, own) for i in ids]), strict=True))
-    return [*_check_own(statuses[config.id]), *_check_others(config, statuses), *_check_alike(statuses)]
+    own_status = statuses[config.id]
+    return [*_check_own(own_status), *_check_voters(config, own_status), *_check_others(config, statuses),
+            *_check_alike(statuses)]
 
 
 def _address(config: MemberConfig, member: int, own: Address) -> Address:
@@ -43,6 +45,15 @@ def _check_own(status: MemberStatus) -> list[Finding]:
             "member", Level.WARNING, f"{status.role}, {status.lag} transactions behind",
             "look at this machine's disk and load: `corral trace` names slow syncs")]
     return [Finding("member", Level.OK, f"{status.role}, in epoch {status.epoch}, {status.lag or 0} behind")]
+
+
+def _check_voters(config: MemberConfig, status: MemberStatus) -> list[Finding]:
+    """A change of members that stopped half-way stays so until somebody notices."""
+    if not status.is_serving or status.voters in (0, len(config.voters)):
+        return []
+    return [Finding(
+        "member", Level.WARNING, f"{status.voters} members vote, zoo.cfg names {len(config.voters)}",
+        "finish the change: give every member the same server lines, and restart those that have others")]
 
 
 def _check_others(config: MemberConfig, statuses: dict[int, MemberStatus]) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Restoring members from a backup: what they have then, what is refused, and that no half of it can start."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from node.backup.epochs import next_epoch
 from node.backup.restoring import Plan, adapt, examine, make_plan, restore_member
 from node.config.member import MemberConfig
 from node.keys import load_keys
+from node.lives import OwnLife
+from node.roles import ROLES
+from node.run_dir import lock_shared, make_private
 from node.storage.epochs import Epochs
 from node.storage.errors import RefusedError
 from node.storage.files import RealFiles
@@ -220,6 +224,40 @@ def test_members_that_name_other_voters_are_refused(file: Path, configs: list[Me
 
     with pytest.raises(RefusedError, match="other voters"):
         restore(file, [configs[0], alone], from_other_ensemble=True, ends_sessions=True)
+
+
+@pytest.mark.parametrize("name", [role.name_of(0) for role in ROLES])
+def test_a_member_is_not_restored_while_any_one_of_its_processes_runs(
+    file: Path, configs: list[MemberConfig], name: str,
+) -> None:
+    config = configs[0]
+    make_private(config.run_dir)
+    life = OwnLife(config.run_dir, name, now_ms=0)
+    try:
+        with pytest.raises(RefusedError, match=f"member 1 runs: {name} "):
+            restore(file, configs[:1])
+        assert examine(FILES, config, may_run=True).running.startswith(name)
+    finally:
+        life.close()
+
+    restore(file, configs[:1])
+
+
+def test_a_process_that_starts_meanwhile_is_not_raced_with(file: Path, configs: list[MemberConfig]) -> None:
+    loaded, target = load_backup(FILES, file), examine(FILES, configs[0])
+    plan = make_plan(
+        loaded.backup.header, loaded.backup.sha256, [target], epoch=None, ends_sessions=False,
+        from_other_ensemble=False, replaces=True, settings=[SETTINGS], control=read_control(loaded.state.control))
+    adapt(loaded, plan)
+    make_private(configs[0].run_dir)
+    started = lock_shared(configs[0].run_dir)
+    try:
+        with pytest.raises(RefusedError, match="processes run by themselves"):
+            restore_member(FILES, target, loaded, plan, NOW)
+    finally:
+        os.close(started)
+
+    assert restore_member(FILES, target, loaded, plan, NOW)
 
 
 def test_a_running_member_is_refused(file: Path, configs: list[MemberConfig]) -> None:

@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from node.cli.commands import corral
+from node.lives import OwnLife
+from node.run_dir import make_private
 from tests.backup.states import Written, configured, tree_of
 
 
@@ -92,6 +94,24 @@ def test_restore_asks_and_says_what_comes_next(member: Written, tmp_path: Path) 
     assert done.exit_code == 0, done.output
     assert "start every member" in done.stdout
     assert list(member.config.data_dir.glob("corral.replaced-*"))
+
+
+def test_what_speaks_against_restoring_is_said_while_the_member_still_runs(member: Written, tmp_path: Path) -> None:
+    file = tmp_path / "one"
+    run("backup", member.config.file, "--local", "--to", file)
+    make_private(member.config.run_dir)
+    life = OwnLife(member.config.run_dir, "telemetry", now_ms=0)
+    try:
+        checked = run("restore", file, member.config.file, "--replace", "--check", "--json")
+        refused = run("restore", file, member.config.file, "--check")
+        done = run("restore", file, member.config.file, "--replace", "--yes")
+    finally:
+        life.close()
+
+    assert json.loads(checked.stdout)["members"][0]["running"].startswith("telemetry ")
+    assert (refused.exit_code, done.exit_code) == (78, 78)
+    assert "--replace" in refused.output
+    assert "member 1 runs: telemetry" in done.output
 
 
 def test_restore_names_the_command_for_the_other_members(tmp_path: Path) -> None:

@@ -166,6 +166,20 @@ def test_keys_made_in_one_place_are_those_of_one_ensemble(tmp_path: Path) -> Non
         (kept / "1" / "ensemble.json").read_text()}
 
 
+def test_keys_under_ansible_vault_are_refused_by_the_command_that_opens_them(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    run("keys", "make", kept, "1", "2")
+    for name in ("member", "ensemble"):
+        (kept / f"1/{name}.json").write_text("$ANSIBLE_VAULT;1.1;AES256\n3565\n")
+
+    result = run("keys", "make", kept, "1", "2", "3")
+
+    assert result.exit_code == 78
+    assert "is encrypted by Ansible Vault" in result.stderr
+    assert f"ansible-vault decrypt {kept}/*/*.json" in result.stderr
+    assert not (kept / "3").exists()
+
+
 def test_what_members_share_may_come_by_stdin(tmp_path: Path) -> None:
     one, two = (config(tmp_path, i) for i in (1, 2))
     run("keys", "init", one)

@@ -153,7 +153,7 @@ def answers(**changes: Any) -> MemberStatus:
     values = {"version": "0.1.0", "feature_level": 1, "ensemble": "e", **changes}
     return MemberStatus(
         "127.0.0.1:1", values.pop("role", "follower"), is_serving=values.pop("serving", True),
-        lag=values.pop("lag", 0), epoch=4, values=values)
+        lag=values.pop("lag", 0), epoch=4, voters=values.pop("voters", 3), values=values)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,12 @@ def answers(**changes: Any) -> MemberStatus:
         ([answers(serving=False, role="looking"), answers(), answers()], Level.FAILURE, "does not serve"),
         ([answers(differs=True), answers(), answers()], Level.FAILURE, "differ"),
         ([answers(lag=5000), answers(), answers()], Level.WARNING, "5000 transactions behind"),
+        ([answers(voters=2), answers(), answers()], Level.WARNING, "2 members vote, zoo.cfg names 3"),
         ([answers(), answers(serving=False, role="down"), answers()], Level.WARNING, "member 2 does not serve"),
         ([answers(), answers(version="0.2.0"), answers()], Level.WARNING, "0.2.0 at member 2"),
         ([answers(), answers(), answers(feature_level=2)], Level.WARNING, "2 at member 3"),
     ],
-    ids=["well", "not serving", "differs", "behind", "another is down", "versions", "levels"],
+    ids=["well", "not serving", "differs", "behind", "voters", "another is down", "versions", "levels"],
 )
 def test_what_members_say_of_themselves_is_judged(
     configs: list[MemberConfig], statuses: list[MemberStatus], level: Level, says: str,
