@@ -34,7 +34,8 @@ from transport.sockets import Sockets, Stream, StreamGapError
 from transport.wiring import ipc_endpoint
 from transport.zxid import Epoch, MemberId, Zxid
 
-SAMPLE_MS = 1000
+SAMPLE_MS = 5000  # and after each election
+RETRY_SAMPLE_MS = 500
 RETRY_MS = 50  # until broadcast is called again
 
 
@@ -99,6 +100,7 @@ class ElectionShell:
                     self.links.send(effect.member, effect.vote)
                 case Decided():
                     self.log.info("elected", leader=effect.leader, round=effect.round)
+                    self._sample_due_ms = 0
                     if self.local is not None:
                         self.local.send(encode(Elected(effect.round, effect.leader)))
 
@@ -159,7 +161,8 @@ class ElectionShell:
             return
         self._sample_due_ms = now + SAMPLE_MS
         values = {"election_clock": self.core.clock, **process_figures(), **self.notes.figures()}
-        self.telemetry.send(encode(Sample("election", os.getpid(), values, self.telemetry.dropped)))
+        if not self.telemetry.send(encode(Sample("election", os.getpid(), values, self.telemetry.dropped))):
+            self._sample_due_ms = now + RETRY_SAMPLE_MS  # telemetry is not up yet
 
 
 def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
