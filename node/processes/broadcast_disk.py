@@ -120,10 +120,11 @@ class Disk:
         return self._end_sync() if self._outstanding is not None else None
 
     def _end_sync(self) -> Zxid:
-        assert self._outstanding is not None
+        """Raises StorageError: it failed, and is over."""
+        outstanding, self._outstanding = self._outstanding, None
+        assert outstanding is not None
         self._took(*self._syncer.end())
-        self.log.end_sync(self._outstanding)
-        self._outstanding = None
+        self.log.end_sync(outstanding)
         return self.log.durable
 
     def _took(self, began_ns: int, ended_ns: int) -> None:
@@ -211,12 +212,14 @@ class Disk:
         consume_mark(self.files, self.data_dir)
 
     def close(self) -> None:
-        """Nothing that was not synced is."""
-        self.await_sync()
-        self._syncer.stop()
-        self.discard_received()
-        self._end_abandoned()
-        self._verifier.stop()
-        os.close(self._wake)
-        self.log.close()
-        self._lock.release()
+        """Nothing that was not synced is.  Raises StorageError: a sync that was under way has failed; all is closed."""
+        try:
+            self.await_sync()
+        finally:
+            self._syncer.stop()
+            self.discard_received()
+            self._end_abandoned()
+            self._verifier.stop()
+            os.close(self._wake)
+            self.log.close()
+            self._lock.release()

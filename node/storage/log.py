@@ -50,22 +50,24 @@ class OpenSegment:
 class Sync:
     """One fdatasync, begun and ended by the log's thread, run() by any. Covers what was appended when it began."""
 
-    __slots__ = ("_files", "_handle", "_path", "zxid")
+    __slots__ = ("_files", "_handle", "_path", "is_over", "zxid")
 
     def __init__(self, files: Files, handle: Handle | None, path: Path, zxid: Zxid) -> None:
         self._files = files
         self._handle = handle
         self._path = path
         self.zxid = zxid
+        self.is_over = False
 
     def run(self) -> None:
         """Raises StorageError; never to be tried again."""
-        if self._handle is None:
-            return
         try:
-            self._files.fdatasync(self._handle)
+            if self._handle is not None:
+                self._files.fdatasync(self._handle)
         except OSError as error:
             raise StorageError(file=self._path, action="syncing", error=error) from error
+        finally:
+            self.is_over = True
 
 
 class Log:
@@ -160,8 +162,9 @@ class Log:
         self._retired = []
 
     def close(self) -> None:
-        """What was appended and not written is gone. No sync may be outstanding."""
-        assert self._outstanding is None
+        """What was appended and not written is gone. No sync may be under way; one may have failed."""
+        assert self._outstanding is None or self._outstanding.is_over
+        self._outstanding = None
         self._pending = []
         self._retire()
 
