@@ -112,6 +112,9 @@ EVENTS: tuple[Event, ...] = (
     Event("execution_failed", "error", "processor", "a request made execution fail, on every replica alike; it was "
           "undone "
           "and answered with a system error (−1)", "report it, with the client's request if you have it", limited=True),
+    Event("batch_malformed", "error", "processor", "what a processor has made of its clients' requests does not add "
+          "up; the rest of that batch was refused, on every replica alike", "report it, with the log of `of_member`'s "
+          "processor: its memory may be bad", limited=True),
     Event("quota_exceeded", "warning", "processor", "clients write more below `path` than the quota there says: its "
           "soft limit, or a hard one that enforceQuota does not enforce", "see who writes there (audit log, `corral "
           "trace`), or raise the limit", limited=True),

@@ -5,7 +5,7 @@ member `missing` in a Timeline, and nothing else.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -14,6 +14,7 @@ import msgspec
 from observability.clocks import ClockEstimate, Offset
 from observability.fragments import Fragment
 from transport.timings import NOTE
+from transport.unpacking import unpacker
 
 ANSWER_NS = 500_000_000
 ASKED_MAX = 32  # zxids in one question
@@ -56,7 +57,7 @@ def _is_well_formed(fragment: Fragment) -> bool:
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
-decode = msgspec.msgpack.Decoder(Ask | Answer).decode
+decode: Callable[[bytes | memoryview], Ask | Answer] = unpacker(Ask | Answer)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from transport.unpacking import unpacker
 from transport.zxid import Zxid, counter_of, epoch_of
 
 RECORD = struct.Struct("<QIBBHqI")
@@ -54,6 +55,9 @@ class ControlEntry(msgspec.Struct, frozen=True):
     voters: list[int]
     version: str = ""
     restored: str = ""
+
+
+_unpack_control = unpacker(ControlEntry)
 
 
 class RecordHeader(NamedTuple):
@@ -98,8 +102,9 @@ def pack_control(
 
 
 def read_control(body: bytes | memoryview) -> ControlEntry:
-    """Raises msgspec.ValidationError on a body of another shape."""
-    return msgspec.msgpack.decode(body, type=ControlEntry)
+    """Raises msgspec.DecodeError on a body of another shape."""
+    entry: ControlEntry = _unpack_control(body)
+    return entry
 
 
 def follows(first_zxid: int, last_zxid: int) -> bool:

@@ -2,14 +2,31 @@
 
 Bulk (records, batches, snapshot chunks) travels as a bytes field: at the rate of records, not of requests.
 Times named *_ns and *_ms are of the clock (transport/clock.py) of the machine that wrote them, and used on it only.
+
+What another member sends has bounds, by its types: its word is not taken for what would fill our memory or overflow.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 
-Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # zxids, epochs: a peer's word is not taken for it
+from transport.unpacking import unpacker
+from transport.zxid import EPOCH_MAX
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # zxids
+EpochNumber = Annotated[int, msgspec.Meta(ge=0, le=EPOCH_MAX)]
+Clock = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]  # leaves room to count on
+GrantMs = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
+Index = Annotated[int, msgspec.Meta(ge=0, le=255)]  # of a process, as a batch has it
+Level = Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
+Name = Annotated[str, msgspec.Meta(max_length=256)]
+Reason = Annotated[str, msgspec.Meta(max_length=16_384)]
+Replica = Annotated[str, msgspec.Meta(pattern=r"^(snapshotter|processor-[0-9]{1,3})\Z")]
 EpochTable = list[tuple[Number, Number]]  # (epoch, last zxid of it), ascending
+SentEpochs = Annotated[EpochTable, msgspec.Meta(max_length=1 << 20)]
+Members = Annotated[list[int], msgspec.Meta(max_length=255)]
+Settings = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=1024)]], msgspec.Meta(max_length=256)]
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -26,19 +43,19 @@ class Hello(Message, frozen=True):
     """
 
     member: int
-    ensemble: str
-    incarnation: str
+    ensemble: Name
+    incarnation: Name
     initial: bool
     generation: int
-    accepted_epoch: Number
-    current_epoch: Number
+    accepted_epoch: EpochNumber
+    current_epoch: EpochNumber
     last_zxid: Number
     committed: Number
-    epochs: EpochTable
-    feature_level: int
-    settings: dict[str, str]
-    restored: str = ""  # as in ControlEntry
-    voters: list[int] = []  # whom its zoo.cfg names
+    epochs: SentEpochs
+    feature_level: Level
+    settings: Settings
+    restored: Name = ""  # as in ControlEntry
+    voters: Members = []  # whom its zoo.cfg names
 
 
 class AckEpoch(Message, frozen=True):
@@ -47,19 +64,19 @@ class AckEpoch(Message, frozen=True):
     *grants*: (leader, ms): an earlier leader may still hold a lease of ours for so long; 0: one from before our start.
     """
 
-    epoch: Number
-    current_epoch: Number
+    epoch: EpochNumber
+    current_epoch: EpochNumber
     last_zxid: Number
     committed: Number
-    epochs: EpochTable
+    epochs: SentEpochs
     counts: bool
-    grants: list[tuple[int, int]]
+    grants: Annotated[list[tuple[int, GrantMs]], msgspec.Meta(max_length=255)]
 
 
 class AckNewLeader(Message, frozen=True):
     """History up to zxid is durable, and currentEpoch is saved, in that order (rule 1)."""
 
-    epoch: Number
+    epoch: EpochNumber
     zxid: Number
 
 
@@ -73,7 +90,7 @@ class Digest(msgspec.Struct, frozen=True, array_like=True):
     """A replica's digest right after *zxid*; process is processor-0, snapshotter, ..."""
 
     zxid: Number
-    process: str
+    process: Replica
     digest: int
 
 
@@ -86,7 +103,7 @@ class Pong(Message, frozen=True):
 
     sent_ms: int
     at_ms: int
-    digests: list[Digest]
+    digests: Annotated[list[Digest], msgspec.Meta(max_length=1024)]
     has_processor: bool = True
 
 
@@ -96,7 +113,7 @@ class Pong(Message, frozen=True):
 class NewEpoch(Message, frozen=True):
     """LEADERINFO."""
 
-    epoch: Number
+    epoch: EpochNumber
 
 
 class Truncate(Message, frozen=True):
@@ -107,12 +124,12 @@ class Truncate(Message, frozen=True):
 
 class SnapshotBegin(Message, frozen=True):
     zxid: Number
-    size: int
-    epochs: EpochTable
+    size: Number
+    epochs: SentEpochs
 
 
 class SnapshotChunk(Message, frozen=True):
-    offset: int
+    offset: Number
     data: bytes
 
 
@@ -132,14 +149,14 @@ class Records(Message, frozen=True):
 class NewLeader(Message, frozen=True):
     """All of the history up to zxid has been sent."""
 
-    epoch: Number
+    epoch: EpochNumber
     zxid: Number
 
 
 class UpToDate(Message, frozen=True):
     """A quorum has the epoch: serve."""
 
-    epoch: Number
+    epoch: EpochNumber
     committed: Number
 
 
@@ -171,7 +188,7 @@ class HandedOver(Message, frozen=True):
     A hint, as election's decisions are: who leads is settled by discovery.
     """
 
-    epoch: Number
+    epoch: EpochNumber
     heir: int
 
 
@@ -185,7 +202,7 @@ class Differs(Message, frozen=True):
 class Refused(Message, frozen=True):
     """The stream ends. *leader*: who leads as far as known (0: nobody). *operator*: must see to the reason."""
 
-    reason: str
+    reason: Reason
     leader: int
     operator: bool = False
 
@@ -195,17 +212,17 @@ class Refused(Message, frozen=True):
 
 class SubmitHello(Message, frozen=True):
     member: int
-    ensemble: str
-    processor: int
-    generation: int
-    epoch: Number
+    ensemble: Name
+    processor: Index
+    generation: Number
+    epoch: EpochNumber
 
 
 class Accepting(Message, frozen=True):
     """The leader of *epoch* has accepted this processor's batches up to *sequence* (0: none)."""
 
-    epoch: Number
-    sequence: int
+    epoch: EpochNumber
+    sequence: Number
 
 
 class Submit(Message, frozen=True):
@@ -221,8 +238,8 @@ class Touches(Message, frozen=True):
     """
 
     member: int
-    processor: int
-    generation: int
+    processor: Index
+    generation: Number
     complete: bool
     entries: bytes
 
@@ -431,14 +448,14 @@ class Vote(Message, frozen=True):
     """
 
     sender: int
-    ensemble: str
-    state: str
-    logical_clock: int
+    ensemble: Name
+    state: Name
+    logical_clock: Clock
     leader: int
-    leader_epoch: Number
+    leader_epoch: EpochNumber
     leader_zxid: Number
     votes: bool
-    epoch: Number
+    epoch: EpochNumber
     is_answer: bool
     leader_stands: bool = True
 
@@ -495,8 +512,9 @@ TelemetryMessage = Sample | Timings | Relayed
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
-decode_peer = msgspec.msgpack.Decoder(PeerMessage).decode
-decode_local = msgspec.msgpack.Decoder(LocalMessage).decode
-decode_control = msgspec.msgpack.Decoder(ControlMessage).decode
-decode_vote = msgspec.msgpack.Decoder(Vote).decode
-decode_telemetry = msgspec.msgpack.Decoder(TelemetryMessage).decode
+# Each raises msgspec.DecodeError, and nothing else, on what is no such message.
+decode_peer: Callable[[bytes | memoryview], PeerMessage] = unpacker(PeerMessage)
+decode_local: Callable[[bytes | memoryview], LocalMessage] = unpacker(LocalMessage)
+decode_control: Callable[[bytes | memoryview], ControlMessage] = unpacker(ControlMessage)
+decode_vote: Callable[[bytes | memoryview], Vote] = unpacker(Vote)
+decode_telemetry: Callable[[bytes | memoryview], TelemetryMessage] = unpacker(TelemetryMessage)

@@ -12,6 +12,7 @@ from node.processes.broadcast_streams import Streams
 from node.processes.broadcast_submit import Submissions
 from node.processes.broadcast_timings import BroadcastTimings
 from node.processes.limited_log import LimitedLog
+from node.sessions.expiry import TOUCH
 from node.zab import events
 from node.zab.events import Event, StreamId
 from transport.messages import Ack, Hello, Message, Pong, Refused, Relay, Submit, SubmitHello, Touches, decode_peer
@@ -63,7 +64,9 @@ class PeerMessages:
             case SubmitHello():
                 self._submissions.hello(stream, member, message, self._streams.send, self._lease.newest.leader)
             case Touches():
-                if self._lease.newest.role == "leader" and message.member == member:
+                if len(message.entries) % TOUCH.size:
+                    self._drop(stream, "touches that are cut short")
+                elif self._lease.newest.role == "leader" and message.member == member:
                     self._local.pass_to_processor(message)
             case Relay():
                 self._relays.relay(member, message)

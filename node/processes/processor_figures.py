@@ -13,7 +13,8 @@ from transport.zxid import counter_of, epoch_of
 if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
-ALARMS = ("client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded")
+ALARMS = (
+    "batch_malformed", "client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded")
 EPHEMERALS_S = 5.0  # between two counts
 
 

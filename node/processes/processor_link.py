@@ -6,6 +6,8 @@ link says SubmitHello and waits for Accepting, which tells what the leader took 
 
 from collections.abc import Callable
 
+import msgspec
+
 from node.keys import MemberKeys
 from node.requests.submissions import Submissions
 from transport.curve import CurveKeys
@@ -107,15 +109,16 @@ class LeaderLink:
         while self.stream is not None:
             try:
                 payload = self.stream.receive()
-            except StreamGapError:
+                message = None if payload is None else decode_peer(payload)
+            except (StreamGapError, msgspec.DecodeError):
                 self.lost(now_ms)
                 return True
-            if payload is None:
+            if message is None:
                 if self.stream.is_lost:
                     self.lost(now_ms)
                 return got
             got = True
-            self.on_message(decode_peer(payload), now_ms)
+            self.on_message(message, now_ms)
         return got
 
     def lost(self, now_ms: int) -> None:

@@ -16,12 +16,13 @@ from observability.admin.status import Health, StatusBoard
 from observability.endpoint import Route
 from observability.samples import Samples
 from transport.messages import Sample
+from transport.unpacking import unpacker
 
 ASK = b"health?"
 TOLD = b"health!"
 ASK_EVERY_S = 1.0
 
-_decode = msgspec.msgpack.Decoder(Health).decode
+_decode = unpacker(Health)
 
 
 class StatusPage:

@@ -5,6 +5,7 @@ Read backwards from a watermark, whose place in the log broadcast has noted: a l
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from node.storage.segments import list_segments
 from node.tree.session_ops import session_id_of
 from observability.assembly import Entry
 from observability.timeline import Write
-from transport.batch import BATCH, REQUEST, TRACE_CONTEXT_BYTES, TRACED, read_header
+from transport.batch import BATCH, REQUEST, TRACE_CONTEXT_BYTES, TRACED, BatchHeader, read_header
 from transport.entry import RECORD, Kind, RecordHeader, read_control, read_record_header
 from transport.opcodes import OpCode
 
@@ -124,17 +125,24 @@ def _entries(record: bytes, header: RecordHeader, zxids: range | None = None) ->
     wanted = range(first, first + header.count) if zxids is None else zxids
     while at + BATCH.size <= len(record):
         batch = read_header(record, at)
-        of_batch = range(max(first, wanted.start), min(first + batch.count, wanted.stop))
-        request_at = at + BATCH.size + batch.identities
-        for _ in range(of_batch.start - first if of_batch else 0):
-            request_at = _after(record, request_at)
-        for zxid in of_batch:
-            write, request_at = _write(record, request_at, zxid, batch.member)
-            yield Entry(
-                write, batch.member, batch.processor, first, batch.count, header.first_zxid, header.count,
-                len(record))
+        with suppress(struct.error, IndexError):  # it does not add up: execution says so
+            yield from _of_batch(record, header, at, batch, first, wanted)
         first += batch.count
         at += max(batch.length, BATCH.size)
+
+
+def _of_batch(
+    record: bytes, header: RecordHeader, at: int, batch: BatchHeader, first: int, wanted: range,
+) -> Iterator[Entry]:
+    """Those of the batch at *at*, whose first zxid is *first*.  Raises struct.error, IndexError: it does not add up."""
+    of_batch = range(max(first, wanted.start), min(first + batch.count, wanted.stop))
+    request_at = at + BATCH.size + batch.identities
+    for _ in range(of_batch.start - first if of_batch else 0):
+        request_at = _after(record, request_at)
+    for zxid in of_batch:
+        write, request_at = _write(record, request_at, zxid, batch.member)
+        yield Entry(
+            write, batch.member, batch.processor, first, batch.count, header.first_zxid, header.count, len(record))
 
 
 def _after(record: bytes, at: int) -> int:

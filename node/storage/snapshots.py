@@ -19,7 +19,9 @@ import zstandard
 
 from node.storage.errors import RefusedError
 from node.storage.files import Files, Handle
+from transport.entry import read_control
 from transport.messages import EpochTable
+from transport.unpacking import unpacker
 from transport.zxid import Zxid
 
 MAGIC = b"CORRSNAP"
@@ -38,6 +40,7 @@ _SECTION = struct.Struct("<III")
 _TRAILER = struct.Struct("<II")
 _TRAILER_SEALED = struct.Struct("<QQI")
 _U32 = struct.Struct("<I")
+_unpack_header = unpacker(dict[str, object])
 
 
 class SnapshotHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,14 +295,17 @@ class SnapshotReader:
         if crc32(packed, crc32(_U32.pack(size))) != crc:
             raise DamagedSnapshotError(self.path, "its header is damaged")
         try:
-            fields = msgspec.msgpack.decode(packed, type=dict[str, object])
+            fields = _unpack_header(packed)
             if isinstance(fields["format"], int) and fields["format"] > FORMAT:
                 raise RefusedError(
                     f"a snapshot of format {fields['format']}", file=self.path,
                     cure=f"start it with Corral {fields['needs']} or later")
-            return msgspec.convert(fields, SnapshotHeader)
+            header = msgspec.convert(fields, SnapshotHeader)
+            if header.control:
+                read_control(header.control)
         except (msgspec.DecodeError, KeyError) as error:
             raise DamagedSnapshotError(self.path, f"its header is wrong: {error}") from error
+        return header
 
     def _read_trailer(self, crc: int, count: int, crcs: int) -> None:
         sealed = self._take(_TRAILER_SEALED.size)

@@ -65,6 +65,10 @@ class CorruptRecordError(Exception):
     """A record whose parts do not add up: this replica must not go on."""
 
 
+class MalformedBatchError(Exception):
+    """What a processor has made of its clients' requests does not add up. Only execution sees it, so every replica."""
+
+
 class RecordGapError(Exception):
     """A record that does not follow the last one executed."""
 
@@ -258,26 +262,37 @@ class Replica:
         zxid = header.first_zxid - 1
         at = RECORD.size
         while at < len(record):
+            if at + BATCH.size > len(record):
+                raise CorruptRecordError("a header is cut off")
+            batch = read_header(record, at)
+            if batch.length < BATCH.size or at + batch.length > len(record):
+                raise CorruptRecordError("batch is cut off")
             try:
-                batch = read_header(record, at)
-                zxid = self._apply_batch(record, at, batch, zxid)
-            except struct.error as error:
-                raise CorruptRecordError("a header is cut off") from error
+                self._apply_batch(record, at, batch, zxid)
+            except (MalformedBatchError, struct.error) as error:
+                self._on_malformed(batch, error)
+            zxid += batch.count
             at += batch.length
         if zxid != header.last_zxid:
             raise CorruptRecordError(
                 f"record counts {header.count} requests, its batches hold {zxid + 1 - header.first_zxid}")
 
-    def _apply_batch(self, record: bytes, at: int, batch: BatchHeader, zxid: int) -> int:
-        """Execute the requests of one batch; returns the zxid of the last one."""
+    def _on_malformed(self, batch: BatchHeader, error: Exception) -> None:
+        """The rest of it is refused, on every replica alike: it has its zxids, and nobody dies of it."""
+        self.sink.alarm(
+            "batch_malformed", of_member=batch.member, of_processor=batch.processor, sequence=batch.sequence,
+            error=str(error))
+
+    def _apply_batch(self, record: bytes, at: int, batch: BatchHeader, zxid: int) -> None:
+        """Execute the requests of one batch, from *zxid* + 1 on.  Raises MalformedBatchError, struct.error."""
+        wanted = self.wanted = self.sink.owns(batch, zxid + 1)
         batch_end = at + batch.length
-        if batch_end > len(record) or batch.length < BATCH.size + batch.identities:
-            raise CorruptRecordError("batch is cut off")
+        if batch.length < BATCH.size + batch.identities:
+            raise MalformedBatchError("its identities are cut off")
         identities = identity_table(record, at, batch)
         at += BATCH.size + batch.identities
         source = source_of(
             member=batch.member, processor=batch.processor, generation=batch.generation)
-        wanted = self.wanted = self.sink.owns(batch, zxid + 1)
         state, changes, hook = self.state, self.changes, self.hook
         reply = self.sink.reply
         get_session = self.sessions.get
@@ -292,7 +307,7 @@ class Replica:
                 at += TRACE_CONTEXT_BYTES
             end = at + length
             if end > batch_end:
-                raise CorruptRecordError("request is cut off")
+                raise MalformedBatchError("a request is cut off")
             zxid += 1
             session = get_session(session_id)
             try:
@@ -336,8 +351,7 @@ class Replica:
                 self._tell_watchers(zxid)
                 self._tell_of_sessions()
         if at != batch_end:
-            raise CorruptRecordError("batch holds more than its requests")
-        return zxid
+            raise MalformedBatchError("it holds more than its requests")
 
     # --- what is not hot -------------------------------------------------------------------------------------
 

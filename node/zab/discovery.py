@@ -6,7 +6,7 @@ Zab (Junqueira, Reed, Serafini, DSN 2011), phase 1; steps are cited by their nam
 from collections.abc import Iterable
 
 from node.zab.core import Core
-from node.zab.errors import ProtocolError, RoleEnded
+from node.zab.errors import ProtocolError, RoleEnded, check_epoch
 from node.zab.learner_stream import LearnerStream
 from node.zab.membership import differing_setting
 from node.zab.quorum import is_quorum, quorum_size
@@ -33,8 +33,12 @@ class Discovery:
         return Epoch(accepted + 1)
 
     def check_accepted(self, learner: LearnerStream, epoch: Epoch) -> None:
-        """Raises RoleEnded: it has promised itself to a later epoch, and only a still later one can win it back."""
+        """Raises RoleEnded: it has promised itself to a later epoch, and only a still later one can win it back.
+
+        Raises ProtocolError: an epoch that cannot be.
+        """
         accepted = learner.hello.accepted_epoch
+        check_epoch(accepted, known=self.core.accepted_epoch)
         self.core.epoch_floor = max(self.core.epoch_floor, accepted)
         if epoch and accepted > epoch:
             raise RoleEnded(f"member {learner.member} has accepted epoch {accepted}, after {epoch}")

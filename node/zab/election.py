@@ -17,6 +17,7 @@ from transport.zxid import Epoch, MemberId, Zxid
 
 RESEND_MS = 20  # doubled every time, up to RESEND_MS_MAX
 RESEND_MS_MAX = 1000
+CLOCK_AHEAD_MAX = 1 << 32  # more rounds than any ensemble has: what is farther ahead would use the numbers up
 FINALIZE_MS = 30  # a quorum agrees, but a voter not known to be absent has not: its vote may be better (ZooKeeper: 200)
 
 LOOKING: Final = "looking"
@@ -197,6 +198,8 @@ class Election:
     def _on_vote(self, member: MemberId, vote: Vote) -> None:
         if vote.sender != member or vote.ensemble != self.ensemble or member not in self.peers:
             return
+        if vote.logical_clock > self.clock + CLOCK_AHEAD_MAX or not self._is_known(vote.leader):
+            return
         self._absent.discard(member)
         if vote.state != LOOKING:
             self._votes.pop(member, None)
@@ -208,6 +211,9 @@ class Election:
             self._answer(member, vote)
             return
         self._on_looking_vote(member, vote)
+
+    def _is_known(self, leader: int) -> bool:
+        return leader in (NOBODY, self.me) or leader in self.peers
 
     def _on_looking_vote(self, member: MemberId, vote: Vote) -> None:
         assert self._look is not None

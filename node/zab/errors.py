@@ -4,6 +4,8 @@ from transport.entry import RECORD_VERSION
 from transport.messages import Message
 from transport.zxid import show
 
+EPOCHS_AHEAD_MAX = 1 << 20  # an election a second for twelve days
+
 
 class ProtocolError(Exception):
     """The peer broke ZAB: its stream ends, or this member looks again. Caught in one place, Member.step."""
@@ -16,6 +18,21 @@ class RecordGapError(ProtocolError):
         super().__init__(f"record {show(received)} after {show(last_zxid)}")
         self.last_zxid = last_zxid
         self.received = received
+
+
+class EpochTooFarError(ProtocolError):
+    """Epochs are finite, and who has accepted one never goes back: a wild number would use them up for everybody."""
+
+    def __init__(self, *, epoch: int, known: int) -> None:
+        super().__init__(f"epoch {epoch}, where {known} is the last one known")
+        self.epoch = epoch
+        self.known = known
+
+
+def check_epoch(epoch: int, *, known: int) -> None:
+    """*known*: the one accepted here; 0: none, and so any may be. Raises EpochTooFarError."""
+    if known and epoch > known + EPOCHS_AHEAD_MAX:
+        raise EpochTooFarError(epoch=epoch, known=known)
 
 
 class UnexpectedMessageError(ProtocolError):

@@ -23,6 +23,7 @@ from node.zab.errors import (
     RecordVersionError,
     RoleEnded,
     UnexpectedMessageError,
+    check_epoch,
 )
 from node.zab.events import SnapshotReceived
 from node.zab.history import read_entry
@@ -174,6 +175,7 @@ class Follower:
         epoch = Epoch(message.epoch)
         if epoch < core.accepted_epoch:
             raise RoleEnded(f"epoch {epoch} of {self.leader} is older than the accepted {core.accepted_epoch}")
+        check_epoch(epoch, known=core.accepted_epoch)
         if epoch > core.accepted_epoch:
             core.accept_epoch(epoch)
             core.promised = (self.leader, epoch)
@@ -315,7 +317,7 @@ class Follower:
 
     def _on_ping(self, message: Ping) -> None:
         core = self.core
-        if self.phase is Phase.DISCOVERY:
+        if self.phase is Phase.DISCOVERY or message.heard_ms > core.now_ms:  # it has heard what we have not said
             raise UnexpectedMessageError(message, self.phase)
         core.grant(self.leader)
         digests, core.digests = core.digests, []

@@ -8,7 +8,7 @@ is lost for certain: its processor sends it again under the next one.
 from collections import deque
 from dataclasses import dataclass
 
-from transport.batch import BATCH
+from transport.batch import BATCH, REQUEST
 from transport.entry import RECORD_BYTES_MAX
 from transport.messages import Accepting, Refused, SubmitHello
 
@@ -65,15 +65,17 @@ class Intake:
     def submit(self, batch: bytes, *, member: int) -> bool:
         """Take a batch off a link of *member*.
 
-        A repeated one is dropped silently. Returns False where the link must end: a gap, another epoch or life.
+        A repeated one is dropped silently. Returns False where the link must end: a gap, another epoch or life, or more
+        requests than it has room for, each of which would take a zxid. What is in them only execution sees.
         """
         if not _LENGTH <= len(batch) <= BATCH_BYTES_MAX:
             return False
-        length, whose, processor, _, generation, sequence, epoch, count, _ = BATCH.unpack_from(batch)
+        length, whose, processor, _, generation, sequence, epoch, count, identities = BATCH.unpack_from(batch)
         source = self._sources.get((whose, processor))
         if (
             source is None or length != len(batch) or whose != member or not count
             or epoch != self.epoch or generation != source.generation or sequence > source.sequence + 1
+            or _LENGTH + identities + count * REQUEST.size > length
         ):
             return False
         if sequence <= source.sequence:

@@ -69,6 +69,7 @@ class Leader:
         self.initial_end = core.history.last  # the history that this epoch begins with
         self.uncommitted_bytes = 0
         self._uncommitted: deque[tuple[Zxid, int]] = deque()
+        self._ends: set[Zxid] = set()  # where these records end
         self._acked = Zxid(0)  # the highest ack of any learner
         self.controls = ControlEntries(core)
         self._is_ready = False  # our own ack of NEWLEADER: history durable, currentEpoch saved
@@ -254,8 +255,7 @@ class Leader:
     def _on_ack_new_leader(self, learner: LearnerStream, ack: AckNewLeader) -> None:
         if learner.phase is not LearnerPhase.NEW_LEADER_SENT or ack.epoch != self.epoch:
             raise UnexpectedMessageError(ack, learner.phase.name)
-        learner.on_ack(Zxid(ack.zxid), self.core.now_ms)
-        self._acked = max(self._acked, learner.durable)
+        self._take_ack(learner, Zxid(ack.zxid))
         learner.phase = LearnerPhase.SYNCHRONISED
         self._advance(learner)
         if self.phase is Phase.BROADCAST:
@@ -351,13 +351,13 @@ class Leader:
         core.effects.append(history.append(record, header, entry))
         self.uncommitted_bytes += len(record)
         self._uncommitted.append((last, len(record)))
+        self._ends.add(last)
 
     def _on_ack(self, learner: LearnerStream, ack: Ack) -> None:
         """Zab, step l.3.2."""
         if learner.phase < LearnerPhase.SYNCHRONISATION:
             raise UnexpectedMessageError(ack, learner.phase.name)
-        learner.on_ack(Zxid(ack.zxid), self.core.now_ms)
-        self._acked = max(self._acked, learner.durable)
+        self._take_ack(learner, Zxid(ack.zxid))
         if learner.cursor < self.core.history.last:
             self._advance(learner)
         if self.phase is not Phase.BROADCAST:
@@ -366,6 +366,13 @@ class Leader:
         self._count()
         if self.handover.is_active:
             self.handover.check()
+
+    def _take_ack(self, learner: LearnerStream, zxid: Zxid) -> None:
+        """Raises ProtocolError: of what it was never sent, or of a part of a record, of which nothing is committed."""
+        if zxid not in self._ends and zxid > max(self.core.history.committed, self.initial_end):
+            raise ProtocolError(f"member {learner.member} acks {zxid:#x}, where no record ends")
+        learner.on_ack(zxid, self.core.now_ms)
+        self._acked = max(self._acked, learner.durable)
 
     def on_flushed(self) -> None:
         """history.durable has risen: our own ack, by the same rules (rule 1)."""
@@ -396,7 +403,9 @@ class Leader:
         history.commit(zxid)
         uncommitted = self._uncommitted
         while uncommitted and uncommitted[0][0] <= zxid:
-            self.uncommitted_bytes -= uncommitted.popleft()[1]
+            end, size = uncommitted.popleft()
+            self.uncommitted_bytes -= size
+            self._ends.discard(end)
         if before < history.control_zxid <= history.committed:
             self._propose_control()
 

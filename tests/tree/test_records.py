@@ -6,7 +6,7 @@ from node.tree.execute import CorruptRecordError, NullSink, RecordGapError, Repl
 from node.tree.state import State
 from node.tree.watches import Watches
 from tests.tree.ensemble import IDENTITIES, Ensemble, creating, setting
-from transport.batch import REQUEST, TRACE_CONTEXT_BYTES, TRACED, pack_batch
+from transport.batch import BATCH, REQUEST, TRACE_CONTEXT_BYTES, TRACED, pack_batch
 from transport.entry import RECORD, Kind, pack_record
 from transport.errors import Err
 from transport.jute import encode
@@ -55,8 +55,6 @@ def test_a_record_may_lie_anywhere_in_a_buffer() -> None:
 @pytest.mark.parametrize(("count", "requests", "batch_count"), [
     (2, 1, 1),  # the record counts more than its batches hold
     (1, 2, 2),  # and less
-    (1, 2, 1),  # a batch holds more than it counts
-    (2, 1, 2),  # and less
 ])
 def test_counts_that_do_not_add_up_are_fatal(count: int, requests: int, batch_count: int) -> None:
     ensemble = Ensemble()
@@ -66,6 +64,34 @@ def test_counts_that_do_not_add_up_are_fatal(count: int, requests: int, batch_co
 
     with pytest.raises(CorruptRecordError):
         ensemble.replica.apply_record(record)
+
+
+@pytest.mark.parametrize(("requests", "counted"), [(2, 1), (1, 2), (0, 1)])
+def test_a_batch_that_does_not_add_up_takes_its_zxids_and_ends_nobody(requests: int, counted: int) -> None:
+    """It stands in the log of every member: a replica that died of it would die of it for ever."""
+    ensemble = Ensemble()
+    client = ensemble.client()
+    request = REQUEST.pack(0, 1, 1, OpCode.SYNC, 0, 0, 0, 4) + b"\0\0\0\0"
+    first = ensemble.replica.zxid + 1
+
+    ensemble.apply(pack_record(
+        first_zxid=first, count=counted + 1, time_ms=1,
+        body=batch_of(request * requests, counted) + batch_of(request, 1)))
+
+    assert ensemble.replica.zxid == first + counted
+    assert [name for name, _ in ensemble.sink.alarms] == ["batch_malformed"]
+    assert client.create(b"/a") == b"/a"
+
+
+@pytest.mark.parametrize("garbage", [b"\xff" * 40, b"\0" * 3, b"\x7f\xff\xff\xff" * 20])
+def test_identities_that_do_not_add_up_end_nobody(garbage: bytes) -> None:
+    ensemble = Ensemble()
+    batch = bytearray(batch_of(garbage, 1))
+    batch[BATCH.size - 4:BATCH.size] = len(garbage).to_bytes(4, "little")
+
+    ensemble.apply(pack_record(first_zxid=ensemble.replica.zxid + 1, count=1, time_ms=1, body=bytes(batch)))
+
+    assert [name for name, _ in ensemble.sink.alarms] == ["batch_malformed"]
 
 
 def test_a_record_that_is_cut_off_is_fatal() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.zab.intake import Intake
-from transport.batch import pack_batch, read_header
+from transport.batch import REQUEST, pack_batch, read_header
 from transport.messages import Accepting, Refused, SubmitHello
 
 
@@ -15,7 +15,7 @@ def batch(
 ) -> bytes:
     return pack_batch(
         member=member, processor=processor, generation=generation, sequence=sequence, epoch=epoch,
-        count=count, identities=[], requests=body)
+        count=count, identities=[], requests=bytes(REQUEST.size * count) + body)
 
 
 def greeting(
@@ -44,7 +44,7 @@ def test_batches_are_joined_in_order_with_the_sum_of_their_requests() -> None:
     intake = opened()
     for sequence, count in ((1, 2), (2, 5)):
         assert intake.submit(batch(sequence, count=count), member=1)
-    assert (intake.queued_requests, intake.queued_bytes) == (7, 2 * len(batch(1)))
+    assert (intake.queued_requests, intake.queued_bytes) == (7, len(batch(1, count=2) + batch(2, count=5)))
 
     assert intake.take() == (batch(1, count=2) + batch(2, count=5), 7)
     assert intake.take() is None

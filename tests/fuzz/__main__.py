@@ -1,0 +1,108 @@
+"""python -m tests.fuzz: the long run. Inputs that do harm are kept, and named with the way to run them again.
+
+With atheris (pip install atheris) inputs are led by the code that they reach; without it they are changed at random.
+Exits with 1 if any input did harm.
+"""
+
+import argparse
+import hashlib
+import random
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from tests.fuzz.edits import INPUT_BYTES_MAX, edited, random_edits
+from tests.fuzz.targets import TARGETS, Target, target_of
+
+FOUND = Path("build/fuzz")
+POOL_MAX = 400
+EXAMPLES = """examples:
+  python -m tests.fuzz --minutes 10
+  python -m tests.fuzz --minutes 2 --targets client,batch --seed 7
+  python -m tests.fuzz --input build/fuzz/client-1a2b3c --targets client
+  python -m tests.fuzz --atheris client --minutes 30
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=5, help="in all (default: 5)")
+    parser.add_argument("--targets", default=",".join(each.name for each in TARGETS), help="some of them, with commas")
+    parser.add_argument("--seed", type=int, default=None, help="of the changes; any by default, and printed")
+    parser.add_argument("--input", type=Path, help="run this file alone")
+    parser.add_argument("--atheris", metavar="TARGET", help="one target, led by coverage")
+    options = parser.parse_args()
+    targets = [target_of(name) for name in options.targets.split(",")]
+    if options.input:
+        for target in targets:
+            target.run(options.input.read_bytes())
+        return 0
+    if options.atheris:
+        return led_by_coverage(target_of(options.atheris), options.minutes)
+    seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
+    say(f"seed {seed}, {options.minutes:g} minutes, {len(targets)} targets")
+    harmful = [fuzz(target, random.Random(f"{seed} {target.name}"), options.minutes * 60 / len(targets))
+               for target in targets]
+    say(f"{sum(harmful)} harmful inputs" if any(harmful) else "no input did harm")
+    return int(any(harmful))
+
+
+def fuzz(target: Target, rng: random.Random, seconds: float) -> int:
+    """How many harmful inputs were found; of one kind of failure, one is kept."""
+    seeds = target.seeds()
+    pool, told = list(seeds), set[str]()
+    ends = time.monotonic() + seconds
+    runs = 0
+    while time.monotonic() < ends:
+        data = edited(rng.choice(pool), random_edits(rng), pool)
+        runs += 1
+        try:
+            target.run(data)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is what we look for
+            where = "".join(traceback.format_tb(error.__traceback__)[-1:])
+            if f"{type(error)}{where}" not in told:
+                told.add(f"{type(error)}{where}")
+                keep(target, data)
+        # An input that did no harm is the start of later ones: changes add up.
+        if rng.random() < 0.05:
+            if len(pool) < POOL_MAX:
+                pool.append(data)
+            else:
+                pool[rng.randrange(len(seeds), POOL_MAX)] = data
+    say(f"{target.name:10} {runs:9,} inputs, {runs / seconds:8,.0f}/s, {len(told)} harmful")
+    return len(told)
+
+
+def keep(target: Target, data: bytes) -> None:
+    FOUND.mkdir(parents=True, exist_ok=True)
+    path = FOUND / f"{target.name}-{hashlib.sha256(data).hexdigest()[:8]}"
+    path.write_bytes(data)
+    say(traceback.format_exc())
+    say(f"HARM: python -m tests.fuzz --targets {target.name} --input {path}")
+
+
+def led_by_coverage(target: Target, minutes: float) -> int:
+    """Does not come back: libFuzzer ends the process, with 77 where an input did harm."""
+    import atheris
+
+    seeds = FOUND / "seeds" / target.name
+    seeds.mkdir(parents=True, exist_ok=True)
+    for data in target.seeds():
+        (seeds / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+    atheris.instrument_all()
+    atheris.Setup([
+        sys.argv[0], f"-max_total_time={int(minutes * 60)}", f"-max_len={INPUT_BYTES_MAX}",
+        f"-artifact_prefix={FOUND}/{target.name}-", str(seeds)], target.run)
+    atheris.Fuzz()
+    return 0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
