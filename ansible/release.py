@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Installs the release that lies beside this file, without a network; a wheelhouse brings it along.
 
-    python3 release.py install [--root /opt/corral]    into ROOT/releases/VERSION
-    python3 release.py check                           whether this Python can run it
+    python3 release.py install [--root /opt/corral] [--name NAME] [--build HASH]    into ROOT/releases/NAME
+    python3 release.py check                                                        whether this Python can run it
 
 Needs Python 3.11 with its standard library, neither pip nor ensurepip. Every file is held to its hash. An installation
 that stopped half-way is made anew; a complete one is left as it is. Which release runs says the link ROOT/current,
@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.txt"
-COMPLETE = "complete"  # a file in a release: the lock's hash
+COMPLETE = "complete"  # a file in a release: the lock's hash, and what the installer said of the build
 
 
 class ReleaseError(Exception):
@@ -41,15 +41,15 @@ def check() -> None:
                            f"make wheelhouse PYTHONS='3.11 {sys.version_info.major}.{sys.version_info.minor}'")
 
 
-def install(root: Path) -> bool:
-    """Whether anything was to be done.  Raises ReleaseError."""
+def install(root: Path, name: str, build: str) -> bool:
+    """Whether anything was to be done.  build: the wheelhouse's hash, if known.  Raises ReleaseError."""
     check()
-    target = root / "releases" / version()
+    target = root / "releases" / name
     lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if (target / COMPLETE).exists():
-        if (target / COMPLETE).read_text().strip() != lock:
-            raise ReleaseError(f"{target} was installed from another wheelhouse of the same version: give the build "
-                               "another version, or remove that folder if nothing runs from it")
+        if (target / COMPLETE).read_text().split()[0] != lock:
+            raise ReleaseError(f"{target} was installed from another wheelhouse: give this one another --name, or "
+                               "remove that folder if nothing runs from it")
         return False
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def install(root: Path) -> bool:
     # Compiled modules may want a newer libc than this host has: better now than when the member starts.
     _run(str(target / "bin/python"), "-I", "-c", "import node.tree.execute, node.zab.leader, node.processes.broadcast")
     shutil.copytree(HERE / "systemd", target / "systemd")
-    (target / COMPLETE).write_text(f"{lock}\n")
+    (target / COMPLETE).write_text(f"{lock}\n{build}\n")
     return True
 
 
@@ -77,14 +77,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["install", "check"])
     parser.add_argument("--root", type=Path, default=Path("/opt/corral"))
+    parser.add_argument("--name", default=version(), help="of the folder, where a version has several builds")
+    parser.add_argument("--build", default="", metavar="HASH", help="of the wheelhouse, kept beside the release")
     asked = parser.parse_args()
     try:
         if asked.command == "check":
             check()
             sys.stdout.write(f"{version()} runs with {sys.executable}\n")
         else:
-            done = install(asked.root)
-            sys.stdout.write(f"{version()} {'installed' if done else 'unchanged'}\n")
+            done = install(asked.root, asked.name, asked.build)
+            sys.stdout.write(f"{asked.name} {'installed' if done else 'unchanged'}\n")
     except ReleaseError as error:
         sys.stderr.write(f"{error}\n")
         return 1

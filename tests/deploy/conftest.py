@@ -33,12 +33,15 @@ def require_hosts() -> None:
 
 @pytest.fixture(scope="session")
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wheelhouse_for("3.11", tmp_path_factory.mktemp("wheelhouse"))
+
+
+def wheelhouse_for(python: str, folder: Path) -> Path:
     """Of this work tree; what it needs from others is fetched once for each state of pyproject.toml."""
-    base = PACKED / hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()[:12]
+    base = PACKED / f"{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()[:12]}-{python}"
     if not base.is_dir():
-        _wheelhouse("--plain", "--output", str(base))
+        _wheelhouse("--plain", "--python", python, "--output", str(base))
         return next(base.glob("*.tar.gz"))
-    folder = tmp_path_factory.mktemp("wheelhouse")
     pip = [sys.executable, "-m", "pip", "--quiet", "--quiet"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
     wheel, = folder.glob("corral-*.whl")
@@ -47,7 +50,7 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _wheelhouse(*arguments: str) -> None:
-    subprocess.run([sys.executable, str(ANSIBLE / "wheelhouse.py"), "--python", "3.11", *arguments], check=True)
+    subprocess.run([sys.executable, str(ANSIBLE / "wheelhouse.py"), *arguments], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import signal
+import string
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,8 @@ from tests.waiting import wait_until
 
 TOOLS: Final = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "nft": "nftables", "ip": "iproute2",
                 "ssh": "openssh-client", "nsenter": "util-linux"}
-PACKAGES: Final = ("systemd", "systemd-sysv", "dbus", "python3", "iproute2", "openssh-server", "nftables", "procps")
+PACKAGES: Final = ("systemd", "systemd-sysv", "dbus", "python3", "iproute2", "openssh-server", "nftables", "procps",
+                   "sudo")
 SUITE: Final = "bookworm"
 CACHE: Final = Path("/var/cache/corral-test-hosts")
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -31,6 +33,7 @@ STOP_S: Final = 20.0
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NO_POWERS: Final = "-sys_time,-sys_module,-sys_rawio,-sys_boot"
 CLONE_NEWNET: Final = 0x40000000
+_letters: Final = iter(string.ascii_lowercase)  # of the fabrics of one run
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -220,7 +223,7 @@ class Fabric:
 
     def __init__(self, directory: Path, rootfs: Path, count: int) -> None:
         self.directory, self.rootfs = directory, rootfs
-        self.id = f"ch{os.getpid()}"
+        self.id = f"ch{os.getpid()}{next(_letters)}"
         self.namespace = f"{self.id}-fab"
         self.operator_v4, self.operator_v6 = f"{V4}.254", f"{V6}:fe"
         self.ssh_key = directory / "id"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +49,10 @@ class Play:
 
 @dataclass
 class Site:
-    """*variables*: of the group of members, as group_vars has them; tests change them between runs."""
+    """*variables*: of the group of members, as group_vars has them; tests change them between runs.
+
+    *address_of*: what the other members connect to.
+    """
 
     fabric: Fabric
     directory: Path
@@ -57,6 +60,7 @@ class Site:
     variables: dict[str, Any] = field(default_factory=dict)
     members: dict[int, Host] = field(default_factory=dict)
     plays: list[Play] = field(default_factory=list)
+    address_of: Callable[[Host], str] = lambda host: host.v6
 
     def __post_init__(self) -> None:
         self.members = {host.number: host for host in self.fabric.hosts[:3]}
@@ -94,7 +98,8 @@ class Site:
         return play
 
     def inventory(self) -> Mapping[str, Any]:
-        members = {host.name: {"ansible_host": host.v6, "corral_member_id": number, "corral_address": host.v6}
+        members = {host.name: {"ansible_host": host.v6, "corral_member_id": number,
+                               "corral_address": self.address_of(host)}
                    for number, host in self.members.items()}
         watching = self.fabric.hosts[0]
         return {
@@ -155,3 +160,9 @@ class Site:
 
 def version_of(wheelhouse: Path) -> str:
     return wheelhouse.name.removeprefix("wheelhouse-").removesuffix(".tar.gz")
+
+
+def starts_of(site: Site) -> list[str]:
+    """When each member's broadcast was started last."""
+    return [host.property_of("corral-broadcast@main.service", "ExecMainStartTimestampMonotonic")
+            for host in site.members.values()]

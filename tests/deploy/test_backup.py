@@ -1,10 +1,12 @@
 """A backup while the ensemble serves, and the whole ensemble brought back to it."""
 
+import stat
+
 import pytest
 
 from tests.corral import fresh_root, kazoo_client
 from tests.deploy.checking import checked_writes
-from tests.deploy.site import ENSEMBLE, Site
+from tests.deploy.site import ENSEMBLE, Site, starts_of
 
 pytestmark = pytest.mark.long
 
@@ -17,6 +19,7 @@ def test_an_ensemble_is_brought_back_to_its_backup(ensemble: Site) -> None:
             ensemble.play("backup")
         client.create(f"{root}/lost", b"after")
     backup, = (ensemble.directory / "backups" / ENSEMBLE).iterdir()
+    assert (stat.S_IMODE(backup.stat().st_mode), stat.S_IMODE(backup.parent.stat().st_mode)) == (0o600, 0o700)
 
     ensemble.play("restore", corral_backup=str(backup), corral_confirmed=ENSEMBLE)
 
@@ -27,6 +30,20 @@ def test_an_ensemble_is_brought_back_to_its_backup(ensemble: Site) -> None:
         assert client.get(f"{root}/kept")[0] == b"before"
         client.create(f"{root}/written", b"again")
     assert set(ensemble.play("deploy").changed.values()) == {0}
+
+
+def test_a_backup_that_members_would_refuse_stops_none_of_them(ensemble: Site) -> None:
+    backup, = (ensemble.directory / "backups" / ENSEMBLE).iterdir()
+    damaged = ensemble.directory / "damaged.backup"
+    damaged.write_bytes(backup.read_bytes()[:-5])
+    starts = starts_of(ensemble)
+
+    play = ensemble.play("restore", corral_backup=str(damaged), corral_confirmed=ENSEMBLE, check=False)
+
+    assert not play.is_good
+    assert "nothing was restored" in play.output
+    assert starts_of(ensemble) == starts
+    ensemble.await_serving()
 
 
 def test_nothing_is_restored_that_was_not_confirmed(ensemble: Site) -> None:

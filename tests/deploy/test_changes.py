@@ -6,7 +6,8 @@ import pytest
 
 from tests.corral import fresh_root
 from tests.deploy.checking import checked_writes
-from tests.deploy.site import CONFIG, Site
+from tests.deploy.hosts import Host
+from tests.deploy.site import CONFIG, ENSEMBLE, Site, starts_of
 
 pytestmark = pytest.mark.long
 
@@ -73,6 +74,58 @@ def test_a_rolling_restart_does_not_begin_while_a_member_is_away(ensemble: Site)
     assert starts_of(ensemble)[:2] == starts[:2]
 
 
+def interrupt(host: Host) -> None:
+    """As a playbook leaves a member that was stopped by it and not yet started again, with a link already changed."""
+    host.run("touch", "/run/corral-stopped-main")
+    host.run("systemctl", "stop", "corral@main.target")
+    host.run("sh", "-c", "echo '# older' >> /etc/systemd/system/corral-election@.service")
+
+
+@pytest.mark.parametrize("playbook", ["rolling_restart", "rotate_keys", "upgrade"])
+def test_a_run_that_ended_with_a_member_stopped_is_simply_run_again(ensemble: Site, playbook: str) -> None:
+    host = ensemble.members[2]
+    interrupt(host)
+
+    ensemble.play(playbook, **({"corral_only": host.name} if playbook == "rotate_keys" else {}))
+
+    ensemble.await_serving()
+    assert host.run("ls", "/run").stdout.count("corral-stopped") == 0
+    assert "older" not in host.run("cat", "/etc/systemd/system/corral-election@.service").stdout
+
+
+def test_check_mode_of_every_playbook_changes_nothing(ensemble: Site) -> None:
+    starts, keys = starts_of(ensemble), publics(ensemble)
+    backup = str(next((ensemble.directory / "backups" / ENSEMBLE).iterdir()))
+
+    for name, given in (("rolling_restart", {}), ("rotate_keys", {}), ("backup", {}), ("upgrade", {}),
+                        ("restore", {"corral_backup": backup})):
+        ensemble.play(name, "--check", "--diff", **given)
+
+    assert (starts_of(ensemble), publics(ensemble)) == (starts, keys)
+
+
+def test_a_secret_line_of_zoo_cfg_is_in_no_output(ensemble: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {**ensemble.variables["corral_settings"],
+                "DigestAuthenticationProvider.superDigest": "super:Sh0wnToNobody="}
+    monkeypatch.setitem(ensemble.variables, "corral_settings", settings)
+
+    play = ensemble.play("deploy", "--check", "--diff", check=False)
+
+    assert sum(play.changed.values()) > 0
+    assert "Sh0wnToNobody" not in play.output
+
+
+def test_who_is_to_leave_is_not_stopped_where_an_even_number_would_stay(ensemble: Site) -> None:
+    starts = starts_of(ensemble)
+
+    play = ensemble.play("remove_member", corral_removed="h3", check=False)
+
+    assert not play.is_good
+    assert "corral_allow_even_voters" in play.output
+    assert starts_of(ensemble) == starts
+    ensemble.await_serving()
+
+
 def test_rotated_keys_are_others_and_sessions_live_on(ensemble: Site) -> None:
     before = publics(ensemble)
 
@@ -112,11 +165,6 @@ def can_connect(host: str, port: int) -> bool:
             return True
     except TimeoutError:
         return False
-
-
-def starts_of(site: Site) -> list[str]:
-    return [host.property_of("corral-broadcast@main.service", "ExecMainStartTimestampMonotonic")
-            for host in site.members.values()]
 
 
 def publics(site: Site) -> dict[str, str]:

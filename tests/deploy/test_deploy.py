@@ -18,6 +18,14 @@ def test_check_mode_on_fresh_hosts_says_what_it_would_do_and_does_nothing(site: 
     assert "server.1=[2001:db8:51::11]:2888:3888:participant;2181" in rehearsed.output
 
 
+def test_a_part_of_the_hosts_does_not_become_an_ensemble_of_its_own(site: Site, rehearsed: Play) -> None:
+    play = site.play("deploy", "--limit", "h1", check=False)
+
+    assert not play.is_good
+    assert "h1 is new to the ensemble" in play.output
+    assert not (site.members[1].root / "opt/corral").exists()
+
+
 def test_three_empty_hosts_become_a_serving_ensemble(site: Site, deployed: Play) -> None:
     site.await_serving()
 

@@ -107,15 +107,20 @@ def test_a_port_for_which_nobody_is_named_is_not_filtered() -> None:
 # Preflight ----------------------------------------------------------------------------------------
 
 
-def preflight(tmp_path: Path, **changed: Any) -> list[str]:
+def look(tmp_path: Path, **changed: Any) -> dict[str, Any]:
     asked = {
         "python": sys.executable, "memory_mb_min": 1, "disk_mb_min": 1, "check_clock": False, "member_id": 1,
         "peers": {"1": "127.0.0.1", "2": "127.0.0.1"}, "listens_everywhere": False, "user": "nobody",
-        "instance": "preflight-test", "root": str(tmp_path), "config_dir": str(tmp_path),
+        "instance": "preflight-test", "version": "1.0", "build": "", "root": str(tmp_path), "config_dir": str(tmp_path),
         "data_dir": str(tmp_path / "data"), "firewall": False, "ports": {}, **changed}
     program = ANSIBLE / "roles/corral/files/preflight.py"
     done = subprocess.run([sys.executable, str(program), json.dumps(asked)], check=True, capture_output=True, text=True)
-    problems: list[str] = json.loads(done.stdout)["problems"]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def preflight(tmp_path: Path, **changed: Any) -> list[str]:
+    problems: list[str] = look(tmp_path, **changed)["problems"]
     return problems
 
 
@@ -158,6 +163,57 @@ def test_preflight_names_a_port_that_somebody_else_has(tmp_path: Path) -> None:
         problem, = preflight(tmp_path, ports={"corral_client_port": port})
 
     assert f"corral_client_port {port} is in use by a process of user" in problem
+
+
+def release(root: Path, name: str, build: str) -> None:
+    (root / "releases" / name).mkdir(parents=True)
+    (root / "releases" / name / "complete").write_text(f"lock\n{build}\n")
+
+
+def test_another_build_of_a_version_that_is_there_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+    one, two = "11" * 32, "22" * 32
+
+    def wanted(**asked: str) -> Any:
+        return look(tmp_path, version="1.0", **asked)["release"]
+
+    assert wanted(build=one) == "1.0"
+    release(tmp_path, "1.0", one)
+    assert (wanted(build=one), wanted(build=two)) == ("1.0", "1.0+22222222")
+    release(tmp_path, "1.0+22222222", two)
+    assert (wanted(build=one), wanted(build=two), wanted(build="33" * 32)) == ("1.0", "1.0+22222222", "1.0+33333333")
+    assert wanted(build="") == "1.0"
+    (tmp_path / "current").symlink_to("releases/1.0+22222222")
+    assert wanted(build="") == "1.0+22222222"
+
+
+def test_preflight_sees_other_instances_on_the_host(tmp_path: Path) -> None:
+    for name in ("main", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "zoo.cfg").touch()
+
+    assert look(tmp_path, config_dir=str(tmp_path / "main"))["others"] == ["other"]
+
+
+# Variables and names ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["DigestAuthenticationProvider.superDigest", "ssl.keyStore.password", "sasl.secret"])
+def test_lines_of_zoo_cfg_that_are_secret_are_known_as_such(key: str) -> None:
+    values = yaml.safe_load((ANSIBLE / "roles/corral/vars/main.yml").read_text())
+
+    assert re.search(values["corral_secret"], key)
+    assert not re.search(values["corral_secret"], "tickTime")
+
+
+@pytest.mark.parametrize("instance", ["main", "a-b.c_d"])
+def test_the_firewalls_table_is_named_alike_where_it_is_made_and_where_it_is_removed(instance: str) -> None:
+    unit = (ANSIBLE / "roles/corral/templates/corral-firewall@.service.j2").read_text()
+    line, = re.findall("^ExecStop=sh -c '(.*)'$", unit, re.MULTILINE)
+    command = line.replace("%i", instance).replace("%%", "%").replace("$$", "$").replace("exec nft", "exec echo nft")
+
+    said = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout
+
+    assert said.split()[-1] in re.findall(r"^table inet (\w+) \{", firewall(corral_instance=instance), re.MULTILINE)
 
 
 # Wheelhouse ---------------------------------------------------------------------------------------

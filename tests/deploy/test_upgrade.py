@@ -1,5 +1,6 @@
 """An upgrade under load, between two builds that differ in feature level and record version, and the way back."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.faults.writers import Outcome, await_progress
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
+SYSTEMD = ANSIBLE.parent / "systemd"
 MIXED_WRITES = 2000  # by each writer, while two versions serve side by side: half a minute or so
 
 
@@ -74,6 +76,29 @@ def test_an_upgrade_stops_at_the_first_member_that_does_not_come_back_and_the_re
         ensemble.play("upgrade", "--limit", name, corral_version=before[away], corral_away=name)
         ensemble.await_serving()
     assert versions(ensemble) == before
+
+
+def test_another_build_of_the_same_version_is_another_release(ensemble: Site, later: Path, tmp_path: Path) -> None:
+    units = tmp_path / "systemd"
+    shutil.copytree(SYSTEMD, units)
+    with (units / "corral@.target").open("a") as file:
+        file.write("# built anew\n")
+    inner = tmp_path / "unpacked"
+    subprocess.run(["tar", "xf", str(later), "--one-top-level=unpacked", "-C", str(tmp_path)], check=True)
+    wheel, = inner.glob("*/wheels/corral-*.whl")
+    command = [sys.executable, str(ANSIBLE / "wheelhouse.py"), "--wheel", str(wheel), "--from", str(later)]
+    subprocess.run([*command, "--systemd", str(units), "--output", str(tmp_path)], check=True)
+    ensemble.variables["corral_wheelhouse"] = str(next(tmp_path.glob("wheelhouse-*.tar.gz")))
+
+    refused = ensemble.play("deploy", check=False)
+    with checked_writes(ensemble):
+        ensemble.play("upgrade")
+
+    assert not refused.is_good
+    assert "run upgrade.yml" in refused.output
+    assert all(version.startswith(f"{next_version()}+") for version in versions(ensemble).values())
+    assert "built anew" in ensemble.members[1].run("cat", "/etc/systemd/system/corral@.target").stdout
+    assert set(ensemble.play("deploy").changed.values()) == {0}
 
 
 def broken_wheelhouse(good: Path, folder: Path) -> Path:

@@ -2,8 +2,10 @@
 
     problems         what speaks against it, each with its cure
     peer_addresses   of all members, as this host resolves their names
-    installed        the versions under /opt/corral/releases that are complete
+    installed        the folders of /opt/corral/releases that are complete
+    release          the one of them that is, or is to be, the version and build that is wanted
     current          the one that runs
+    others           other instances on this host, which share programs and units
     configured, has_keys, has_run     what an earlier run left: a zoo.cfg, keys, data of a member that has started
     changed          files newer than the oldest process of the member: it runs with something older
 
@@ -18,6 +20,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 UNSYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
@@ -144,16 +147,34 @@ def user_name(number):
 def left_behind(asked):
     root, config, data = Path(asked["root"]), Path(asked["config_dir"]), Path(asked["data_dir"])
     current = root / "current"
+    runs = Path(os.readlink(current)).name if current.is_symlink() else ""  # noqa: PTH115  # readlink(): 3.9
+    builds = {each.parent.name: build_of(each) for each in root.glob("releases/*/complete")}
     # The firewall is no process of the member: nothing runs with an older one.
     units = [each for each in UNITS.glob("corral*@.*") if not each.name.startswith("corral-firewall")]
     return {
-        "installed": sorted(each.parent.name for each in root.glob("releases/*/complete")),
-        "current": Path(os.readlink(current)).name if current.is_symlink() else "",  # noqa: PTH115  # readlink(): 3.9
+        "installed": sorted(builds),
+        "release": release(builds, asked["version"], asked["build"], runs),
+        "current": runs,
+        "others": sorted(each.parent.name for each in config.parent.glob("*/zoo.cfg") if each.parent != config),
         "configured": (config / "zoo.cfg").exists(),
         "has_keys": (config / "keys/member.json").exists(),
         "has_run": (data / "corral/identity").exists(),
-        "changed": changed(asked["instance"], [config / "zoo.cfg", current, *units]),
+        "changed": changed(asked["instance"], [config / "zoo.cfg", config / "keys/member.json", current, *units]),
     }
+
+
+def build_of(complete):
+    """The hash of the wheelhouse that it came from; empty: it was installed by hand."""
+    return [*complete.read_text().split(), "", ""][1]
+
+
+def release(builds, version, build, runs):
+    """A folder's name: the version, and where that is taken by another build of it, a part of the build's hash too."""
+    same = [each for each in builds if each.partition("+")[0] == version]
+    if not build:  # no wheelhouse at hand: the way back
+        return runs if runs in same else min(same, default=version)
+    name = version if version not in builds else f"{version}+{build[:8]}"
+    return next((each for each in same if builds[each] == build), name)
 
 
 def changed(instance, files):
@@ -170,8 +191,7 @@ def start_of_oldest(instance):
         said = subprocess.run(command, capture_output=True, check=True).stdout.decode()
     except (OSError, subprocess.CalledProcessError):
         return None
-    lines = Path("/proc/stat").read_text().splitlines()
-    boot = int(next(line for line in lines if line.startswith("btime")).split()[1])
+    boot = time.time() - float(Path("/proc/uptime").read_text().split()[0])  # btime of /proc/stat is in whole seconds
     starts = []
     for line in said.split():
         try:
