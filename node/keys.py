@@ -286,7 +286,8 @@ def _read(path: Path, shape: type[_Shape], make: str) -> _Shape:
     except FileNotFoundError:
         raise KeysError(path, "this member has no keys yet", make) from None
     except OSError as error:
-        raise KeysError(path, f"cannot be read: {error.strerror}", "correct its owner") from None
+        cure = "correct its owner" if isinstance(error, PermissionError) else "look at that disk"
+        raise KeysError(path, f"cannot be read: {error.strerror}", cure) from None
 
 
 def _decode(path: Path, text: bytes, shape: type[_Shape]) -> _Shape:

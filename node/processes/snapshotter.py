@@ -4,6 +4,7 @@ It works from files alone and touches nobody's tree; a member serves without it,
 with every commit: it looks at the newest one twice a second at most; while none come, only its figures wake it.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -232,23 +233,32 @@ class Snapshotter:
         self._prepare_spare(mark)
         if self.child is not None or now_ms() < self.retry_at_ms:
             return
-        newest = max(list_snapshots(self.files, self.data_dir), default=0)
-        if mark.zxid > newest and is_due(
-                requests=requests_since(newest, mark.zxid), log_bytes=self.meter.bytes_since(newest, mark),
-                snap_count=self.config.snap_count, snapshot_bytes=self.config.snapshot_bytes):
+        try:
+            due = self._is_due(mark)
+        except (OSError, StorageError) as error:  # the disk does not even say what is there
+            self._put_off(str(error))
+            return
+        if due:
             self._build(mark)
+
+    def _is_due(self, mark: Watermark) -> bool:
+        newest = max(list_snapshots(self.files, self.data_dir), default=0)
+        return mark.zxid > newest and is_due(
+            requests=requests_since(newest, mark.zxid), log_bytes=self.meter.bytes_since(newest, mark),
+            snap_count=self.config.snap_count, snapshot_bytes=self.config.snapshot_bytes)
 
     def _prepare_spare(self, mark: Watermark) -> None:
         """One is enough; not before the log needs it, so that a small ensemble stays small on disk."""
-        current = segment_bytes(self.files, self.log_dir, mark.segment)
-        if mark.offset < current // 4 or list_spares(self.files, self.log_dir):
-            return
         try:
+            current = segment_bytes(self.files, self.log_dir, mark.segment)
+            if mark.offset < current // 4 or list_spares(self.files, self.log_dir):
+                return
             prepare_segment(self.files, self.log_dir, spare_bytes(current))
-        except StorageError as error:
+        except (OSError, StorageError) as error:
             # The log makes its own, small ones, as long as it can.
-            self.log.error("spare_segment_failed", reason=str(error), cure="make room on this disk")
-            discard_unfinished_spares(self.files, self.log_dir)
+            self.log.error("spare_segment_failed", reason=str(error), cure="make room on this disk, if it answers")
+            with contextlib.suppress(OSError):
+                discard_unfinished_spares(self.files, self.log_dir)
 
     def _build(self, mark: Watermark) -> None:
         request = BuildRequest(
@@ -271,10 +281,7 @@ class Snapshotter:
         report = msgspec.msgpack.decode(answer, type=BuildReport) if answer else BuildReport(
             problem=f"the building process ended with code {code}")
         if report.problem:
-            self.failed += 1
-            self.log.error("snapshot_failed", reason=report.problem, retry_ms=self.retry_ms)
-            self.retry_at_ms = now_ms() + self.retry_ms
-            self.retry_ms = min(2 * self.retry_ms, RETRY_MS_MAX)
+            self._put_off(report.problem)
             return
         self.retry_at_ms, self.retry_ms = 0, RETRY_MS
         self.built += 1
@@ -286,6 +293,12 @@ class Snapshotter:
             seconds=round(report.seconds, 3), log_after=show(report.log_after))
         self.notify.status(f"newest snapshot: {show(report.zxid)}, verified")
         self._tell(report)
+
+    def _put_off(self, problem: str) -> None:
+        self.failed += 1
+        self.log.error("snapshot_failed", reason=problem, retry_ms=self.retry_ms)
+        self.retry_at_ms = now_ms() + self.retry_ms
+        self.retry_ms = min(2 * self.retry_ms, RETRY_MS_MAX)
 
     def _tell(self, report: BuildReport) -> None:
         self._send(SnapshotDone(report.zxid, report.oldest))

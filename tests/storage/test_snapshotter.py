@@ -16,7 +16,7 @@ from node.processes.snapshotter import is_due
 from node.storage.files import RealFiles
 from node.storage.layout import data_directory
 from node.storage.log import Log
-from node.storage.segments import list_segments, list_spares
+from node.storage.segments import list_segments, list_spares, segment_path
 from node.storage.snapshots import list_snapshots, newest_valid
 from tests.storage.member import YOUNG_BYTES, append_all, epoch_record, open_log
 from tests.waiting import wait_until
@@ -200,3 +200,25 @@ def test_a_snapshot_is_due_by_bytes_or_by_requests_that_weigh_something() -> Non
     assert not is_due(requests=10**6, log_bytes=(1 << 18) - 1, **limits)
     assert not is_due(requests=999, log_bytes=(1 << 20) - 1, **limits)
     assert counter_of(make_zxid(epoch=2, counter=7)) == 7
+
+
+def test_what_cannot_be_read_ends_no_snapshotter(broadcast: Broadcast, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with said.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "node.processes", "snapshotter", str(broadcast.config.file)],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=stderr)
+    try:
+        broadcast.await_message(LocalHello)
+        unreadable = segment_path(broadcast.log.directory, 77)
+        unreadable.symlink_to(unreadable)
+        broadcast.listener.send(broadcast.stream, encode(Watermark(make_zxid(epoch=1, counter=0), 77, 1000)))
+        wait_until(lambda: "spare_segment_failed" in said.read_text(), what="it says so")
+        unreadable.unlink()
+
+        broadcast.write(40)
+
+        broadcast.await_message(SnapshotDone)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
