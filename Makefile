@@ -45,7 +45,7 @@ wheelhouse: $(VENV)/installed
 	$(BIN)/python ansible/wheelhouse.py $(addprefix --python ,$(PYTHONS)) $(ARGS)
 
 simulate: $(VENV)/installed-test
-	$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) $(ARGS)
+	$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $$(nproc) $(ARGS)
 
 bench: $(VENV)/installed
 	.ci/packages zookeeper gcc libc6-dev python3-dev

@@ -115,7 +115,7 @@ class ProcessorShell:
             timings=self.timings)
         self.execution = Execution(
             process=self.process, loop=loop, core=self.core,
-            reader=LogReader(files, config.log_dir / "corral", state.zxid), turn=self.turn, link=self.link,
+            reader=LogReader(files, config.log_dir / "corral", state.zxid, verify=True), turn=self.turn, link=self.link,
             lease=self.lease, timings=self.timings, log=self.log, send_local=self.local.send,
             on_caught_up=self._listen, end=self._end)
         self.idle = IdleSessions(config, index, core=self.core, link=self.link, outputs=self.outputs)

@@ -102,6 +102,7 @@ class Execution:
 
     def _catch_up(self) -> None:
         self.is_caught_up = True
+        self._reader.verify = False  # what comes now was written a moment ago
         self._core.serving = self._lease.is_held()
         gc.collect()
         gc.freeze()

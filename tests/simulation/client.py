@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from tests.simulation.history import History
 
 
+WRITES = frozenset((
+    OpCode.CREATE, OpCode.SET_DATA, OpCode.DELETE, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.MULTI))
+TTL_MS = (400, 3_000)
+
+
 @dataclass(frozen=True)
 class ClientOptions:
     session_timeout_ms: int = 6_000
@@ -38,12 +43,13 @@ class Operation:
     flags: int
     invoked_us: int
     watch: bool = False
+    version: int = -1  # that a set, or the check of a multi, expects
     zxid: int = 0
     err: int | None = None  # None: no answer (yet)
 
     @property
     def is_write(self) -> bool:
-        return self.op in (OpCode.CREATE, OpCode.SET_DATA, OpCode.DELETE)
+        return self.op in WRITES
 
 
 class Client(Process):
@@ -75,6 +81,8 @@ class Client(Process):
         self.ends = False  # it has closed its session and does not come back
         self.has_home = False  # the own register of this session exists
         self.created: list[bytes] = []
+        self.containers: list[bytes] = []
+        self.versions: dict[bytes, int] = {}  # as last read, of what all clients write
 
     # --- connections ---
 
@@ -191,15 +199,24 @@ class Client(Process):
         rng = self.rng
         dice = rng.random()
         shared = self.a_register()
-        if dice < 0.30:
+        if dice < 0.26:
             self.request(OpCode.SET_DATA, path=self.home, value=True)
-        elif dice < 0.45:
+        elif dice < 0.34:
             self.request(OpCode.SET_DATA, path=shared, value=True)
+        elif dice < 0.39:
+            self.request(OpCode.SET_DATA, path=shared, value=True, version=self.versions.get(shared, 0))
+        elif dice < 0.43:
+            version = self.versions.get(shared, 0) if rng.random() < 0.5 else -1
+            self.request(OpCode.MULTI, path=shared, value=True, version=version)
+        elif dice < 0.48:
+            self.short_lived()
         elif dice < 0.58:
             flags = rng.choice((jute.PERSISTENT, jute.EPHEMERAL, jute.SEQUENCE, jute.EPHEMERAL))
             self.request(OpCode.CREATE, path=b"/node-%d-%d-" % (self.number, self.xid), value=True, flags=flags)
-        elif dice < 0.63 and self.created:
+        elif dice < 0.62 and self.created:
             self.request(OpCode.DELETE, path=self.created.pop(rng.randrange(len(self.created))))
+        elif dice < 0.66 and self.created:
+            self.request(OpCode.GET_DATA, path=rng.choice(self.created))
         elif dice < 0.78:
             self.request(OpCode.GET_DATA, path=self.home)
         elif dice < 0.90:
@@ -208,11 +225,27 @@ class Client(Process):
             self.request(OpCode.SYNC, path=shared)
             self.request(OpCode.GET_DATA, path=shared)
 
+    def short_lived(self) -> None:
+        """What the leader's processor 0 takes away later: a TTL node, a container that gets and loses a child."""
+        if self.rng.random() < 0.5:
+            flags = self.rng.randint(*TTL_MS)
+            self.request(OpCode.CREATE_TTL, path=b"/ttl-%d-%d" % (self.number, self.xid), value=True, flags=flags)
+        elif not self.containers:
+            path = b"/container-%d-%d" % (self.number, self.xid)
+            self.request(OpCode.CREATE_CONTAINER, path=path, value=True, flags=jute.CONTAINER)
+        else:
+            child = self.containers.pop() + b"/child"
+            self.request(OpCode.CREATE, path=child, value=True)
+            if self.rng.random() < 0.8:
+                self.request(OpCode.DELETE, path=child)
+
     def request(
-        self, op: int, *, path: bytes, value: bool = False, flags: int = 0, watch: bool = False
+        self, op: int, *, path: bytes, value: bool = False, flags: int = 0, watch: bool = False, version: int = -1,
     ) -> None:
+        """*flags*: of a create; of a TTL node its ms."""
         self.xid += 1
-        operation = self.history.invoke(self, op, path=path, has_value=value, flags=flags, watch=watch)
+        operation = self.history.invoke(
+            self, op, path=path, has_value=value, flags=flags, watch=watch, version=version)
         self.waiting.append(operation)
         self.put(jute.request(self.xid, op, body_of(operation)))
 
@@ -227,9 +260,7 @@ class Client(Process):
         self.zxid_seen = max(self.zxid_seen, zxid)
         if xid == XID_PING:
             return
-        if not self.waiting or self.waiting[0].xid != xid:
-            expected = self.waiting[0].xid if self.waiting else None
-            raise InvariantViolation("reply order", f"{self.name} got a reply to {xid}, expected {expected}")
+        self.history.reply_came(self, xid, self.waiting[0].xid if self.waiting else None)
         operation = self.waiting.popleft()
         operation.zxid, operation.err = zxid, err
         self.trace("reply %d: %s %s: zxid %d, %d", operation.xid, OpCode(operation.op).name,
@@ -240,10 +271,18 @@ class Client(Process):
 def body_of(operation: Operation) -> bytes:
     path = operation.path
     match operation.op:
-        case OpCode.CREATE:
+        case OpCode.CREATE | OpCode.CREATE_CONTAINER:
             return jute.create(path, operation.value, operation.flags)
+        case OpCode.CREATE_TTL:
+            return jute.create_ttl(path, operation.value, operation.flags)
         case OpCode.SET_DATA:
-            return jute.set_data(path, operation.value)
+            return jute.set_data(path, operation.value, operation.version)
+        case OpCode.MULTI:
+            # What the first one makes must be gone without a trace where the second one fails.
+            return jute.multi(
+                (OpCode.CREATE, jute.create(b"/many-", operation.value, jute.SEQUENCE)),
+                (OpCode.CHECK, jute.check(path, operation.version)),
+                (OpCode.SET_DATA, jute.set_data(path, operation.value)))
         case OpCode.DELETE:
             return jute.delete(path)
         case OpCode.GET_DATA:

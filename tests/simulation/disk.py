@@ -23,11 +23,15 @@ class PowerCutError(Exception):
 
 @dataclass(eq=False)
 class _Inode:
-    """cached: what every process sees; durable: what is on the platter; dirty: pages that may differ."""
+    """cached: what every process sees; durable: what is on the platter; dirty: pages that may differ.
+
+    rotten: bytes that changed by themselves: offset -> what was flipped.
+    """
 
     cached: bytearray = field(default_factory=bytearray)
     durable: bytearray = field(default_factory=bytearray)
     dirty: set[int] = field(default_factory=set)
+    rotten: dict[int, int] = field(default_factory=dict)
     exclusive: int | None = None  # handle
     shared: set[int] = field(default_factory=set)
 
@@ -48,6 +52,8 @@ class SimulatedDisk:
         self.operations = 0  # that change something
         self.torn_pages = 0
         self.lost_pages = 0
+        self.is_full = False  # nothing grows, and nothing new comes; what is there can be written anew
+        self.refused_for_space = 0
         self._names: dict[Path, _Inode] = {}
         self._durable_names: dict[Path, _Inode] = {}
         self._changes: dict[Path, list[_Change]] = defaultdict(list)
@@ -97,6 +103,7 @@ class SimulatedDisk:
     def rot(self, path: Path, offset: int, *, flip: int = 0x01) -> None:
         """One byte on the platter changes, and so what every process reads."""
         inode = self._names[path]
+        inode.rotten[offset] = flip
         inode.cached[offset] ^= flip
         if offset < len(inode.durable):
             inode.durable[offset] ^= flip
@@ -106,10 +113,21 @@ class SimulatedDisk:
     def content(self, path: Path) -> bytes:
         return bytes(self._names[path].cached)
 
-    def durable_content(self, path: Path) -> bytes | None:
-        """What a power cut could not take away, without what it might spare; None: not even the name."""
+    def durable_content(self, path: Path) -> bytes | bytearray | None:
+        """What a power cut could not take away, without what it might spare; None: not even the name.
+
+        Without what has rotted: it was durable, and whose fault it is that it changed is known.
+        """
         inode = self._durable_names.get(path)
-        return None if inode is None else bytes(inode.durable)
+        if inode is None:
+            return None
+        if not inode.rotten:
+            return inode.durable
+        content = bytearray(inode.durable)
+        for offset, flip in inode.rotten.items():
+            if offset < len(content):
+                content[offset] ^= flip
+        return content
 
     def paths(self) -> list[Path]:
         return sorted(self._names)
@@ -127,6 +145,11 @@ class SimulatedDisk:
         if self._failures[operation]:
             error = self._failures[operation].pop(0)
             raise OSError(error, os.strerror(error))
+
+    def take_space(self, wanted: int) -> None:
+        if self.is_full and wanted > 0:
+            self.refused_for_space += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def rename_or_unlink(self, change: _Change) -> None:
         _apply(self._names, change)
@@ -196,6 +219,7 @@ class SimulatedFiles:
         self.disk.check("open")
         if create and not self.disk.has(path):
             self.disk.change("create")
+            self.disk.take_space(1)
             self.disk.rename_or_unlink(_Change(path, _Inode()))
         handle = self.disk.handle()
         self._open[handle] = self.disk.find(path)
@@ -214,6 +238,7 @@ class SimulatedFiles:
     def pwrite(self, handle: int, buffers: Sequence[bytes | memoryview], offset: int) -> None:
         self.disk.change("pwrite")
         inode = self._open[handle]
+        self.disk.take_space(offset + sum(map(len, buffers)) - len(inode.cached))
         for each in buffers:
             end = offset + len(each)
             if len(inode.cached) < end:
@@ -221,6 +246,7 @@ class SimulatedFiles:
             inode.cached[offset:end] = each
             if end > offset:
                 inode.dirty.update(range(offset // PAGE, (end - 1) // PAGE + 1))
+                _overwrite_rot(inode, offset, end)
             offset = end
 
     def fdatasync(self, handle: int) -> None:
@@ -243,7 +269,9 @@ class SimulatedFiles:
         self.disk.change("truncate")
         inode = self._open[handle]
         before = len(inode.cached)
+        self.disk.take_space(size - before)
         _resize(inode.cached, size)
+        _overwrite_rot(inode, size, before)
         first, last = sorted((before, size))
         inode.dirty.update(range(first // PAGE, (last + PAGE - 1) // PAGE))
 
@@ -292,6 +320,11 @@ def _apply(names: dict[Path, _Inode], change: _Change) -> None:
         names.pop(change.path, None)
     else:
         names[change.path] = change.inode
+
+
+def _overwrite_rot(inode: _Inode, start: int, end: int) -> None:
+    for offset in [each for each in inode.rotten if start <= each < end]:
+        del inode.rotten[offset]
 
 
 def _resize(content: bytearray, size: int) -> None:

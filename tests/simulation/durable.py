@@ -23,7 +23,12 @@ class DurableEnd:
         self.forget()
 
     def forget(self) -> None:
-        self.segment = self.offset = self.last = 0
+        self.enter(0)
+        self.last = 0
+
+    def enter(self, segment: int) -> None:
+        self.segment, self.offset = segment, HEADER.size
+        self.path = self.log_dir / f"log.{segment:016x}"
 
     def zxid(self) -> int:
         if self.content() is None:
@@ -34,8 +39,8 @@ class DurableEnd:
                 break
         return self.last
 
-    def content(self) -> bytes | None:
-        return self.disk.durable_content(self.log_dir / f"log.{self.segment:016x}")
+    def content(self) -> bytes | bytearray | None:
+        return self.disk.durable_content(self.path)
 
     def begin(self) -> None:
         """At the newest snapshot's name, and the oldest segment that the log still has."""
@@ -43,10 +48,9 @@ class DurableEnd:
         snapshots = [int(p.name[9:], 16) for p in names if p.name.startswith("snapshot.") and len(p.name) == 25]
         segments = [int(p.name[4:], 16) for p in names if p.name.startswith("log.") and len(p.name) == 20]
         self.last = max(snapshots, default=0)
-        self.segment = min(segments, default=0)
-        self.offset = HEADER.size
+        self.enter(min(segments, default=0))
 
-    def walk(self, content: bytes) -> bool:
+    def walk(self, content: bytes | bytearray) -> bool:
         """To the last whole record of this segment; True: it has an end, and the next one is known."""
         if len(content) < HEADER.size:
             return False
@@ -59,8 +63,7 @@ class DurableEnd:
                 return False
             at = self.offset + ENVELOPE.size
             if length == END:
-                (self.segment,) = NEXT.unpack_from(content, at)
-                self.offset = HEADER.size
+                self.enter(*NEXT.unpack_from(content, at))
                 return True
             first_zxid, count, *_ = RECORD.unpack_from(content, at)
             self.last = max(self.last, first_zxid + count - 1)

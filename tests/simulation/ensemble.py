@@ -7,16 +7,21 @@ from node.zab.config import Timing, ZabConfig
 from tests.simulation.checkers.acknowledged import Acknowledged
 from tests.simulation.checkers.at_most_once import AtMostOnce
 from tests.simulation.checkers.checker import Checker, Hub, ReplicaView
+from tests.simulation.checkers.current_epochs import CurrentEpochs
 from tests.simulation.checkers.digests import Digests
 from tests.simulation.checkers.durable_acks import DurableAcks
 from tests.simulation.checkers.ephemerals import Ephemerals
 from tests.simulation.checkers.handovers import Handovers
 from tests.simulation.checkers.leases import Leases
+from tests.simulation.checkers.linearizable import Linearizable
 from tests.simulation.checkers.one_leader import OneLeader
 from tests.simulation.checkers.one_order import OneOrder
 from tests.simulation.checkers.own_reads import OwnReads
+from tests.simulation.checkers.promises import Promises
 from tests.simulation.checkers.quorum_durable import QuorumDurable
+from tests.simulation.checkers.session_fifo import SessionFifo
 from tests.simulation.checkers.session_zxids import SessionZxids
+from tests.simulation.checkers.starts import Starts
 from tests.simulation.checkers.synced_reads import SyncedReads
 from tests.simulation.checkers.watches import WatchOrder
 from tests.simulation.client import Client, ClientOptions
@@ -51,27 +56,33 @@ class Scale:
     snapshot_chunk_bytes: int = 512
     retained_snapshots: int = 1
     digest_records: int = 5
+    local_sessions: bool = False
+    reap_ms: int = 1_000  # between two looks for containers and TTL nodes whose time is over
+    never_used_ms: int = 4_000  # for a container
 
 
-def all_checkers(durable_ends: Callable[[], list[int]]) -> tuple[list[Checker], OneOrder]:
-    order = OneOrder()
+def all_checkers(
+    order: OneOrder, linearizable: Linearizable, durable_ends: Callable[[], dict[int, int]],
+) -> list[Checker]:
     once = AtMostOnce()
     # OneOrder first: it says which records there are, and the others judge by them.
     return [
-        order, once, QuorumDurable(durable_ends), OneLeader(), Leases(), DurableAcks(), Digests(), Acknowledged(once),
-        OwnReads(), SyncedReads(), SessionZxids(), WatchOrder(), Ephemerals(), Handovers(),
-    ], order
+        order, once, linearizable, QuorumDurable(durable_ends), OneLeader(), Leases(), DurableAcks(), Promises(),
+        CurrentEpochs(), Starts(), Digests(), Acknowledged(once), OwnReads(), SyncedReads(), SessionFifo(),
+        SessionZxids(), WatchOrder(), Ephemerals(), Handovers(),
+    ]
 
 
 class Ensemble:
     def __init__(self, world: World, *, scale: Scale, host_options: HostOptions, client_options: ClientOptions) -> None:
         self.world = world
         self.scale = scale
-        checkers, self.order = all_checkers(self.durable_ends)
-        self.hub = Hub(checkers)
+        self.order, self.linearizable = OneOrder(), Linearizable()
+        self.hub = Hub(all_checkers(self.order, self.linearizable, self.durable_ends))
         self.order.on_ordered = self.hub.ordered
         self.history = History(self.hub)
         self.members = list(range(1, scale.members + 1))
+        self.files = dict.fromkeys(self.members, self.members)  # whom each member's zoo.cfg names as voters
         self.client_addresses = [
             (member, f"client-{index}") for member in self.members for index in range(scale.processors)]
         self.timing = Timing.of(tick_ms=scale.tick_ms, init_limit=scale.init_limit, sync_limit=scale.sync_limit)
@@ -90,16 +101,22 @@ class Ensemble:
 
     def zab_config(self, member: int, *, generation: int) -> ZabConfig:
         return ZabConfig(
-            me=MemberId(member), voters=tuple(MemberId(each) for each in self.members), ensemble=self.scale.ensemble,
-            timing=self.timing, generation=generation, chunk_bytes=4 << 10, window_bytes=64 << 10)
+            me=MemberId(member), voters=tuple(MemberId(each) for each in self.files[member]),
+            ensemble=self.scale.ensemble, timing=self.timing, generation=generation, chunk_bytes=4 << 10,
+            window_bytes=64 << 10, settings={"extendedTypesEnabled": "true"})
 
     # --- looking, for nemesis, checkers and the end of a run ---
 
     def alive(self, role: str) -> list[Process]:
         return [process for host in self.hosts.values() if (process := host.process(role)) is not None]
 
-    def durable_ends(self) -> list[int]:
-        return [max(host.durable.zxid(), host.lost_zxid) for host in self.hosts.values()]
+    def durable_ends(self) -> dict[int, int]:
+        return {member: host.holds() for member, host in self.hosts.items()}
+
+    def voters(self) -> list[int]:
+        """As the leader's log has them; none without a leader."""
+        broadcast = self.broadcast(self.leader() or self.members[0])
+        return list(broadcast.core.voters) if broadcast is not None and broadcast.leads else []
 
     def leader(self) -> int | None:
         for process in self.alive("broadcast"):
@@ -128,9 +145,16 @@ class Ensemble:
     def sessions(self) -> set[int]:
         return set(self.processors()[0].core.replica.state.sessions)
 
+    def tree(self) -> dict[bytes, tuple[bytes, int, int, int, int]]:
+        """Path -> value, version, children ever made, czxid, mzxid, of what clients made."""
+        nodes = self.processors()[0].core.replica.state.tree.nodes
+        return {
+            path: (node.data or b"", node.version, node.cversion, node.czxid, node.mzxid)
+            for path, node in nodes.items() if path.strip(b"/") and not path.startswith(b"/zookeeper")}
+
     def ephemerals(self) -> dict[bytes, int]:
         nodes = self.processors()[0].core.replica.state.tree.nodes
-        return {path: node.owner for path, node in nodes.items() if node.owner}
+        return {path: node.owner for path, node in nodes.items() if node.is_ephemeral}
 
     def agrees(self) -> bool:
         """All processes of all members live, and every replica has executed everything that any has."""
@@ -140,4 +164,4 @@ class Ensemble:
             len(replicas) == len(self.members) * self.scale.processors
             and all(replica.index == records for replica in replicas)
             and all(host.process(role) is not None for host in self.hosts.values() for role in host.roles)
-            and self.leader() is not None)
+            and self.voters() == self.members)

@@ -9,6 +9,9 @@ from random import Random
 
 from tests.simulation.scheduler import MS, SECOND
 
+# What takes a voter out of the reckoning. More than a minority at a time can lose what was acknowledged, which is
+# not promised: one of them in a run.
+DAMAGES = frozenset({"lost disk", "rot log", "rot snapshot", "change voters"})
 LEADER = 0  # as a target: whoever leads when the fault strikes
 
 WEIGHTS: dict[str, float] = {
@@ -33,6 +36,9 @@ WEIGHTS: dict[str, float] = {
     "hand over": 1.2,
     "drain": 0.6,
     "planned restart": 0.7,
+    "rolling restart": 0.3,
+    "change voters": 0.5,
+    "second broadcast": 0.3,  # the member is started twice
     # unsynced data is lost, in part, and torn
     "power cut": 1.5,
     "power cut of all": 0.7,
@@ -42,10 +48,14 @@ WEIGHTS: dict[str, float] = {
     "one-way cut": 1.0,
     "stuck link": 0.7,
     "reset": 1.0,
+    "lagging link": 0.6,
     # disks and clocks
     "slow disk": 0.6,
     "sync error": 0.7,
+    "disk full": 0.6,
     "lost disk": 0.4,
+    "rot log": 0.4,
+    "rot snapshot": 0.3,
     "wall clock jump": 0.3,
     # clients
     "silent client": 0.9,
@@ -62,10 +72,15 @@ DURATIONS_MS: dict[str, tuple[int, int]] = {
     "slow": (500, 3_000),
     "wrong": (500, 4_000),
     "lost": (300, 2_000),
+    "rot": (500, 6_000),
+    "disk": (300, 4_000),
+    "lagging": (300, 4_000),
     "gone": (2_000, 7_000),
     "hung": (2_000, 7_000),
     "drain": (300, 4_000),
     "planned": (100, 2_000),
+    "rolling": (50, 800),
+    "change": (50, 800),
     "silent": (4_000, 14_000),
 }
 
@@ -108,8 +123,8 @@ def plan(options: FaultOptions, rng: Random, *, members: Sequence[int], clients:
         else:
             at_us += rng.randrange(300 * MS)
         kind = rng.choices(kinds, weights)[0]
-        if kind == "lost disk" and (len(members) == 1 or any(fault.kind == kind for fault in faults)):
-            kind = "kill member"  # more than a minority at a time can lose what was acknowledged: not promised
+        if kind in DAMAGES and (len(members) < 3 or any(fault.kind in DAMAGES for fault in faults)):
+            kind = "kill member"
         target, other = rng.sample(list(members), 2) if len(members) > 1 else (members[0], members[0])
         if "client" in kind:
             target = rng.randint(1, clients)

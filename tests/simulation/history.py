@@ -17,16 +17,20 @@ class History:
         self.sessions_expired = 0
 
     def invoke(
-        self, client: Client, op: int, *, path: bytes, has_value: bool, flags: int, watch: bool
+        self, client: Client, op: int, *, path: bytes, has_value: bool, flags: int, watch: bool,
+        version: int,
     ) -> Operation:
         self.invoked += 1
         operation = Operation(
             number=self.invoked, client=client.number, session_index=client.session_index,
             connection_index=client.connection_index, xid=client.xid, op=op, path=path,
             value=b"%d" % self.invoked if has_value else b"", flags=flags,
-            invoked_us=client.world.scheduler.now_us, watch=watch)
+            invoked_us=client.world.scheduler.now_us, watch=watch, version=version)
         self.hub.invoked(client, operation)
         return operation
+
+    def reply_came(self, client: Client, xid: int, expected: int | None) -> None:
+        self.hub.came(client, xid, expected)
 
     def reply(self, client: Client, operation: Operation, body: bytes) -> None:
         if operation.op == OpCode.CREATE and operation.path == client.home:
@@ -36,11 +40,19 @@ class History:
         elif operation.op == OpCode.GET_DATA:
             self.reads_answered += 1
         self.hub.replied(client, operation, body)
-        if (
-            operation.err == Err.OK and operation.op == OpCode.CREATE
-            and operation.path != client.home and not operation.path.startswith(b"/register")
-        ):
+        if operation.err == Err.OK:
+            self.remember(client, operation, body)
+
+    def remember(self, client: Client, operation: Operation, body: bytes) -> None:
+        """What later requests of the client may be about."""
+        if operation.op == OpCode.CREATE and operation.path.startswith(b"/node"):
             client.created.append(jute.read_text(body, 0)[0])
+        elif operation.op == OpCode.CREATE_CONTAINER:
+            client.containers.append(operation.path)
+        elif operation.op == OpCode.GET_DATA and operation.path.startswith(b"/register"):
+            client.versions[operation.path] = jute.read_data_reply(body)[1].version
+        elif operation.op == OpCode.MULTI:
+            client.world.occurred["multi that failed" if jute.multi_errors(body) else "multi"] += 1
 
     def event(self, client: Client, path: bytes) -> None:
         client.world.occurred["watch event"] += 1

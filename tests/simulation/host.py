@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DATA_DIR = Path("/data/corral")
 LOG_DIR = Path("/log/corral")
 ROLES = ("broadcast", "election", "processor", "snapshotter")
+REPLACED_US = 300 * MS
 PROCESSORS = ("processor", "processor-1")  # 0 and 1, if there are two
 
 
@@ -49,6 +50,8 @@ class Host:
         self.cuts_power_in_a_sync = False
         self.election_is_wrong = False
         self.lost_zxid = 0  # where its log ended when it lost its disk
+        self.is_rotten = False  # a byte of its disk has changed by itself
+        self.is_to_be_replaced = False  # and somebody knows
         self.processes: dict[str, Process] = {}
         self.lives = 0
         self.is_powered = True
@@ -59,6 +62,7 @@ class Host:
         self.wall_offset_ms = 1_700_000_000_000 + self.rng.randint(-2_000, 2_000)
 
     def new_disk(self) -> None:
+        self.is_rotten = self.is_to_be_replaced = False
         self.disk = SimulatedDisk()
         self.durable = DurableEnd(self.disk, data_dir=DATA_DIR, log_dir=LOG_DIR)
 
@@ -155,7 +159,8 @@ class Host:
             self.disk.power_cut(self.rng)
             self.durable.forget()
         if loses_disk:
-            self.lost_zxid = self.durable.zxid()
+            self.lost_zxid = self.holds()
+            self.ensemble.hub.disk_lost(self.member)
             self.new_disk()
 
     def power_on(self) -> None:
@@ -165,6 +170,23 @@ class Host:
         self.is_powered = True
         self.world.network.dark.discard(self.member)
         self.start()
+
+    def replace_disk(self) -> None:
+        """What the refusal of a corrupt log tells the operator to do: start anew, from the leader's snapshot."""
+        self.power_cut(loses_disk=True)
+        self.world.scheduler.after(REPLACED_US, self.power_on)
+
+    def start_second(self) -> None:
+        """A life of broadcast beside the one that there is, as if somebody had started the member twice."""
+        self.lives += 1
+        process = self.make["broadcast"](self)
+        process.after(0, process.start)
+
+    def corruption_found(self) -> None:
+        self.world.occurred["corruption refused"] += 1
+        if not self.is_to_be_replaced:
+            self.is_to_be_replaced = True
+            self.world.scheduler.after(self.rng.randrange(REPLACED_US), self.replace_disk)
 
     def normal_disk(self) -> None:
         self.sync_us = self.options.sync_us

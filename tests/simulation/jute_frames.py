@@ -10,7 +10,9 @@ CONNECT = struct.Struct(">iqiq")  # protocol version, last zxid seen, timeout, s
 CONNECTED = struct.Struct(">iiqi16s")  # protocol version, timeout, session, length of the password, password
 STAT = struct.Struct(">qqqqiiiqiiq")
 
-PERSISTENT, EPHEMERAL, SEQUENCE = 0, 1, 2
+MULTI_HEADER = struct.Struct(">i?i")  # operation, whether it is the end, error
+PERSISTENT, EPHEMERAL, SEQUENCE, CONTAINER, WITH_TTL = 0, 1, 2, 4, 5
+CREATE, SET_DATA, ERROR = 1, 5, -1
 OPEN_ACL = INT.pack(1) + INT.pack(31) + INT.pack(5) + b"world" + INT.pack(6) + b"anyone"
 
 
@@ -58,6 +60,52 @@ def get_data(path: bytes, *, watch: bool) -> bytes:
 
 def delete(path: bytes) -> bytes:
     return text(path) + INT.pack(-1)
+
+
+def create_ttl(path: bytes, value: bytes, ttl_ms: int) -> bytes:
+    return create(path, value, WITH_TTL) + ttl_ms.to_bytes(8, "big")
+
+
+def check(path: bytes, version: int) -> bytes:
+    return text(path) + INT.pack(version)
+
+
+def multi(*operations: tuple[int, bytes]) -> bytes:
+    """*operations*: opcode, request."""
+    parts = [MULTI_HEADER.pack(op, False, -1) + body for op, body in operations]
+    return b"".join(parts) + MULTI_HEADER.pack(-1, True, -1)
+
+
+def multi_kinds(body: bytes) -> list[int]:
+    """The operations of a multi whose creates are open to everybody."""
+    kinds, at = [], 0
+    while True:
+        kind, is_end, _ = MULTI_HEADER.unpack_from(body, at)
+        if is_end:
+            return kinds
+        kinds.append(kind)
+        at = behind(body, at + MULTI_HEADER.size, kind)
+
+
+def behind(body: bytes, at: int, kind: int) -> int:
+    """The offset behind an operation of a multi."""
+    _, at = read_text(body, at)
+    if kind in (CREATE, SET_DATA):
+        _, at = read_text(body, at)
+    return at + (len(OPEN_ACL) if kind == CREATE else 0) + INT.size
+
+
+def multi_errors(body: bytes) -> tuple[int, ...]:
+    """Of a reply: the results of the operations if one of them failed, else none."""
+    errors, at = [], 0
+    while at < len(body):
+        kind, is_end, _ = MULTI_HEADER.unpack_from(body, at)
+        if is_end or kind != ERROR:
+            break
+        at += MULTI_HEADER.size
+        errors.append(INT.unpack_from(body, at)[0])
+        at += INT.size
+    return tuple(errors)
 
 
 def read_text(body: bytes, at: int) -> tuple[bytes, int]:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults import LEADER, Fault
-from tests.simulation.host import PROCESSORS, Host
+from tests.simulation.host import DATA_DIR, LOG_DIR, PROCESSORS, Host
+from tests.simulation.reconfiguration import ChangeOfVoters
+from tests.simulation.rot import Place, place_in_log, place_in_snapshot
 from tests.simulation.scheduler import MS
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 
 IN_A_SYNC_PROBABILITY = 0.6
+LAG_US = 25 * MS  # of a lagging link, at most: much longer than a ping's interval would be a cut
 END_MS = 3_000  # for a member to end as asked to; then it is killed
 
 
@@ -30,6 +33,8 @@ class Nemesis:
             "silent": self.silent_client, "client": self.client_reset,
             "gone": self.gone_processor, "hung": self.hung_processor,
             "hand": self.hand_over, "drain": self.drain, "planned": self.planned_restart,
+            "rolling": self.rolling_restart, "change": self.change_voters, "second": self.second_broadcast,
+            "lagging": self.lagging_link, "disk": self.disk_full, "rot": self.rot,
         }
 
     @property
@@ -147,20 +152,54 @@ class Nemesis:
 
     def planned_restart(self, fault: Fault, target: int) -> None:
         """As `corral stop` and `corral start`: its processors leave, then all ends."""
+        self.restart(fault, target, lambda: None)
+
+    def rolling_restart(self, fault: Fault, target: int) -> None:
+        """One member after the other, the target first: each once the one before it is up."""
+        members = self.ensemble.members
+        at = members.index(target)
+        self.roll(fault, members[at:] + members[:at])
+
+    def roll(self, fault: Fault, members: list[int]) -> None:
+        if members:
+            self.restart(fault, members[0], lambda: self.roll(fault, members[1:]))
+
+    def change_voters(self, fault: Fault, target: int) -> None:
+        """The target is taken out of everybody's zoo.cfg, and comes back."""
+        if len(self.ensemble.members) < 3:
+            return
+        self.lasting += 1
+        ChangeOfVoters(self.ensemble, target, apart_us=fault.duration_us, done=self.ended).begin()
+
+    def ended(self) -> None:
+        self.lasting -= 1
+
+    def second_broadcast(self, fault: Fault, target: int) -> None:
+        if self.ensemble.broadcast(target) is not None:
+            self.ensemble.hosts[target].start_second()
+
+    def restart(self, fault: Fault, target: int, then: Callable[[], None]) -> None:
         leaving = [each for each in self.ensemble.processors() if each.member == target]
         for processor in leaving:
             processor.deliver(processor.leave)
         self.lasting += 1
-        self.end_when_left(fault, target, leaving, END_MS)
+        self.end_when_left(fault, target, leaving, END_MS, then)
 
-    def end_when_left(self, fault: Fault, target: int, leaving: list["Processor"], left_ms: int) -> None:
+    def end_when_left(
+        self, fault: Fault, target: int, leaving: list["Processor"], left_ms: int, then: Callable[[], None],
+    ) -> None:
         if left_ms > 0 and any(each.is_alive and not each.has_left for each in leaving):
-            self.world.scheduler.after(10 * MS, self.end_when_left, fault, target, leaving, left_ms - 10)
+            self.world.scheduler.after(10 * MS, self.end_when_left, fault, target, leaving, left_ms - 10, then)
             return
         self.lasting -= 1
         host = self.ensemble.hosts[target]
         host.end()
-        self.until(fault, host.start)
+
+        def start() -> None:
+            host.start()
+            then()
+
+        self.until(fault, start)
 
     # --- links ---
 
@@ -210,7 +249,54 @@ class Nemesis:
         if len(self.ensemble.members) > 1:
             self.world.network.reset(target, self.other_than(target, fault))
 
+    def lagging_link(self, fault: Fault, target: int) -> None:
+        """All links of a member, slower and less regular."""
+        lagging = self.world.network.lagging
+        lagging[target] = LAG_US
+        self.until(fault, lambda: lagging.pop(target, None))
+
     # --- disks and clocks ---
+
+    def disk_full(self, fault: Fault, target: int) -> None:
+        """One member's, or all of them."""
+        hosts = [self.ensemble.hosts[target]]
+        if fault.duration_us // MS % 4 == 0:
+            hosts = list(self.ensemble.hosts.values())
+        disks = [host.disk for host in hosts]
+        for disk in disks:
+            disk.is_full = True
+
+        def free() -> None:
+            for disk in disks:
+                disk.is_full = False
+                self.world.occurred["no space left"] += disk.refused_for_space
+
+        self.until(fault, free)
+
+    def rot(self, fault: Fault, target: int) -> None:
+        """One byte of what its processes have read. Whoever operates it sees it in the end."""
+        host, rng = self.ensemble.hosts[target], self.world.randomness.of("nemesis")
+        executed = [each.view.zxid for each in self.ensemble.processors() if each.member == target]
+        place: Place | None
+        if "snapshot" in fault.kind:
+            place = place_in_snapshot(host.disk, DATA_DIR, rng=rng)
+        else:
+            place = place_in_log(host.disk, LOG_DIR, executed=min(executed, default=0), rng=rng)
+        if place is None:
+            return
+        self.world.trace("nemesis", "byte %d of %s rots", place[1], str(place[0]))
+        self.world.occurred[f"{fault.kind}: a byte"] += 1
+        disk = host.disk
+        disk.rot(*place)
+        if "snapshot" in fault.kind and self.ensemble.scale.retained_snapshots > 1:
+            return  # an older one and the log behind it make up for it
+        host.is_rotten = True
+
+        def replace() -> None:
+            if host.disk is disk and not host.is_to_be_replaced:
+                host.replace_disk()
+
+        self.until(fault, replace)
 
     def slow_disk(self, fault: Fault, target: int) -> None:
         """One member's, which costs nothing; or all members', where whatever is on its way stays there for long."""

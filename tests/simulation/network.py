@@ -96,6 +96,7 @@ class Network:
         self.streams: dict[bytes, Stream] = {}
         self.cuts: dict[tuple[Host, Host], int] = {}  # (from, to) -> how many faults cut it
         self.dark: set[Host] = set()  # without power: says no goodbye
+        self.lagging: dict[Host, int] = {}  # links of it take so much longer, in us, at most
         self.rng: Random = world.randomness.of("network")
         self.made = 0
         world.network = self
@@ -208,6 +209,8 @@ class Network:
         options, rng = self.options, self.rng
         if sender == receiver:
             return 5 + int(rng.random() * 2 * options.local_us)
+        if self.lagging and (sender in self.lagging or receiver in self.lagging):
+            return options.floor_us + rng.randrange(max(self.lagging.get(sender, 0), self.lagging.get(receiver, 0)))
         if rng.random() < options.hiccup_probability:
             return options.floor_us + int(rng.random() * options.hiccup_us)
         return options.floor_us + int(rng.random() * 2 * options.delay_us)

@@ -8,7 +8,9 @@ from tests.simulation.host import ROLES
 MUST_OCCUR = (
     *WEIGHTS,
     *(f"crash of {role}" for role in ROLES),
-    "DIFF", "TRUNC", "SNAP", "torn tail", "snapshot taken", "session expired", "watch event", "writes resent",
+    "DIFF", "TRUNC", "SNAP", "torn tail", "rot log: a byte", "rot snapshot: a byte", "corruption refused",
+    "no space left", "voters changed", "second start refused", "reaped", "local session upgraded", "multi",
+    "multi that failed", "snapshot taken", "session expired", "watch event", "writes resent",
     "readmitted", "handed_over", "no_member_stands", "handed over: asked to", "handed over: drains",
     "handed over: no processor 0 within syncLimit", "hand-over failed", "client sent away",
 )

@@ -1,11 +1,12 @@
 """One seed, from an empty ensemble through its faults to agreement."""
 
+import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
-from node.storage.errors import StorageError
+from node.storage.errors import RefusedError, StorageError
 from tests.simulation.client import ClientOptions
 from tests.simulation.disk import PowerCutError
 from tests.simulation.ensemble import Ensemble, Scale
@@ -22,6 +23,7 @@ START_US = 30 * SECOND  # for a first leader
 FAULTS_US = 60 * SECOND  # for all faults and the clients' work
 AGREE_US = 120 * SECOND  # to agree once all is healed
 QUIET_US = 1 * SECOND
+CRASH = "crash"  # an exception that no rule of the product ends a process with
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,12 @@ class Result:
     occurred: Counter[str] = field(default_factory=Counter)
     steps: int = 0
     writes: int = 0
+    ordered: int = 0  # requests that the log has, whoever they are of
     unknown: int = 0
     reads: int = 0
     faults: list[Fault] = field(default_factory=list)
     virtual_us: int = 0
+    cpu_s: float = 0.0
     fingerprint: int = 0
     transcript: list[str] = field(default_factory=list)
 
@@ -61,12 +65,12 @@ def run(
     faults: list[Fault] | None = None,
 ) -> Result:
     """*faults*: instead of the plan that the seed makes (to leave some out)."""
+    began_s = time.process_time()
     options = options or Options()
     world = World(seed, keep_trace=keep_trace, echo=echo)
-    world.process_ending = (StorageError, ResyncError, PowerCutError)
+    world.process_ending = (StorageError, RefusedError, ResyncError, PowerCutError)
     Network(world, options.network)
-    scale = replace(
-        options.scale, members=members_of(seed, options), processors=processors_of(seed, options))
+    scale = scale_of(seed, options.scale)
     ensemble = Ensemble(world, scale=scale, host_options=options.host, client_options=options.client)
     if faults is None:
         faults = plan(
@@ -79,29 +83,29 @@ def run(
     except LivenessError as error:
         result.finding, result.checker = f"liveness: {error}", "liveness"
     except Exception:  # noqa: BLE001 - whatever a core raises is a finding, and the seed that led to it is worth more
-        result.finding, result.checker = traceback.format_exc(), "crash"
+        result.finding, result.checker = traceback.format_exc(), CRASH
     result.occurred = world.occurred
     result.steps = world.scheduler.steps
     result.writes = ensemble.history.writes_acknowledged
+    result.ordered = ensemble.order.requests
     result.unknown = ensemble.history.writes_unknown
     result.reads = ensemble.history.reads_answered
     result.virtual_us = world.scheduler.now_us
     counts = f"{result.steps} {result.reads} {result.virtual_us}".encode()
     result.fingerprint = crc32(b"".join(ensemble.order.records), crc32(counts))
+    result.cpu_s = time.process_time() - began_s
     result.transcript = world.trace.lines() if keep_trace or result.finding else []
     return result
 
 
-def members_of(seed: int, options: Options) -> int:
-    """Mostly three; now and then five, or one."""
-    if options.scale.members != Scale.members:
-        return options.scale.members
-    return {17: 5, 33: 1}.get(seed % 40, 3)
-
-
-def processors_of(seed: int, options: Options) -> int:
-    """Two of each member in some runs."""
-    return 2 if seed % 5 == 1 else options.scale.processors
+def scale_of(seed: int, scale: Scale) -> Scale:
+    """Mostly three members; now and then five, or one. In some runs two processors each, local sessions, old snapshots
+    kept as in production."""
+    members = {17: 5, 33: 1}.get(seed % 40, 3) if scale.members == Scale.members else scale.members
+    return replace(
+        scale, members=members, processors=2 if seed % 5 == 1 else scale.processors,
+        local_sessions=scale.local_sessions or seed % 7 == 2,
+        retained_snapshots=3 if seed % 6 == 5 else scale.retained_snapshots)
 
 
 def drive(ensemble: Ensemble, nemesis: Nemesis, options: Options) -> None:
@@ -139,8 +143,15 @@ def quieten(ensemble: Ensemble, deadline_us: int) -> None:
         client.ends = True
         client.request(OpCode.CLOSE_SESSION, path=b"")
     scheduler.run(until_us=scheduler.now_us + QUIET_US)
+    await_agreement(ensemble, deadline_us)
+    scheduler.run(until_us=scheduler.now_us + QUIET_US)  # the last events come
+    await_agreement(ensemble, deadline_us)
+
+
+def await_agreement(ensemble: Ensemble, deadline_us: int) -> None:
+    clients = ensemble.clients.values()
     expect(
-        scheduler.run(
+        ensemble.world.scheduler.run(
             until_us=deadline_us,
             done=lambda: ensemble.agrees() and not any(client.waiting for client in clients)),
         "the members do not come to agree")

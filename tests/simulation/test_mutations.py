@@ -3,11 +3,14 @@
 import pytest
 
 from tests.simulation.minimise import minimise
-from tests.simulation.mutations import MUTATIONS, QUICK_SEEDS, SEEDS, Mutation, applied, find
+from tests.simulation.mutations.known_bugs import KNOWN_BUGS
+from tests.simulation.mutations.mutation import QUICK_SEEDS, SEEDS, Mutation, applied, find
+from tests.simulation.mutations.table import MUTATIONS
 from tests.simulation.run import run
 
 QUICK = [mutation for mutation in MUTATIONS if mutation.is_quick]
 RARE = [mutation for mutation in MUTATIONS if not mutation.is_quick]
+RULES = 12  # of design, section 3
 
 
 def must_be_found(mutation: Mutation, seeds: int) -> None:
@@ -39,3 +42,18 @@ def test_a_failing_run_is_made_smaller_and_still_fails() -> None:
 
     assert smaller.checker == found.checker
     assert len(smaller.faults) < len(found.faults)
+
+
+def test_every_rule_is_broken() -> None:
+    rules = {mutation.rule for mutation in MUTATIONS}
+
+    assert {str(number) for number in range(1, RULES + 1)} <= rules
+    assert len(MUTATIONS) == len({mutation.name for mutation in MUTATIONS}) >= 20
+
+
+def test_what_went_wrong_in_zookeeper_is_a_mutation_or_has_a_reason() -> None:
+    names = {mutation.name for mutation in MUTATIONS}
+
+    for bug in KNOWN_BUGS:
+        assert bool(bug.mutations) != bool(bug.reason), bug.issues
+        assert names.issuperset(bug.mutations), bug.issues

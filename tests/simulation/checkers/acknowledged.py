@@ -2,11 +2,11 @@
 
 from tests.simulation.checkers.at_most_once import AtMostOnce
 from tests.simulation.checkers.checker import Checker
-from tests.simulation.client import Client, Operation
+from tests.simulation.client import WRITES, Client, Operation
 from transport.opcodes import OpCode
 from transport.zxid import show
 
-LOGGED = (OpCode.CREATE, OpCode.SET_DATA, OpCode.DELETE, OpCode.SYNC, OpCode.CLOSE_SESSION)
+LOGGED = WRITES | {OpCode.SYNC, OpCode.CLOSE_SESSION}
 
 
 class Acknowledged(Checker):

@@ -1,15 +1,12 @@
-"""A request is ordered at most once, and those of one connection in the order in which they came.
-
-The batches are taken apart here by hand: neither the processor nor the tree is asked.
-"""
+"""A request is ordered at most once, and those of one connection in the order in which they came."""
 
 from tests.simulation.checkers.checker import Checker
-from transport.batch import BATCH, REQUEST, TRACE_CONTEXT_BYTES, TRACED, read_header
-from transport.entry import RECORD, Kind, RecordHeader
+from tests.simulation.ordered import Batch, Request
+from transport.entry import Kind, RecordHeader
 from transport.opcodes import OpCode
 from transport.zxid import epoch_of, show
 
-INSIDE = (OpCode.CREATE_SESSION, OpCode.REATTACH, OpCode.EXPIRE)
+INSIDE = (OpCode.CREATE_SESSION, OpCode.REATTACH, OpCode.EXPIRE, OpCode.DELETE_CONTAINER)
 
 
 class AtMostOnce(Checker):
@@ -20,38 +17,32 @@ class AtMostOnce(Checker):
         self.last_xid: dict[tuple[int, int, int, int], int] = {}
         self.last_sequence: dict[tuple[int, int, int, int], int] = {}
 
-    def ordered(self, header: RecordHeader, record: bytes) -> None:
-        if header.kind != Kind.BATCHES:
-            return
-        at, zxid = RECORD.size, int(header.first_zxid)
-        while at < len(record):
-            at, zxid = self.batch(record, at, zxid)
-        if zxid != header.first_zxid + header.count:
-            self.violated(f"the record at {show(header.first_zxid)} takes {header.count} zxids, it has other requests")
+    def ordered(self, header: RecordHeader, record: bytes, batches: list[Batch]) -> None:
+        count = sum(len(batch.requests) for batch in batches)
+        if header.kind == Kind.BATCHES and count != header.count:
+            self.violated(f"the record at {show(header.first_zxid)} takes {header.count} zxids for {count} requests")
+        for batch in batches:
+            self.batch(batch, header)
 
-    def batch(self, record: bytes, at: int, zxid: int) -> tuple[int, int]:
-        batch = read_header(record, at)
-        source = (batch.member, batch.processor, batch.generation)
-        if batch.epoch != epoch_of(zxid):
-            self.violated(f"a batch of epoch {batch.epoch} stands at {show(zxid)}")
-        last = self.last_sequence.get((*source, batch.epoch), 0)
+    def batch(self, batch: Batch, header: RecordHeader) -> None:
+        if batch.epoch != epoch_of(header.first_zxid):
+            self.violated(f"a batch of epoch {batch.epoch} stands at {show(header.first_zxid)}")
+        last = self.last_sequence.get((*batch.source, batch.epoch), 0)
         if batch.sequence != last + 1:
-            self.violated(f"batch {batch.sequence} of {source} comes after {last} in epoch {batch.epoch}")
-        self.last_sequence[*source, batch.epoch] = batch.sequence
-        end, at = at + batch.length, at + BATCH.size + batch.identities
-        while at < end:
-            session, connection, xid, op, flags, _, _, length = REQUEST.unpack_from(record, at)
-            at += REQUEST.size + length + (TRACE_CONTEXT_BYTES if flags & TRACED else 0)
-            if op not in INSIDE:
-                self.request((*source, connection), session, xid, zxid)
-            zxid += 1
-        return end, zxid
+            self.violated(f"batch {batch.sequence} of {batch.source} comes after {last} in epoch {batch.epoch}")
+        self.last_sequence[*batch.source, batch.epoch] = batch.sequence
+        for request in batch.requests:
+            if request.op not in INSIDE:
+                self.request((*batch.source, request.connection), request)
 
-    def request(self, connection: tuple[int, int, int, int], session: int, xid: int, zxid: int) -> None:
+    def request(self, connection: tuple[int, int, int, int], request: Request) -> None:
         last = self.last_xid.get(connection, 0)
-        if xid <= last:
-            self.violated(f"request {xid} of session {session:x} comes after {last} of the same connection")
-        self.last_xid[connection] = xid
-        earlier = self.zxid_of.setdefault((session, xid), zxid)
-        if earlier != zxid:
-            self.violated(f"request {xid} of session {session:x} is at {show(earlier)} and at {show(zxid)}")
+        if request.xid <= last:
+            self.violated(
+                f"request {request.xid} of session {request.session:x} comes after {last} of the same connection")
+        self.last_xid[connection] = request.xid
+        earlier = self.zxid_of.setdefault((request.session, request.xid), request.zxid)
+        if earlier != request.zxid:
+            self.violated(
+                f"request {request.xid} of session {request.session:x} is at {show(earlier)} and at "
+                f"{show(request.zxid)}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tests.simulation.ordered import Batch
 from tests.simulation.world import InvariantViolation
 from transport.entry import RecordHeader
 
@@ -30,6 +31,9 @@ class Checker:
 
     # what clients do and see
     def invoked(self, client: "Client", operation: "Operation") -> None: ...
+    def came(self, client: "Client", xid: int, expected: int | None) -> None:
+        """A reply to *xid*, where the oldest request without one is *expected*."""
+
     def replied(self, client: "Client", operation: "Operation", body: bytes) -> None: ...
     def event(self, client: "Client", path: bytes) -> None: ...
     def shown(self, client: "Client", zxid: int) -> None: ...
@@ -40,12 +44,26 @@ class Checker:
     # what members do
     def restored(self, replica: ReplicaView) -> None: ...
     def executed(self, replica: ReplicaView, header: RecordHeader, record: bytes) -> None: ...
-    def ordered(self, header: RecordHeader, record: bytes) -> None:
+    def ordered(self, header: RecordHeader, record: bytes, batches: list[Batch]) -> None:
         """A record was executed by the first replica: it has its place in the one order for good."""
 
     def digest(self, replica: ReplicaView, value: int) -> None: ...
     def acked(self, member: int, zxid: int, durable: Callable[[], int]) -> None: ...
     def released(self, member: int, zxid: int, durable: Callable[[], int]) -> None: ...
+    def cut(self, member: int, zxid: int) -> None:
+        """Its leader has it cut its log behind *zxid*, or replace it by a snapshot of that zxid."""
+
+    def disk_lost(self, member: int) -> None: ...
+    def recovered(self, member: int, last_zxid: int) -> None: ...
+    def refused(self, member: int, problem: str, *, is_rotten: bool = False, is_second: bool = False) -> None:
+        """It does not start on its files. *is_rotten*: they changed by themselves. *is_second*: it runs already."""
+
+    def history_complete(self, epoch: int, zxid: int) -> None:
+        """The leader says so to a learner: the history that the epoch begins with ends at *zxid*, or before."""
+
+    def entered(self, member: int, epoch: int, durable: Callable[[], int]) -> None:
+        """Its currentEpoch is saved."""
+
     def leads(self, member: int, life: int, epoch: int) -> None: ...
     def lease(self, member: int, *, is_leader: bool, now_us: int, until_us: int) -> None: ...
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.simulation.checkers.checker import Checker, ReplicaView
+from tests.simulation.ordered import Batch, batches_of
 from transport.entry import RecordHeader, follows
 from transport.zxid import show
 
@@ -17,8 +18,14 @@ class OneOrder(Checker):
     def __init__(self) -> None:
         self.records: list[bytes] = []
         self.last_zxid = 0
+        self.requests = 0
         self.index_after: dict[int, int] = {0: 0}  # last zxid of a record -> how many records up to it
-        self.on_ordered: Callable[[RecordHeader, bytes], None] = lambda _header, _record: None
+        self.on_ordered: Callable[[RecordHeader, bytes, list[Batch]], None] = lambda *_its: None
+
+    def begin_after(self, zxid: int) -> None:
+        """The history does not begin with nothing."""
+        self.last_zxid = zxid
+        self.index_after = {zxid: 0}
 
     def restored(self, replica: ReplicaView) -> None:
         if replica.zxid not in self.index_after:
@@ -42,8 +49,9 @@ class OneOrder(Checker):
                 f"{replica.name} executed {show(header.first_zxid)} after {show(self.last_zxid)}")
         self.records.append(record)
         self.last_zxid = header.last_zxid
+        self.requests += header.count
         self.index_after[self.last_zxid] = len(self.records)
-        self.on_ordered(header, record)
+        self.on_ordered(header, record, batches_of(header, record))
 
     def finish(self, ensemble: "Ensemble") -> None:
         for replica in ensemble.replicas():

@@ -2,21 +2,38 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from tests.simulation.checkers.checker import Checker
-from transport.entry import RecordHeader
+from tests.simulation.ordered import Batch
+from transport.entry import RECORD, Kind, RecordHeader
 from transport.zxid import show
 
 
 class QuorumDurable(Checker):
-    """*ends*: per member, the durable end of its log; of one that lost its disk afterwards, what it had."""
+    """*ends*: per member, the durable end of its log; of one that lost its disk afterwards, what it had.
+
+    Every quorum of the voters that the log names must have a member with the record: from a control entry on, of
+    those in it. (What was proposed just before a voter comes in may be committed by the new ones: any quorum of the
+    old ones meets theirs.)
+    """
 
     name = "quorum durable"
 
-    def __init__(self, ends: Callable[[], list[int]]) -> None:
+    def __init__(self, ends: Callable[[], dict[int, int]]) -> None:
         self.ends = ends
+        self.voters: list[int] = []
 
-    def ordered(self, header: RecordHeader, record: bytes) -> None:
+    def ordered(self, header: RecordHeader, record: bytes, batches: list[Batch]) -> None:
+        if header.kind != Kind.BATCHES:
+            entry = msgspec.msgpack.decode(record[RECORD.size:])
+            self.voters = entry["voters"]
+            # A reconfiguration needs a quorum of both.
+            self.judge(header, entry.get("voters_before") or [])
+        self.judge(header, self.voters)
+
+    def judge(self, header: RecordHeader, voters: list[int]) -> None:
         ends = self.ends()
-        holding = sum(end >= header.last_zxid for end in ends)
-        if holding <= len(ends) // 2:
-            self.violated(f"{show(header.last_zxid)} is executed, and durable on {holding} of {len(ends)} members")
+        holding = sorted(voter for voter in voters if ends[voter] >= header.last_zxid)
+        if len(voters) - len(holding) > len(voters) // 2:
+            self.violated(f"{show(header.last_zxid)} is executed, and durable on {holding} of {voters}")

@@ -1,10 +1,15 @@
 """The event of a change comes before any reply that shows it, and none is lost while the connection lives."""
 
+from typing import TYPE_CHECKING
+
 from tests.simulation import jute_frames as jute
 from tests.simulation.checkers.checker import Checker
 from tests.simulation.client import Client, Operation
 from transport.errors import Err
 from transport.opcodes import OpCode
+
+if TYPE_CHECKING:
+    from tests.simulation.ensemble import Ensemble
 
 
 class WatchOrder(Checker):
@@ -34,3 +39,11 @@ class WatchOrder(Checker):
             self.violated(f"{client.name} is shown a change of {operation.path.decode()} before its event")
         if operation.watch:
             self.set_at.setdefault(key, shows)
+
+    def finish(self, ensemble: "Ensemble") -> None:
+        """Everything is quiet, and who still has a watch still has the connection that it was set on."""
+        tree = ensemble.tree()
+        for (number, path), set_at in self.set_at.items():
+            mzxid = tree[path][4] if path in tree else None
+            if mzxid != set_at:
+                self.violated(f"client-{number} never gets the event of {path.decode()}, which has changed")

@@ -9,12 +9,12 @@ from typing import Any
 from node.processes.broadcast_local import CHECK_MS
 from node.processes.broadcast_records import Records
 from node.storage.epochs import Epochs
-from node.storage.errors import LogGapError, RefusedError
+from node.storage.errors import CorruptionError, LogGapError, RefusedError
 from node.storage.identity import DataLock, consume_mark, open_identity
 from node.storage.log import Sync
 from node.storage.received import ReceivedSnapshot
 from node.storage.recovery import recover
-from node.storage.snapshots import SnapshotReader, snapshot_path
+from node.storage.snapshots import DamagedSnapshotError, SnapshotReader, snapshot_path
 from node.zab import effects as fx
 from node.zab import events as ev
 from node.zab.intake import Intake
@@ -24,13 +24,12 @@ from tests.simulation.network import Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import MS
 from tests.simulation.shells.outbox import Outbox
-from tests.simulation.world import InvariantViolation
 from transport import messages as msg
 from transport.zxid import MemberId, Zxid, show
 
 TURN_US = 100
 VERIFY_US = 20 * MS  # mean, of a received snapshot; at times longer than a leader lasts
-COUNTED = ("handed_over", "no_member_stands")  # of the core's reports
+COUNTED = ("handed_over", "no_member_stands", "voters_changed")  # of the core's reports
 HAND_OVER_WITHIN_MS = 2_000
 DRAIN_OVER_MS = 300
 CONFLATION_PROBABILITY = 0.1
@@ -94,15 +93,24 @@ class Broadcast(Process):
                 self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, identity=identity, epochs=self.epochs,
                 new_id=lambda: host.rng.getrandbits(64), young_bytes=self.scale.segment_bytes)
             self.boot = self.epochs.next_generation()
+        except CorruptionError as error:
+            self.hub.refused(self.member, str(error), is_rotten=host.is_rotten)
+            host.corruption_found()
+            raise
         except RefusedError as error:
-            raise InvariantViolation("recovery", f"member {self.member} does not start: {error}") from error
+            holder = host.process(self.role)
+            self.hub.refused(self.member, str(error), is_second=holder not in (None, self))
+            self.world.occurred["second start refused"] += 1
+            raise
         host.durable.forget()
+        self.hub.recovered(self.member, recovery.recovered.last_zxid)
         if recovery.torn_bytes:
             self.world.occurred["torn tail"] += 1
         self.log = recovery.log
         self.trace("recovered to %s, committed %s, torn %d", show(self.log.last_zxid),
                    show(recovery.recovered.committed), recovery.torn_bytes)
-        self.core = Member(recovery.recovered, host.ensemble.zab_config(self.member, generation=self.boot))
+        self.core_config = host.ensemble.zab_config(self.member, generation=self.boot)
+        self.core = Member(recovery.recovered, self.core_config)
         self.records = Records(self.log)
         self.intake = Intake(me=self.member, ensemble=self.scale.ensemble)
         self.world.network.bind(self, "peer")
@@ -112,7 +120,8 @@ class Broadcast(Process):
         self.check_processor()
 
     def on_death(self, error: Exception | None) -> None:
-        self.hub.lease(self.member, is_leader=False, now_us=0, until_us=0)
+        if self.has_started:
+            self.hub.lease(self.member, is_leader=False, now_us=0, until_us=0)
         self.files.crash()
         self.host.ended(self, error)
 
@@ -308,6 +317,9 @@ class Broadcast(Process):
 
     def on_connect(self, effect: fx.Connect) -> None:
         life = self.leader_life = effect.life
+        if effect.leader not in self.core_config.voters:
+            self.on_disconnect(fx.Disconnect())  # nobody answers, and the core goes on in its time
+            return
         self.trace("connects to leader %d, life %d", effect.leader, life)
         stream = self.world.network.connect(
             self, (effect.leader, "peer"),
@@ -323,6 +335,8 @@ class Broadcast(Process):
 
     def on_send(self, effect: fx.Send) -> None:
         self.trace("-> %s %s", effect.stream.hex(), effect.message)
+        if isinstance(effect.message, msg.NewLeader):
+            self.hub.history_complete(effect.message.epoch, effect.message.zxid)
         if isinstance(effect.message, msg.Backed) and self.host.rng.random() < 0.5:
             return  # the real shell sends it only to members where a client waits
         self.outbox.send(effect.stream, effect.message)
@@ -361,7 +375,7 @@ class Broadcast(Process):
         """The snapshotter purges without asking: what was there when the core decided may be gone."""
         try:
             self.outbox.stream(effect.stream, self.snapshot(effect))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, DamagedSnapshotError) as error:
             self.on_drop(fx.Drop(effect.stream, f"no snapshot to send: {error}", self.core.leader))
             self.hand_in(ev.LearnerLost(effect.stream))
             return
@@ -390,6 +404,7 @@ class Broadcast(Process):
     def on_save_current(self, effect: fx.SaveCurrentEpoch) -> None:
         self.trace("enters epoch %d", effect.epoch)
         self.epochs.save_current(effect.epoch)
+        self.hub.entered(self.member, effect.epoch, self.host.durable.zxid)
 
     def on_append(self, effect: fx.Append) -> None:
         self.records.remember(effect.record)
@@ -427,6 +442,7 @@ class Broadcast(Process):
         self.world.occurred["TRUNC"] += 1
         self.trace("truncates to %s", show(effect.zxid))
         self.wait_for_sync()
+        self.hub.cut(self.member, effect.zxid)
         self.log.truncate(effect.zxid)
         self.records.forget_all()
         self.host.durable.forget()
@@ -452,8 +468,13 @@ class Broadcast(Process):
         if received is not self.received:
             return  # discarded meanwhile
         self.received = None
-        received.verify()
+        try:
+            received.verify()
+        except DamagedSnapshotError as error:
+            self.refuse_snapshot(received, error)
+            return
         self.wait_for_sync()
+        self.hub.cut(self.member, received.zxid)
         header = received.install(log_dir=LOG_DIR)
         self.log.restart_after(header.zxid)
         self.records.forget_all()
@@ -462,6 +483,14 @@ class Broadcast(Process):
         # At once: no Look may come between.
         self.step(ev.SnapshotReceived(header.zxid, header.epochs, header.control))
         self.wake()
+
+    def refuse_snapshot(self, received: ReceivedSnapshot, error: DamagedSnapshotError) -> None:
+        """As node/processes/broadcast_history.py: all is as before, and this member looks again."""
+        self.trace("refuses the snapshot: %s", str(error))
+        self.world.occurred["damaged snapshot refused"] += 1
+        received.discard()
+        self.on_disconnect(fx.Disconnect())
+        self.hand_in(ev.LeaderLost(self.leader_life))
 
     def on_initialised(self, effect: fx.Initialised) -> None:
         consume_mark(self.files, DATA_DIR)

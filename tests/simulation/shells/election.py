@@ -35,7 +35,7 @@ class Election(Process):
         super().__init__(host.world, member=host.member, name=f"{host.member}/election")
         self.host = host
         ensemble = host.ensemble
-        others = [each for each in ensemble.members if each != host.member]
+        others = [each for each in ensemble.files[host.member] if each != host.member]
         self.core = ElectionCore(
             me=MemberId(host.member), peers=tuple(MemberId(each) for each in others), ensemble=ensemble.scale.ensemble)
         self.peers = {member: Peer() for member in others}
@@ -114,7 +114,9 @@ class Election(Process):
     # --- votes ---
 
     def on_router_message(self, link: str, stream: bytes, peer: int, data: bytes) -> None:
-        sender = self.peers[peer]
+        sender = self.peers.get(peer)
+        if sender is None:
+            return  # our zoo.cfg does not name it
         sender.delay_ms, sender.retry_us = RETRY_MS_MIN, 0  # it lives: no need to wait before calling it
         self.step(core.VoteReceived(MemberId(peer), decode_vote(data)))
         self.advance(peer)

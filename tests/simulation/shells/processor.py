@@ -15,6 +15,8 @@ from node.sessions.expiry import Expiry
 from node.storage.errors import LogGapError
 from node.storage.reader import LogReader
 from node.storage.snapshots import load_newest
+from node.tree.execute import RecordGapError
+from node.tree.reaping import Reaper
 from node.tree.snapshot import decode_state
 from node.tree.state import State
 from tests.simulation.checkers.checker import ReplicaView
@@ -46,6 +48,7 @@ from transport.messages import Drain as DrainMessage
 
 SECRET = b"simulated"
 TOUCH = struct.Struct("<qI")
+REAPED_PER_MINUTE = 10_000
 LEAVE_MS = 2_000  # for everything that is to be done before it ends
 NO_LEASE = Lease(0, 0, 0, "", "", "looking")
 
@@ -100,6 +103,7 @@ class Processor(Process):
         self.watermark: Watermark | None = None
         self.is_caught_up = False
         self.expiry: Expiry | None = None
+        self.reaper: Reaper | None = None
         self.heard: dict[int, int] = {}
         self.shells: dict[bytes, Connection] = {}
         self.flush_due = False
@@ -114,11 +118,12 @@ class Processor(Process):
             RequestConfig(
                 member=self.member, processor=self.index, secret=SECRET,
                 session_timeout_min_ms=2 * self.scale.tick_ms, session_timeout_max_ms=20 * self.scale.tick_ms,
-                frame_bytes_max=1 << 20),
+                frame_bytes_max=1 << 20, local_sessions=self.scale.local_sessions,
+                local_sessions_upgrade=self.scale.local_sessions),
             state, self.on_alarm)
         self.view = ReplicaView(self.name, state.zxid)
         self.hub.restored(self.view)
-        self.reader = LogReader(self.files, LOG_DIR, state.zxid)
+        self.reader = LogReader(self.files, LOG_DIR, state.zxid, verify=True)
         self.link = LeaderLink(
             member=self.member, processor=self.index, ensemble=self.scale.ensemble,
             keys=MemberKeys(**dict.fromkeys(MemberKeys.__annotations__, b"")),  # type: ignore[arg-type]
@@ -320,9 +325,12 @@ class Processor(Process):
         if leads and self.expiry is None:
             self.expiry = Expiry(
                 self.core.replica.state.sessions, now_ms=self.now_ms(), tick_ms=self.scale.tick_ms)
+            self.reaper = Reaper(
+                self.core.replica.tree, interval_ms=self.scale.reap_ms, per_minute=REAPED_PER_MINUTE,
+                never_used_ms=self.scale.never_used_ms, now_ms=self.now_ms())
         elif not leads and self.expiry is not None:
             self.expiry.stop()
-            self.expiry = None
+            self.expiry = self.reaper = None
         if holds:
             self.flush_soon()
 
@@ -337,13 +345,14 @@ class Processor(Process):
             try:
                 for buffer, offset, size in self.reader.read(mark.zxid, mark.segment, mark.offset):
                     self.execute_record(bytes(buffer[offset:offset + size]))
-            except LogGapError as error:
+            except (LogGapError, RecordGapError) as error:
                 raise ResyncError(str(error)) from error
         for zxid, value in self.core.digests:
             self.send_local(DigestReport(Digest(zxid, self.process_name, value)))
         self.core.digests.clear()
         if replica.zxid >= mark.zxid and not self.is_caught_up:
             self.is_caught_up = True
+            self.reader.verify = False
             self.core.serving = self.has_lease()
             self.world.network.bind(self, f"client-{self.index}")
         self.link.follow(self.lease, self.now_ms())
@@ -375,7 +384,15 @@ class Processor(Process):
                 self.world.occurred["session expired"] += 1
                 self.trace("expires session %x", session_id)
                 self.core.expire(session_id, source, connection)
+        if self.has_lease():
+            self.core.expire_local(now)
+            self.reap(now)
         self.flush_soon()
+
+    def reap(self, now: int) -> None:
+        if self.reaper is not None and not self.core.submissions.is_full:
+            for node in self.reaper.due(now_ms=now, wall_ms=self.host.wall_ms()):
+                self.core.reap(node)
 
     def close_idle(self) -> None:
         now_us = self.host.monotonic_us()

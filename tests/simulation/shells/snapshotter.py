@@ -1,6 +1,6 @@
 """The snapshotter's shell in virtual time: node/storage/snapshot_builder.py whenever the log has grown enough."""
 
-from node.storage.errors import LogGapError
+from node.processes.snapshot_build import PROBLEMS
 from node.storage.reader import LogReader
 from node.storage.retention import purge
 from node.storage.snapshot_builder import build_snapshot
@@ -54,14 +54,14 @@ class Snapshotter(Process):
         base = max(list_snapshots(self.files, DATA_DIR), default=0)
         try:
             built = build_snapshot(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, mark=mark)
-        except LogGapError as error:
+            if built is None:
+                return
+            self.trace("took a snapshot at %s", show(built.snapshot.header.zxid))
+            self.tell_order(base, mark)
+            purged = purge(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, keep=self.scale.retained_snapshots)
+        except PROBLEMS as error:
             self.trace("no snapshot: %s", str(error))
             return
-        if built is None:
-            return
-        self.trace("took a snapshot at %s", show(built.snapshot.header.zxid))
-        self.tell_order(base, mark)
-        purged = purge(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, keep=self.scale.retained_snapshots)
         if self.local is not None:
             self.local.send(encode(SnapshotDone(built.snapshot.header.zxid, purged.log_after)))
 
