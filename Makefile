@@ -6,7 +6,7 @@
 #   make test TESTS=tests/zab        some of the tests
 #   make wheelhouse PYTHONS=3.12     what hosts with that Python need to run Corral, without internet
 
-.PHONY: all up test test-all test-deploy wheelhouse simulate bench pictures lint clean
+.PHONY: all up test test-all test-deploy wheelhouse simulate nemesis bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -19,7 +19,8 @@ SEEDS ?= 1000
 PYTHONS ?= 3.11 3.13
 PYTEST := $(BIN)/pytest --quiet --timeout=300
 HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
-PACKAGES := zookeeper gcc libc6-dev python3-dev chromium $(HOSTS)
+MACHINES := iproute2 nftables e2fsprogs gcc libc6-dev libfaketime
+PACKAGES := zookeeper gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(HOSTS)
 
 all: $(VENV)/installed
 
@@ -46,6 +47,11 @@ wheelhouse: $(VENV)/installed
 
 simulate: $(VENV)/installed-test
 	$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $$(nproc) $(ARGS)
+
+# Real processes, disks and links, and faults of every kind: ten minutes, as root; histories are checked, and drawn.
+nemesis: $(VENV)/installed-test
+	.ci/packages $(MACHINES)
+	$(BIN)/python -m tests.machines $(ARGS)
 
 bench: $(VENV)/installed
 	.ci/packages zookeeper gcc libc6-dev python3-dev
