@@ -18,6 +18,7 @@ from tests.corral import connect_string
 from tests.machines.ensemble import Ensemble
 from tests.machines.fabric import CLIENTS, both_ways
 from tests.machines.load import BALLAST
+from tests.machines.member import LIE
 
 PROCESSES: Final = ("broadcast", "processor-0", "election", "snapshotter", "telemetry")
 BALLAST_BYTES: Final = 500_000
@@ -243,6 +244,18 @@ def power_cut_of_all(ensemble: Ensemble, _: Random) -> Iterator[str]:
     yield "all members"
 
 
+@contextmanager
+def lying_disks(ensemble: Ensemble, _: Random) -> Iterator[str]:
+    """All members' syncs do nothing and say that they are done, and then the power goes. No software survives that."""
+    for member in ensemble.members.values():
+        member.syncs.be(error=LIE)
+    yield "all members"
+    cut_power(ensemble, list(ensemble.members))
+    for member in ensemble.members.values():
+        member.syncs.be()
+    power_up(ensemble, list(ensemble.members))
+
+
 def cut_power(ensemble: Ensemble, members: list[int]) -> None:
     """Of all of them at once: the cable first, since a dead machine sends neither FIN nor RST."""
     for member in members:
@@ -289,12 +302,14 @@ FAULTS: Final[tuple[Row, ...]] = (
     Row("power cut after sync error", "processes", power_cut_after_sync_error, (0.5, 4)),
     Row("power cut of all", "processes", power_cut_of_all, (1, 4)),
 )
+# To see that a loss would be found: it is no fault that members are to survive.
+LYING_DISKS: Final = Row("lying disks", "disk", lying_disks, (3, 3))
 KINDS: Final = tuple(row.kind for row in FAULTS)
 
 
 def row(kind: str) -> Row:
     """Raises ValueError, naming those that there are."""
-    for each in FAULTS:
+    for each in (*FAULTS, LYING_DISKS):
         if each.kind == kind:
             return each
     raise ValueError(f"no fault {kind!r}: there are {', '.join(KINDS)}")

@@ -23,6 +23,9 @@ END_S: Final = 20.0
 STATE: Final = struct.Struct("ii")  # preloaded.c: errno, ms
 
 
+LIE: Final = -1  # instead of an errno: the sync says that it is done, and does nothing
+
+
 class Syncs:
     """What fsync and fdatasync do on the member's machine."""
 

@@ -1,4 +1,4 @@
-/* Preloaded into a member: syncs fail or take longer, as the file that CORRAL_TEST_SYNCS names says at that moment. */
+/* Preloaded into a member: syncs fail, lie or take longer, as the file that CORRAL_TEST_SYNCS names says just then. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile const int *state; /* errno to fail with, ms to wait before; both 0: as ever */
+static volatile const int *state; /* errno to fail with, -1: say that it is done; ms to wait before. 0: as ever */
 
 __attribute__((constructor)) static void map_state(void)
 {
@@ -23,7 +23,8 @@ __attribute__((constructor)) static void map_state(void)
         state = found;
 }
 
-static int spoiled(void)
+/* Whether there is no real sync; what it returns then is in *result. */
+static int spoiled(int *result)
 {
     if (!state)
         return 0;
@@ -31,8 +32,11 @@ static int spoiled(void)
         struct timespec pause = {state[1] / 1000, state[1] % 1000 * 1000000L};
         nanosleep(&pause, NULL);
     }
-    errno = state[0];
-    return state[0];
+    if (!state[0])
+        return 0;
+    *result = state[0] == -1 ? 0 : -1;
+    errno = state[0] == -1 ? 0 : state[0];
+    return 1;
 }
 
 #define SPOILED(name)                                        \
@@ -41,7 +45,8 @@ static int spoiled(void)
         static int (*real)(int);                             \
         if (!real)                                           \
             real = (int (*)(int))dlsym(RTLD_NEXT, #name);    \
-        return spoiled() ? -1 : real(fd);                    \
+        int result;                                          \
+        return spoiled(&result) ? result : real(fd);         \
     }
 
 SPOILED(fsync)

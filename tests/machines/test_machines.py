@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.faults import FAULTS, row
+from tests.machines.faults import FAULTS, LYING_DISKS, row
 from tests.machines.run import each_once, for_minutes, run, tell
 
 SEED = 5
@@ -30,3 +30,12 @@ def test_ten_minutes_of_all_faults(tmp_path: Path) -> None:
     tell(done)
     assert done.findings == []
     assert set(done.occurred()) == {each.kind for each in FAULTS}
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("machines_here")
+def test_what_disks_lose_that_only_say_that_they_synced_is_found(tmp_path: Path) -> None:
+    """The power cuts are real, and a loss would not be overlooked."""
+    done = run([LYING_DISKS], each_once, seed=SEED, directory=tmp_path)
+
+    assert {"creates exactly once", "counters by multi"} <= {finding.check for finding in done.findings}
