@@ -90,11 +90,20 @@ EVENTS: tuple[Event, ...] = (
           "reach back to where this member was"),
     Event("readmitted", "info", "broadcast", "a member that had lost its disk votes again"),
     Event("voters_changed", "info", "broadcast", "one member more votes, or one less, as every member's zoo.cfg says"),
+    Event("reconfigured", "info", "broadcast", "by the operation reconfig: from this entry on the new voters count, "
+          "and the old ones until it is committed; version: of the new configuration"),
+    Event("reconfig_refused", "warning", "broadcast", "a reconfig was not carried out; reason: why, member by member",
+          "what `reason` says: start the new members first, wait until they have the history, look at slow disks"),
+    Event("dynamic_config_written", "info", "broadcast", "the members stand in that file now; zoo.cfg names it"),
+    Event("dynamic_config_not_written", "warning", "broadcast", "after a reconfiguration zoo.cfg is as it was; the log "
+          "has the members, and counts", "let the member's user write beside zoo.cfg, or write the server lines there "
+          "by hand"),
     Event("feature_level", "info", "broadcast", "every member can follow a newer behaviour, and it is in force now"),
     # --- what must not be ---
     Event("voters_differ", "error", "broadcast", "zoo.cfg names other voters than the ensemble's log does; the log's "
-          "count until the leader and all that follow it are configured alike", "while members are being added or "
-          "removed: nothing; else give every member the same server lines again"),
+          "count until the leader and all that follow it are configured alike. With of_member: before there is a log, "
+          "that member's zoo.cfg names others (told) than this one's, and its vote does not count", "while members are "
+          "being added or removed: nothing; else give every member the same server lines again"),
     Event("histories_diverge", "error", "broadcast", "a learner has committed records that its leader lacks: "
           "acknowledged "
           "writes would be lost, so it is refused", "stop, and keep every member's directories: data were lost or "

@@ -24,7 +24,8 @@ RECORD = struct.Struct("<QIBBHqI")
 DIGEST_POINT = 1  # flags: every replica reports its digest after this record
 
 FEATURE_LEVEL_FIRST = 1
-FEATURE_LEVEL = 1  # the highest that this version follows; the log says which one applies
+FEATURE_LEVEL = 2  # the highest that this version follows; the log says which one applies
+LEVEL_OF_RECONFIG = 2  # from it on control entries name the servers, and /zookeeper/config shows them
 RECORD_VERSION_FIRST = 1
 # feature level -> the version of records from it on, ascending. The head's shape is the same in all of them.
 RECORD_VERSIONS = {FEATURE_LEVEL_FIRST: RECORD_VERSION_FIRST}
@@ -38,7 +39,7 @@ class Kind(IntEnum):
     SETTINGS = 2
     FEATURE_LEVEL = 3
     MEMBERSHIP = 4
-    RECONFIG = 5  # reserved: dynamic reconfiguration
+    RECONFIG = 5
 
 
 class ControlEntry(msgspec.Struct, frozen=True):
@@ -46,6 +47,9 @@ class ControlEntry(msgspec.Struct, frozen=True):
 
     *version*: of the Corral that raised *feature_level*, for the message of one that cannot follow; empty: not known.
     *restored*: names the restoration that this history comes from (node/backup/restoring.py); empty: none.
+    *servers*: member -> value of its server.N line; empty below LEVEL_OF_RECONFIG, and of a standalone member.
+    *config_version*: zxid of the RECONFIG entry that made them, 0: they are zoo.cfg's. *intent*: zxid of the request
+    for that. *voters_before*: of a RECONFIG entry alone: whose quorum it needs, too, until it is committed.
     """
 
     leader: int
@@ -55,6 +59,13 @@ class ControlEntry(msgspec.Struct, frozen=True):
     voters: list[int]
     version: str = ""
     restored: str = ""
+    servers: dict[int, str] = {}
+    config_version: int = 0
+    intent: int = 0
+    voters_before: list[int] = []
+
+
+_unpack_control = unpacker(ControlEntry)
 
 
 _unpack_control = unpacker(ControlEntry)

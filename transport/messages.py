@@ -26,6 +26,8 @@ Replica = Annotated[str, msgspec.Meta(pattern=r"^(snapshotter|processor-[0-9]{1,
 EpochTable = list[tuple[Number, Number]]  # (epoch, last zxid of it), ascending
 SentEpochs = Annotated[EpochTable, msgspec.Meta(max_length=1 << 20)]
 Members = Annotated[list[int], msgspec.Meta(max_length=255)]
+Servers = Annotated[
+    dict[int, Annotated[str, msgspec.Meta(max_length=1024)]], msgspec.Meta(max_length=255)]  # id -> server.N
 Settings = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=1024)]], msgspec.Meta(max_length=256)]
 
 
@@ -98,13 +100,14 @@ class Pong(Message, frozen=True):
     """Answer to Ping: *sent_ms* echoed, *at_ms* by the learner's clock. Digests: those computed since the last Pong.
 
     *has_processor*: its processor 0 lives, as far as it knows, and is not about to end or drained: it could lead
-    (see Look). Where that ceases to be so, the last Pong is repeated with it.
+    (see Look). Where that ceases to be so, the last Pong is repeated with it. *sync_ms*: what a sync of its log takes.
     """
 
     sent_ms: int
     at_ms: int
     digests: Annotated[list[Digest], msgspec.Meta(max_length=1024)]
     has_processor: bool = True
+    sync_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 # --- leader -> learner ------------------------------------------------------------------------------------------
@@ -231,6 +234,23 @@ class Submit(Message, frozen=True):
     batch: bytes
 
 
+class ReconfigWanted(Message, frozen=True):
+    """The request at zxid *intent* was executed: it makes *servers* out of those of *version*. Said on every new link.
+
+    Answered by ReconfigAnswer where it comes to nothing; else the log does: see zab/events.py, Reconfigure.
+    """
+
+    intent: Number
+    version: Number
+    servers: Servers
+
+
+class ReconfigAnswer(Message, frozen=True):
+    intent: Number
+    err: int
+    reason: Reason
+
+
 class Touches(Message, frozen=True):
     """Sessions heard of: (session id i64, idle ms u32) packed "<qI". *complete*: all that this processor holds.
 
@@ -343,7 +363,8 @@ class Look(Message, frozen=True):
 
     *voters*: of the configuration. *lost*: the leader just lost, of *lost_epoch*: broadcast asks that one itself.
     *stands*: its processor 0 lives, or did within syncLimit. A leader needs it, to expire sessions: of equal positions
-    one that stands leads.
+    one that stands leads. *supports*: it may help to elect others, though its own log does not name it.
+    *voters_before*: while a reconfiguration is not committed, these must agree, too. *servers*: of the last one.
     """
 
     round: int
@@ -354,6 +375,9 @@ class Look(Message, frozen=True):
     lost: int = 0
     lost_epoch: Number = 0
     stands: bool = True
+    supports: bool = False
+    voters_before: list[int] = []
+    servers: dict[int, str] = {}
 
 
 class Settled(Message, frozen=True):
@@ -497,12 +521,12 @@ PeerMessage = (
     Hello | AckEpoch | AckNewLeader | Ack | Pong | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
     | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | HandedOver | Differs
     | Refused
-    | SubmitHello | Accepting | Submit | Touches | Relay
+    | SubmitHello | Accepting | Submit | ReconfigWanted | ReconfigAnswer | Touches | Relay
 )
 LocalMessage = (
     LocalHello | Welcome | Watermark | Lease | MemberState | DigestReport | Counters | Ask | Answer | SnapshotDone
     | Look | Settled | Elected | Differs | DigestWanted | Touches | SubmitHello | Accepting | Submit | Refused
-    | Leaving | LeadsOn | Drain
+    | Leaving | LeadsOn | Drain | ReconfigWanted | ReconfigAnswer
 )
 ControlMessage = (
     ControlHello | ControlWelcome | ControlRefused | HandOverWanted | HandOverDone | DrainWanted | DrainProgress

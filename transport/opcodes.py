@@ -39,6 +39,7 @@ class OpCode(IntEnum):
     ERROR = -1
     REATTACH = -20  # inside the ensemble: an existing session comes to a new connection
     EXPIRE = -21  # inside the ensemble: the leader's processor 0 ends a session
+    PREPARE_RECONFIG = -22  # inside the ensemble: RECONFIG, as a member says it whose zoo.cfg allows that
 
 
 # Special xids of the client protocol.

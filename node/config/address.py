@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+MEMBER_ID_MAX = 254  # the top byte of a session id; 0 and 255 would make ids that clients misread
 WILDCARDS = ("0.0.0.0", "::")  # all addresses of this machine, by each family
 
 _HOST_PORT = re.compile(r"(?:(?P<host>\[[^\]\s]+\]|[^:\[\]\s]+):)?(?P<port>\d{1,5})")
@@ -79,6 +80,13 @@ def parse_server(text: str) -> ServerLine:
         client=parse_address(client, default_host="0.0.0.0") if client.strip() else None,
         more=tuple(more),
     )
+
+
+def format_server(server: ServerLine) -> str:
+    """As ZooKeeper writes it into /zookeeper/config."""
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    client = f";{server.client}" if server.client else ""
+    return f"{host}:{server.quorum_port}:{server.election_port}:{server.role}{client}"
 
 
 def strip_brackets(host: str) -> str:

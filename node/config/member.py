@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.config.address import MEMBER_ID_MAX as MEMBER_ID_MAX
 from node.config.address import Address, Role
-
-MEMBER_ID_MAX = 254  # the top byte of a session id; 0 and 255 would make ids that clients misread
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,16 @@ class MemberConfig:
 
     Paths are absolute.  client_addresses: hosts to listen on, all with client_port; a wildcard of
     either family stands for both.  Hosts may be names: whoever binds or connects resolves them.
-    audit_file: None where audit.enable is not set.
+    audit_file: None where audit.enable is not set.  servers: value of each server line, as ZooKeeper writes it;
+    none of a standalone member.
     """
 
     file: Path
     id: int
     members: Mapping[int, Member]
+    servers: Mapping[int, str]
+    standalone_enabled: bool
+    reconfig_enabled: bool
     tick_ms: int
     init_limit: int
     sync_limit: int
@@ -105,6 +108,11 @@ class MemberConfig:
     @property
     def me(self) -> Member:
         return self.members[self.id]
+
+    @property
+    def is_standalone(self) -> bool:
+        """Nobody can join it."""
+        return not self.servers
 
     @property
     def voters(self) -> tuple[int, ...]:

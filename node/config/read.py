@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from node.config.address import WILDCARDS, Address, Role, ServerLine, parse_server, strip_brackets
+from node.config.address import WILDCARDS, Address, Role, ServerLine, format_server, parse_server, strip_brackets
 from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Rules, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
@@ -221,6 +221,9 @@ class _Reader:
             file=self.path,
             id=member_id,
             members=members,
+            servers=self.server_lines(),
+            standalone_enabled=self.flag("standaloneEnabled"),
+            reconfig_enabled=self.flag("reconfigEnabled"),
             tick_ms=tick_ms,
             init_limit=self.number("initLimit"),
             sync_limit=self.number("syncLimit"),
@@ -398,6 +401,11 @@ class _Reader:
             )
             for i, (_, s) in sorted(self.servers.items())
         }
+
+    def server_lines(self) -> dict[int, str]:
+        if len(self.servers) < 2 and self.flag("standaloneEnabled"):
+            return {}
+        return {i: format_server(server) for i, (_, server) in sorted(self.servers.items())}
 
     def check_members(self) -> None:
         taken: dict[Address, Entry] = {}

@@ -29,6 +29,7 @@ from node.processes.broadcast_local import Local
 from node.processes.broadcast_outgoing import Outgoing
 from node.processes.broadcast_own import OwnMessages
 from node.processes.broadcast_peers import PeerMessages
+from node.processes.broadcast_reconfig import Reconfigs
 from node.processes.broadcast_records import Records
 from node.processes.broadcast_relay import Relays
 from node.processes.broadcast_status import Status
@@ -89,7 +90,9 @@ class Broadcast:
         self.member = Member(self.disk.recovered, ZabConfig(
             me=MemberId(config.id), voters=tuple(MemberId(v) for v in config.voters),
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
-            feature_level=config.feature_level, version=version("corral"), settings=replicated_settings(config)))
+            feature_level=config.feature_level, version=version("corral"), settings=replicated_settings(config),
+            servers=dict(config.servers), reconfig_enabled=config.reconfig_enabled,
+            standalone_enabled=config.standalone_enabled))
         self.status = Status(self, push)
         self._end_by_ms, self._hands_over = 0, False  # once it is to end
         self.commits = Commits()
@@ -107,20 +110,22 @@ class Broadcast:
             member=self.member, disk=self.disk, records=records, streams=self.streams, history=self.history,
             outgoing=self.outgoing, acks=acks, local=self.local, lease=lease, submissions=self.submissions,
             status=self.status, timings=timings, log=self.log,
-            on_hand_over_failed=lambda reason: self.control.on_hand_over_failed(reason))
+            on_hand_over_failed=lambda reason: self.control.on_hand_over_failed(reason),
+            on_reconfig_refused=lambda effect: self.reconfigs.on_refused(effect))
         self.door = Door(
             config.id, member=self.member, perform=self.effects.perform, made=made, lease=lease, timings=timings)
         self.draining = Draining(self.local, self.door.step)
         self.control = Control(
             config.id, self.control_listener, step=self.door.step, member=self.member, local=self.local,
             draining=self.draining, addresses=client_addresses(config), log=self.log)
+        self.reconfigs = Reconfigs(config, member=self.member, peers=peers, step=self.door.step, log=self.log)
         self.from_peers = PeerMessages(
             self.peer, step=self.door.step, streams=self.streams, submissions=self.submissions, commits=self.commits,
-            relays=self.relays, local=self.local, lease=lease, timings=timings, log=limited)
+            relays=self.relays, reconfigs=self.reconfigs, local=self.local, lease=lease, timings=timings, log=limited)
         self.from_own = OwnMessages(
             config.id, keyring.ensemble, self.local_listener, step=self.door.step, local=self.local,
-            submissions=self.submissions, disk=self.disk, lease=lease, draining=self.draining, log=self.log,
-            limited=limited)
+            submissions=self.submissions, disk=self.disk, lease=lease, draining=self.draining, reconfigs=self.reconfigs,
+            log=self.log, limited=limited)
         self.from_leader = LeaderMessages(
             self.leader, step=self.door.step, member=self.member, status=self.status, timings=timings, log=limited)
 
@@ -130,7 +135,7 @@ class Broadcast:
         local = self.sockets.listener([ipc_endpoint(str(config.run_dir), "local")])
         control = self.sockets.listener([ipc_endpoint(str(config.run_dir), "control")])
         endpoints: list[str] = []
-        if len(config.members) > 1:
+        if not config.is_standalone:
             keyring.guard(self.sockets)
             endpoints = bind_endpoints(
                 config.me.host, config.me.quorum_port, all_addresses=config.quorum_listen_on_all_ips)
@@ -148,6 +153,7 @@ class Broadcast:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+        self.reconfigs.on_turn()  # where the others are, before anybody is looked for
         self.door.step(events.Started(wall_ms()))
         self._end_turn()
         self.notify.ready("recovered")
@@ -190,10 +196,12 @@ class Broadcast:
         now = now_ms()
         if now >= self.local.check_due_ms:
             self.from_own.check_processor(self.timing.sync_ms // 2)
+            self.door.step(events.SyncTook(self.disk.times.mean_s * 1000))
         if now >= self.member.deadline_ms:
             self.door.step(events.Tick(wall_ms()))
         self._end_turn()
         self.control.on_turn()
+        self.reconfigs.on_turn()
         self.status.on_turn(now)
         self.effects.publish()
         if now >= self.notify.feed_due_ms:

@@ -134,6 +134,8 @@ class Control:
             return "no quorum serves, so there is nothing to hand over: see `corral status`"
         if member.role != "leader":
             return f"member {self._me} does not lead: member {member.leader} does, {self._address(member.leader)}"
+        if len(member.voters) == 1 and self._me in member.voters:
+            return f"member {self._me} is the only voter: there is nobody to hand over to"
         if heir == self._me:
             return f"member {heir} leads already"
         if heir and heir not in member.voters:

@@ -62,7 +62,7 @@ class Disk:
             self.files, data_dir=self.data_dir, log_dir=self.log_dir, pid=os.getpid())
         identity = open_identity(
             self.files, data_dir=self.data_dir, log_dir=self.log_dir, ensemble=ensemble,
-            member=config.id, alone=len(config.members) == 1, new_incarnation=lambda: secrets.token_hex(8))
+            member=config.id, alone=config.is_standalone, new_incarnation=lambda: secrets.token_hex(8))
         self.epochs = Epochs(self.files, self.data_dir, first_generation=wall_ms())
         recovery = recover(
             self.files, data_dir=self.data_dir, log_dir=self.log_dir, identity=identity, epochs=self.epochs,

@@ -33,8 +33,9 @@ class Effects:
         self, *, member: Member, disk: Disk, records: Records, streams: Streams, history: History, outgoing: Outgoing,
         acks: Acks, local: Local, lease: MemberLease, submissions: Submissions, status: Status,
         timings: BroadcastTimings, log: FilteringBoundLogger, on_hand_over_failed: Callable[[str], None],
+        on_reconfig_refused: Callable[[effects.ReconfigRefused], None],
     ) -> None:
-        self._on_hand_over_failed = on_hand_over_failed
+        self._on_hand_over_failed, self._on_reconfig_refused = on_hand_over_failed, on_reconfig_refused
         self._member, self._disk, self._records, self._streams = member, disk, records, streams
         self._history, self._outgoing, self._acks, self._local = history, outgoing, acks, local
         self._lease, self._submissions, self._status = lease, submissions, status
@@ -89,6 +90,7 @@ class Effects:
             effects.Initialised: lambda _: disk.consume_mark(),
             effects.ToProcessor: self._to_processor,
             effects.HandOverFailed: lambda e: self._on_hand_over_failed(e.reason),
+            effects.ReconfigRefused: self._on_reconfig_refused,
             effects.Report: self._report,
         }
 
@@ -97,6 +99,9 @@ class Effects:
     def _on_lease(self, effect: effects.Lease) -> None:
         if self._lease.take(effect):
             self._status.is_changed = True
+        if not effect.until_ms:
+            # Before anything else that this step does or says: who is told that we serve no more relies on it.
+            self._local.publish()
 
     def _accept_batches(self, effect: effects.AcceptBatches) -> None:
         self._timings.on_leadership()
@@ -114,8 +119,14 @@ class Effects:
         self._timings.on_look()
         self._local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
-            effect.lost, effect.lost_epoch, effect.stands))
+            effect.lost, effect.lost_epoch, effect.stands, effect.supports, list(effect.voters_before),
+            self._servers()))
         self._status.is_changed = True
+
+    def _servers(self) -> dict[int, str]:
+        """Of the last reconfiguration."""
+        control = self._member.control
+        return control.servers if control is not None and control.config_version else {}
 
     def _settle(self, effect: effects.Settle) -> None:
         self._local.tell("election", Settled(effect.round, effect.leader, effect.epoch))

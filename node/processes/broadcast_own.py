@@ -9,6 +9,7 @@ from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_draining import Draining
 from node.processes.broadcast_lease import MemberLease
 from node.processes.broadcast_local import Local
+from node.processes.broadcast_reconfig import Reconfigs
 from node.processes.broadcast_submit import Submissions
 from node.processes.limited_log import LimitedLog
 from node.zab import events
@@ -23,6 +24,7 @@ from transport.messages import (
     Leaving,
     LocalHello,
     Message,
+    ReconfigWanted,
     SnapshotDone,
     Submit,
     SubmitHello,
@@ -42,10 +44,10 @@ class OwnMessages:
 
     def __init__(
         self, me: int, ensemble: str, listener: Listener, *, step: Callable[[Event], None], local: Local,
-        submissions: Submissions, disk: Disk, lease: MemberLease, draining: Draining, log: FilteringBoundLogger,
-        limited: LimitedLog,
+        submissions: Submissions, disk: Disk, lease: MemberLease, draining: Draining, reconfigs: Reconfigs,
+        log: FilteringBoundLogger, limited: LimitedLog,
     ) -> None:
-        self._draining = draining
+        self._draining, self._reconfigs = draining, reconfigs
         self._me, self._ensemble, self._listener, self._step = me, ensemble, listener, step
         self._local, self._submissions, self._disk, self._lease = local, submissions, disk, lease
         self._log, self._limited = log, limited
@@ -87,6 +89,9 @@ class OwnMessages:
             case Touches():
                 if self._lease.newest.role == "leader" and message.member == self._me:
                     self._local.pass_to_processor(message)
+            case ReconfigWanted():
+                if self._submissions.is_linked(stream):
+                    self._reconfigs.ask(message, lambda answer: self._local.send(stream, answer))
             case LocalHello():
                 self._on_hello(stream, message)
             case Elected():

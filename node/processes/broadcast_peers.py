@@ -7,6 +7,7 @@ import msgspec
 from node.processes.broadcast_commits import Commits
 from node.processes.broadcast_lease import MemberLease
 from node.processes.broadcast_local import Local
+from node.processes.broadcast_reconfig import Reconfigs
 from node.processes.broadcast_relay import Relays
 from node.processes.broadcast_streams import Streams
 from node.processes.broadcast_submit import Submissions
@@ -15,7 +16,19 @@ from node.processes.limited_log import LimitedLog
 from node.sessions.expiry import TOUCH
 from node.zab import events
 from node.zab.events import Event, StreamId
-from transport.messages import Ack, Hello, Message, Pong, Refused, Relay, Submit, SubmitHello, Touches, decode_peer
+from transport.messages import (
+    Ack,
+    Hello,
+    Message,
+    Pong,
+    ReconfigWanted,
+    Refused,
+    Relay,
+    Submit,
+    SubmitHello,
+    Touches,
+    decode_peer,
+)
 from transport.sockets import Listener, StreamGapError
 from transport.zxid import MemberId
 
@@ -25,9 +38,10 @@ class PeerMessages:
 
     def __init__(
         self, listener: Listener, *, step: Callable[[Event], None], streams: Streams, submissions: Submissions,
-        commits: Commits, relays: Relays, local: Local, lease: MemberLease, timings: BroadcastTimings, log: LimitedLog,
+        commits: Commits, relays: Relays, reconfigs: Reconfigs, local: Local, lease: MemberLease,
+        timings: BroadcastTimings, log: LimitedLog,
     ) -> None:
-        self._listener, self._step = listener, step
+        self._listener, self._step, self._reconfigs = listener, step, reconfigs
         self._streams, self._submissions, self._commits, self._relays = streams, submissions, commits, relays
         self._local, self._lease, self._timings, self._log = local, lease, timings, log
 
@@ -70,6 +84,9 @@ class PeerMessages:
                     self._local.pass_to_processor(message)
             case Relay():
                 self._relays.relay(member, message)
+            case ReconfigWanted():
+                if self._submissions.is_linked(stream):
+                    self._reconfigs.ask(message, lambda answer: self._streams.send(stream, answer))
             case _:
                 if isinstance(message, Hello):
                     self._streams.learners[stream] = member

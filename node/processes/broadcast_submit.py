@@ -56,5 +56,8 @@ class Submissions:
         self._linked.pop(stream, None)
         send(stream, Refused("not the next batch" if self.is_accepting else NOT_LEADING, leader))
 
+    def is_linked(self, stream: StreamId) -> bool:
+        return stream in self._linked
+
     def forget(self, stream: StreamId) -> None:
         self._linked.pop(stream, None)

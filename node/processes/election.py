@@ -141,10 +141,12 @@ class ElectionShell:
         match message:
             case Look():
                 self._rounds += 1
+                self._meet(message.servers)
                 self._step(election.Look(
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
-                    MemberId(message.lost), Epoch(message.lost_epoch), message.stands))
+                    MemberId(message.lost), Epoch(message.lost_epoch), message.stands, message.supports,
+                    tuple(MemberId(voter) for voter in message.voters_before)))
             case Settled():
                 self._rounds += 1
                 self._step(election.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))
@@ -152,6 +154,12 @@ class ElectionShell:
                 pass
             case _:
                 self.log.warning("unexpected_message", type=type(message).__name__)
+
+    def _meet(self, servers: dict[int, str]) -> None:
+        """Whom a reconfiguration has brought in; nobody is forgotten."""
+        if servers:
+            self.links.meet(servers)
+            self.core.peers = tuple(MemberId(each) for each in self.links.members)
 
     # Figures -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ jittered back-off, while a vote waits for it; nobody is called who need not hear
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -51,15 +51,28 @@ class VoteLinks:
         """Binds. Raises EndpointError."""
         self._sockets, self._poller, self._keyring = sockets, poller, keyring
         self._addresses = Peers(config, "election")
+        self._me = config.id
         self._peers = {member: _Peer() for member in config.members if member != config.id}
         endpoints: list[str] = []
-        if self._peers:
+        if not config.is_standalone:
             keyring.guard(sockets)
             endpoints = bind_endpoints(
                 config.me.host, config.me.election_port, all_addresses=config.quorum_listen_on_all_ips)
         self._changes: deque[PeerOpened] = deque()
         self.listener = sockets.listener(endpoints, keys=keyring.own)
         poller.add(self.listener)
+
+    @property
+    def members(self) -> list[int]:
+        """All others."""
+        return sorted(self._peers)
+
+    def meet(self, servers: Mapping[int, str]) -> None:
+        """The server lines of a reconfiguration."""
+        self._addresses.follow(servers)
+        for member in servers:
+            if member != self._me and member not in self._peers:
+                self._peers[member] = _Peer()
 
     def send(self, member: int, vote: Vote) -> None:
         peer = self._peers.get(member)

@@ -58,6 +58,7 @@ from transport.messages import (
     LocalHello,
     MemberState,
     Message,
+    ReconfigAnswer,
     Refused,
     Sample,
     Touches,
@@ -91,7 +92,8 @@ class ProcessorShell:
                 frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest,
                 compatibility=COMPATIBILITY[config.rules.compatibility],
                 local_sessions=config.rules.local_sessions,
-                local_sessions_upgrade=config.rules.local_sessions_upgrade),
+                local_sessions_upgrade=config.rules.local_sessions_upgrade,
+                reconfig_enabled=config.reconfig_enabled),
             state, self._alarm, hook=poison_hook if config.test_hooks else None)
         self.audit = (
             Audit(config, config.audit_file, index, self.core, self._fall_silent)
@@ -105,7 +107,8 @@ class ProcessorShell:
         self.timings = self.core.witness = processor_timings(self.process, self.telemetry)
         self.link = LeaderLink(
             member=config.id, processor=index, ensemble=self.keys.ensemble, keys=self.keys,
-            sockets=self.sockets, submissions=self.core.submissions, send_local=self.local.send,
+            sockets=self.sockets, submissions=self.core.submissions, reconfigs=self.core.reconfigs,
+            send_local=self.local.send,
             watch=lambda stream: watch(loop, stream, self.turn.on_leader_readable),
             unwatch=lambda stream: unwatch(loop, stream), retry=self._retry_link)
         self.lease = HeldLease()
@@ -194,7 +197,7 @@ class ProcessorShell:
                 self.execution.on_watermark(message)
             case Lease():
                 self._on_lease(message)
-            case Accepting() | Refused():
+            case Accepting() | Refused() | ReconfigAnswer():
                 self.link.on_message(message, now_ms())
                 self.turn.end_soon()
             case Welcome():

@@ -96,7 +96,7 @@ class Clients:
         self._core.lost(conn)
 
     def _after_early_bytes(self, client: ClientSocket, conn: Connection) -> None:
-        if conn.phase is Phase.ATTACHING or conn.holds:
+        if conn.phase in (Phase.ATTACHING, Phase.RECONFIGURING) or conn.holds:
             client.pause()
         while self._core.words:
             self._words.answer(self._core.words.pop())

@@ -6,7 +6,7 @@ from node.config.member import MemberConfig
 from node.processes.loop import now_ms
 from node.processes.processor_link import LeaderLink
 from node.processes.processor_outputs import Outputs
-from node.requests.connection import Connection
+from node.requests.connection import Connection, Phase
 from node.requests.processor import Processor
 from node.sessions.expiry import Expiry
 from transport.messages import Touches
@@ -53,7 +53,7 @@ class IdleSessions:
         stopped = self._outputs.is_full
         for sid, conn in self._core.by_session.items():
             heard_ms = conn.heard_ms
-            if stopped or conn.paused:
+            if stopped or conn.paused or conn.phase is Phase.RECONFIGURING:
                 # We do not read it, so it counts as alive; but not for longer than its own timeout.
                 heard_ms = min(now, heard_ms + conn.timeout_ms)
             if complete or heard_ms >= since:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 import msgspec
 
 from node.keys import MemberKeys
+from node.requests.reconfigs import Reconfigs
 from node.requests.submissions import Submissions
 from transport.curve import CurveKeys
 from transport.messages import (
     Accepting,
     Lease,
     Message,
+    ReconfigAnswer,
+    ReconfigWanted,
     Refused,
     Submit,
     SubmitHello,
@@ -33,11 +36,11 @@ class LeaderLink:
 
     def __init__(
         self, *, member: int, processor: int, ensemble: str, keys: MemberKeys, sockets: Sockets,
-        submissions: Submissions, send_local: Callable[[Message], bool],
+        submissions: Submissions, reconfigs: Reconfigs, send_local: Callable[[Message], bool],
         watch: Callable[[Stream], None], unwatch: Callable[[Stream], None], retry: Callable[[], None],
     ) -> None:
         self.member, self.processor, self.ensemble = member, processor, ensemble
-        self.keys, self.sockets, self.submissions = keys, sockets, submissions
+        self.keys, self.sockets, self.submissions, self.reconfigs = keys, sockets, submissions, reconfigs
         self.send_local, self.watch, self.unwatch, self.retry = send_local, watch, unwatch, retry
         self.stream: Stream | None = None
         self.is_local = False
@@ -86,6 +89,14 @@ class LeaderLink:
                 self.lost(now_ms)  # the next link resends from what the leader took
                 return
 
+    def ask_reconfigs(self) -> None:
+        """All that wait: to ask again does no harm, and on another link nobody knows of them."""
+        if not self.submissions.linked:
+            return
+        self.reconfigs.is_changed = False
+        for intent, each in self.reconfigs.waiting.items():
+            self.send(ReconfigWanted(intent, each.prepared.version, each.prepared.servers))
+
     def touches(self, message: Touches) -> bool:
         return self.submissions.linked and self.send(message)
 
@@ -96,6 +107,9 @@ class LeaderLink:
             self.submissions.accepting(epoch=message.epoch, sequence=message.sequence)
             if not self.submissions.linked:
                 self.lost(now_ms)
+            self.ask_reconfigs()
+        elif isinstance(message, ReconfigAnswer):
+            self.reconfigs.on_refused(message.intent, message.err)
         elif isinstance(message, Refused):
             self.lost(now_ms)
 

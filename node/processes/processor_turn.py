@@ -43,6 +43,8 @@ class Turn:
                 self._link.submit(batches, now)
                 if self._link.has_message():
                     self.on_leader_readable()
+            if core.reconfigs.is_changed:
+                self._link.ask_reconfigs()
             if submissions.is_gathering and not self._gathers:
                 self._gathers = True
                 self._loop.call_later(GATHER_MS / 1000, self._on_gathered)

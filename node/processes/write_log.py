@@ -30,11 +30,13 @@ OP_NAMES = {
     OpCode.CREATE: "create", OpCode.CREATE2: "create2", OpCode.CREATE_CONTAINER: "createContainer",
     OpCode.CREATE_TTL: "createTTL", OpCode.DELETE: "delete", OpCode.DELETE_CONTAINER: "deleteContainer",
     OpCode.SET_DATA: "setData", OpCode.SET_ACL: "setACL", OpCode.SYNC: "sync", OpCode.CHECK: "check",
-    OpCode.MULTI: "multi", OpCode.RECONFIG: "reconfig", OpCode.CREATE_SESSION: "createSession",
+    OpCode.MULTI: "multi", OpCode.RECONFIG: "reconfig", OpCode.PREPARE_RECONFIG: "reconfig",
+    OpCode.CREATE_SESSION: "createSession",
     OpCode.CLOSE_SESSION: "closeSession", OpCode.REATTACH: "reattachSession", OpCode.EXPIRE: "expireSession",
 }
 _WITHOUT_PATH = frozenset((
-    OpCode.CREATE_SESSION, OpCode.CLOSE_SESSION, OpCode.REATTACH, OpCode.EXPIRE, OpCode.RECONFIG))
+    OpCode.CREATE_SESSION, OpCode.CLOSE_SESSION, OpCode.REATTACH, OpCode.EXPIRE, OpCode.RECONFIG,
+    OpCode.PREPARE_RECONFIG))
 
 
 class WriteLog:

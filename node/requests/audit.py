@@ -42,7 +42,7 @@ OPERATIONS: dict[int, tuple[str, type[Record]]] = {
     OpCode.SET_ACL: ("setAcl", SetACLRequest),
 }
 PLAIN = {int(OpCode.SET_DATA): "setData", int(OpCode.DELETE): "delete"}  # the path is all that the log wants of them
-AUDITED = frozenset(map(int, (*OPERATIONS, OpCode.MULTI, OpCode.RECONFIG)))
+AUDITED = frozenset(map(int, (*OPERATIONS, OpCode.MULTI, OpCode.RECONFIG, OpCode.PREPARE_RECONFIG)))
 # By the flags of a create.
 NODE_TYPES = (
     "persistent", "ephemeral", "persistent_sequential", "ephemeral_sequential", "container", "persistent_with_ttl",
@@ -119,7 +119,7 @@ def events_of(request: Request, zxid: int, err: int, body: bytes) -> list[AuditE
             error=_error(err), trace=request.trace)]
     if request.op == OpCode.MULTI:
         return _of_multi(request, zxid, err, body)
-    if request.op == OpCode.RECONFIG:
+    if request.op in (OpCode.RECONFIG, OpCode.PREPARE_RECONFIG):
         return [_event(request, "reconfig", zxid, err)]
     operation, record = OPERATIONS[request.op]
     try:

@@ -13,6 +13,7 @@ class Phase(IntEnum):
     ATTACHING = 1  # its attach is on the way through the log; input waits
     READY = 2
     READ_ONLY = 4  # of a member without a quorum: requests/read_only.py
+    RECONFIGURING = 5  # its reconfig is with the leader; input waits
     CLOSED = 3  # output is sent, then the socket is closed; input is ignored
 
 

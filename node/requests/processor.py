@@ -33,6 +33,7 @@ from node.requests.handshake import (
 from node.requests.local_sessions import LocalSessions, local_pack
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
 from node.requests.read_only import ReadOnlyClients
+from node.requests.reconfigs import Reconfigs
 from node.requests.statistics import Statistics
 from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
 from node.requests.traceparent import context_of, is_traceparent
@@ -54,8 +55,10 @@ from transport.zxid import SessionId, epoch_of
 ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
 # Plain names: looking a member up in its class costs as much as a function call.
 AUTH = int(OpCode.AUTH)
+RECONFIG = int(OpCode.RECONFIG)
 PING = int(OpCode.PING)
 GET_DATA = int(OpCode.GET_DATA)
+NEVER_PARKED = frozenset((AUTH, RECONFIG))
 SESSION_MOVED = int(Err.SESSION_MOVED)
 BULKY_BYTES = 4096
 PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
@@ -79,6 +82,7 @@ class RequestConfig:
     compatibility: Compatibility = NEWEST
     local_sessions: bool = False
     local_sessions_upgrade: bool = False
+    reconfig_enabled: bool = False
 
 
 class Processor:
@@ -104,6 +108,8 @@ class Processor:
         self.serving = False  # set by the shell: lease held and caught up once
         self.is_draining = False  # set by the shell: clients are to go elsewhere
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
+        self.reconfigs = Reconfigs(self)
+        self._writes = WRITES - {RECONFIG} if config.reconfig_enabled else WRITES
         self._next_number = 1
         self._tells_zxid = config.compatibility.notification_zxid
 
@@ -158,7 +164,7 @@ class Processor:
         room = BATCH_BYTES_MAX - submissions.bytes
         pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
         pack_data_reply = DATA_REPLY.pack
-        head = HEAD.unpack_from
+        head, write_ops = HEAD.unpack_from, self._writes
         limit = self.config.frame_bytes_max
         nodes, zxid, out = self.replica.nodes, self.replica.zxid, conn.out
         session_id = conn.session_id
@@ -176,7 +182,7 @@ class Processor:
             if stop > end:
                 break
             frames += 1
-            if op in WRITES:
+            if op in write_ops:
                 if identity < 0:
                     identity = submissions.identity_of(conn.identity)
                 requests.append(pack_request(session_id, number, xid, op, 0, identity, 0, length - 8))
@@ -192,7 +198,7 @@ class Processor:
                     identity = -1
                     room = BATCH_BYTES_MAX
                     conn.holds = submissions.is_full
-            elif op != AUTH and (conn.submitted != conn.done or conn.parked):
+            elif op not in NEVER_PARKED and (conn.submitted != conn.done or conn.parked):
                 conn.parked.append((conn.submitted, xid, op, data[at + 12:stop], self.now_ns))
                 conn.holds = len(conn.parked) >= PARKED_MAX
             elif op == AUTH:
@@ -211,6 +217,13 @@ class Processor:
                         pack_stat(node))
                 conn.last_xid, conn.last_op, conn.last_zxid = xid, op, zxid
                 got += 1
+            elif op == RECONFIG and self.config.reconfig_enabled:
+                if writes:
+                    submissions.took(writes, written + weight * writes, is_traced=conn.trace_bytes > 0)
+                    writes = written = 0
+                self.reconfigs.submit(conn, xid, data[at + 12:stop], data[stop:])
+                at = end
+                break
             else:
                 answered += self.read(conn, xid, op, data[at + 12:stop])
                 conn.holds = answered > ANSWERS_BYTES_MAX
@@ -239,7 +252,7 @@ class Processor:
     def _feed_early(self, conn: Connection, data: bytes) -> None:
         if conn.phase is Phase.CLOSED:
             return
-        if conn.phase is Phase.ATTACHING:
+        if conn.phase is Phase.ATTACHING or conn.phase is Phase.RECONFIGURING:
             conn.input = data  # the shell has stopped reading; this is what was on its way
             return
         if conn.phase is Phase.READ_ONLY:
@@ -495,7 +508,10 @@ class Processor:
                 self.statistics.sessions_expired += 1
             return
         conn.done += 1
-        if conn.phase is not READY:
+        if op == OpCode.PREPARE_RECONFIG and conn.phase is Phase.RECONFIGURING:
+            self.reconfigs.on_executed(conn, xid, zxid, err, body)
+            return
+        if conn.phase is not READY and conn.phase is not Phase.RECONFIGURING:
             if conn.phase is Phase.ATTACHING:
                 self.dirty[conn] = None
                 self._on_attached(conn, zxid, err, body)
@@ -567,6 +583,8 @@ class Processor:
     def control(self, header: RecordHeader, body: bytes) -> None:
         if header.kind == Kind.EPOCH:
             self.submissions.epoch_started(epoch_of(header.first_zxid))
+        if self.reconfigs.waiting:
+            self.reconfigs.on_control(header)
 
     def digest(self, zxid: int, value: int) -> None:
         self.digests.append((zxid, value))

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
+from node.config.servers import config_text
 from node.sessions.table import LOCAL_FOR_GOOD, LOCAL_TO_UPGRADE, Session
 from node.tree.acl import OPEN, READ, Acl, is_permitted
 from node.tree.compatibility import NEWEST, Compatibility
@@ -16,7 +17,8 @@ from node.tree.create import create, create2, create_container, create_ttl
 from node.tree.delete import delete, delete_container
 from node.tree.digest import DIRTY_MAX
 from node.tree.multi import multi
-from node.tree.reconfig import reconfig
+from node.tree.paths import CONFIG
+from node.tree.reconfig import disabled, prepare
 from node.tree.session_ops import (
     close_local_session,
     close_session,
@@ -45,6 +47,7 @@ from transport.batch import (
 from transport.entry import (
     DIGEST_POINT,
     FEATURE_LEVEL_FIRST,
+    LEVEL_OF_RECONFIG,
     RECORD,
     RECORD_VERSION,
     Kind,
@@ -240,7 +243,22 @@ class Replica:
         self.state.control = body
         self._take_settings()
         self.state.zxid = header.last_zxid
+        self._show_config(header)
         self.sink.control(header, body)
+
+    def _show_config(self, header: RecordHeader) -> None:
+        """In /zookeeper/config, as ZooKeeper does, with a version that never counts."""
+        entry = read_control(self.state.control)
+        node = self.nodes.get(CONFIG)  # a tree from before ZooKeeper 3.5 has none
+        text = config_text(entry.servers, entry.config_version) if entry.servers else b""
+        if entry.feature_level < LEVEL_OF_RECONFIG or node is None or node.data == text:
+            return
+        node.data, node.mzxid, node.mtime, node.version = text, entry.config_version, header.time_ms, -1
+        if not node.is_dirty:
+            node.is_dirty = True
+            self.dirty.append(node)
+        self.changes.append((EventType.NODE_DATA_CHANGED, CONFIG, node.acl))
+        self._tell_watchers(header.last_zxid)
 
     def _take_settings(self) -> None:
         settings: dict[str, str] = {}
@@ -457,7 +475,8 @@ HANDLERS: dict[int, Handler] = {
         OpCode.DELETE: delete,
         OpCode.SET_ACL: set_acl,
         OpCode.MULTI: multi,
-        OpCode.RECONFIG: reconfig,
+        OpCode.RECONFIG: disabled,
+        OpCode.PREPARE_RECONFIG: prepare,
         OpCode.SYNC: sync,
         OpCode.CREATE_CONTAINER: create_container,
         OpCode.CREATE_TTL: create_ttl,

@@ -1,8 +1,18 @@
-"""reconfig: refused, since members do not change while an ensemble runs."""
+"""reconfig, up to the configuration that it asks for. What becomes of that is the leader's: docs/decisions/0015.
+
+Execution changes nothing and answers the same on every replica. The processor that holds the session asks the leader
+for what comes out (`Prepared`), and replies once that stands in the log.
+"""
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from node.config.address import MEMBER_ID_MAX, WILDCARDS, ServerLine, format_server, parse_server
 from node.sessions.table import Session
+from node.tree.acl import WRITE, is_permitted
+from node.tree.paths import CONFIG
+from transport.entry import LEVEL_OF_RECONFIG, read_control
 from transport.errors import Err
 from transport.jute import decode_from
 from transport.records import ReconfigRequest
@@ -11,9 +21,107 @@ if TYPE_CHECKING:
     from node.tree.execute import Replica
 
 
-def reconfig(
+class Prepared(msgspec.Struct, frozen=True, array_like=True):
+    """What is to hold instead of the configuration of *version*."""
+
+    version: int
+    servers: dict[int, str]
+
+
+class _BadServersError(Exception):
+    """As ZooKeeper's BadArgumentsException."""
+
+
+def disabled(
     replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
 ) -> Err:
-    """As ZooKeeper's with reconfigEnabled=false, before anything else is looked at. Raises JuteError."""
+    """Where the receiver's zoo.cfg has reconfigEnabled=false: before anything else is looked at. Raises JuteError."""
     decode_from(ReconfigRequest, record, at, end)
     return Err.RECONFIG_DISABLED
+
+
+def prepare(
+    replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
+) -> bytes | Err:
+    """ReconfigRequest -> Prepared, packed.  Raises JuteError."""
+    asked, _ = decode_from(ReconfigRequest, record, at, end)
+    control = read_control(replica.state.control)
+    if control.feature_level < LEVEL_OF_RECONFIG:
+        return Err.RECONFIG_DISABLED
+    if not control.servers:
+        return Err.UNIMPLEMENTED  # standalone
+    if asked.cur_config_id not in (-1, control.config_version):
+        return Err.BAD_VERSION
+    # ZooKeeper looks at this last. Before the rest, nobody learns anything, nor keeps the leader busy, without a right.
+    node = replica.nodes.get(CONFIG)
+    if node is None or not is_permitted(node.acl, WRITE, identities):
+        return Err.NO_NODE if node is None else Err.NO_AUTH
+    try:
+        if asked.new_members is not None:
+            servers = _whole(asked.new_members.decode())
+        else:
+            servers = _changed(control.servers, asked.joining_servers or b"", asked.leaving_servers or b"")
+    except _BadServersError:
+        return Err.BAD_ARGUMENTS
+    except ValueError:
+        return Err.MARSHALLING_ERROR  # an id that is no number: ZooKeeper does not expect it
+    return msgspec.msgpack.encode(Prepared(control.config_version, servers))
+
+
+def _whole(text: str) -> dict[int, str]:
+    servers: dict[int, str] = {}
+    for line in text.replace(",", "\n").splitlines():
+        key, _, value = line.strip().partition("=")
+        kind, _, number = key.strip().partition(".")
+        if not kind or kind == "version":
+            continue
+        if kind != "server":
+            raise _BadServersError(key)  # groups and weights
+        servers[_member_id(number)] = format_server(_server(value.strip()))
+    return dict(sorted(servers.items()))
+
+
+def _changed(before: dict[int, str], joining: bytes, leaving: bytes) -> dict[int, str]:
+    servers = {member: parse_server(line) for member, line in before.items()}
+    for each in _split(leaving, ","):
+        servers.pop(int(each), None)
+    for each in _split(joining, ","):
+        parts = _split(each.encode(), "=")
+        if len(parts) != 2:
+            raise _BadServersError(each)
+        member, server = _member_id(parts[0].rpartition(".")[2]), _server(parts[1])
+        if server.client is None:
+            raise _BadServersError("a port for clients is wanted")
+        for other, theirs in servers.items():
+            if other != member and not _addresses(server).isdisjoint(_addresses(theirs)):
+                raise _BadServersError(f"an address of server.{other}")
+        servers[member] = server
+    return {member: format_server(server) for member, server in sorted(servers.items())}
+
+
+def _split(text: bytes, separator: str) -> list[str]:
+    """As ZooKeeper's StringUtils.split: trimmed, without what is empty."""
+    return [part for each in text.decode().split(separator) if (part := each.strip())]
+
+
+def _member_id(text: str) -> int:
+    """Raises ValueError, _BadServersError: not one that sessions can be named after."""
+    member = int(text)
+    if not 1 <= member <= MEMBER_ID_MAX:
+        raise _BadServersError(text)
+    return member
+
+
+def _server(line: str) -> ServerLine:
+    try:
+        return parse_server(line)
+    except ValueError as error:
+        raise _BadServersError(line) from error
+
+
+def _addresses(server: ServerLine) -> set[tuple[str, int]]:
+    """Those that no other member may have. A wildcard is on each member's own machine."""
+    found = {(server.host, server.quorum_port), (server.host, server.election_port)}
+    if server.client is not None:
+        found.add((server.client.host, server.client.port))
+    return {each for each in found if each[0] not in WILDCARDS}

@@ -64,3 +64,6 @@ class ZabConfig:
     window_bytes: int = 32 << 20  # sent to a learner and not acked
     chunk_bytes: int = 1 << 20  # asked of SendRecords at a time
     uncommitted_bytes_max: int = 64 << 20  # proposed and not committed
+    servers: dict[int, str] = field(default_factory=dict)  # of zoo.cfg: server.N; empty: standalone
+    reconfig_enabled: bool = False
+    standalone_enabled: bool = True  # then one voter alone is none that a reconfiguration may lead to

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from node.zab.core import Core
 from node.zab.learner_stream import LearnerStream, Phase
 from node.zab.membership import changed_entry, common_level, opening_entry
+from node.zab.reconfiguration import Reconfiguration, joining
 from node.zab.voters import next_voters
 from transport.entry import ControlEntry, Kind
 from transport.messages import Hello
@@ -27,6 +28,7 @@ class Change:
 class ControlEntries:
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.reconfiguration = Reconfiguration(core)
         self._supported = {core.me: core.config.feature_level}
 
     def heard(self, member: MemberId, hello: Hello) -> None:
@@ -38,7 +40,7 @@ class ControlEntries:
         return Change(Kind.EPOCH, opening_entry(
             core.history.control, leader=core.me, voters=core.voters, settings=core.config.settings,
             feature_level=common_level(self._supported, core.voters), version=core.config.version,
-            incarnations=named | {core.me: core.incarnation}))
+            incarnations=named | {core.me: core.incarnation}, servers=core.config.servers))
 
     def next(self, learners: Iterable[LearnerStream]) -> Change | None:
         """Nothing while the last entry is not committed."""
@@ -47,15 +49,25 @@ class ControlEntries:
         if control is None or history.control_zxid > history.committed:
             return None
         learners = list(learners)
-        change = self._admission(control, learners) or self._voters(control, learners)
+        change = (
+            self._reconfiguration(control, learners) or self._admission(control, learners)
+            or self._voters(control, learners))
         if change is not None:
             return change
         level = common_level(self._supported, core.voters)
         if level > control.feature_level:
             core.report("feature_level", risen_to=level)
             return Change(Kind.FEATURE_LEVEL, changed_entry(
-                control, leader=core.me, feature_level=level, version=core.config.version))
+                control, leader=core.me, feature_level=level, version=core.config.version,
+                servers=core.config.servers))
         return None
+
+    def _reconfiguration(self, control: ControlEntry, learners: list[LearnerStream]) -> Change | None:
+        entry = self.reconfiguration.take(control, learners)
+        if entry is None:
+            return None
+        voters = tuple(MemberId(voter) for voter in entry.voters)
+        return Change(Kind.RECONFIG, entry, joining(learners, voters))
 
     def _admission(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
         core = self.core
@@ -72,6 +84,8 @@ class ControlEntries:
 
     def _voters(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
         core = self.core
+        if control.config_version:
+            return None  # from the first reconfiguration on, only another one changes them
         synchronised = {each.member: each for each in learners if each.phase >= Phase.SYNCHRONISED}
         voters = next_voters(
             now=core.voters, wanted=core.config.voters, me=core.me,
@@ -79,8 +93,8 @@ class ControlEntries:
         if voters is None:
             return None
         core.report("voters_changed", before=list(core.voters), after=list(voters))
-        joining = tuple(synchronised[each] for each in voters if each not in core.voters)
+        arriving = tuple(synchronised[each] for each in voters if each not in core.voters)
         entry = changed_entry(
-            control, leader=core.me, incarnations={each.member: each.hello.incarnation for each in joining},
-            voters=voters)
-        return Change(Kind.MEMBERSHIP, entry, joining)
+            control, leader=core.me, incarnations={each.member: each.hello.incarnation for each in arriving},
+            voters=voters, servers=core.config.servers)
+        return Change(Kind.MEMBERSHIP, entry, arriving)

@@ -15,7 +15,7 @@ from node.zab.errors import FeatureLevelError, SettingsDifferError
 from node.zab.events import Recovered
 from node.zab.history import History
 from node.zab.membership import differing_setting, has_vote
-from node.zab.quorum import is_quorum
+from node.zab.quorum import Electorate, is_quorum
 from transport.entry import FEATURE_LEVEL, ControlEntry
 from transport.messages import Digest, Hello
 from transport.zxid import Epoch, MemberId, Zxid
@@ -49,8 +49,9 @@ class Core:
         self.refusal = ""  # last reason reported, so that it is said once
         self.strangers: set[MemberId] = set()  # whose history comes from another restoration than ours
         self.effects: list[Effect] = []
-        self._voters = config.voters
-        self._voters_by: ControlEntry | None = None  # the entry that says so
+        self.sync_ms = 0.0  # what a sync of our log takes, as the shell told last
+        self._electorate = Electorate(config.voters)
+        self._electorate_by: tuple[ControlEntry | None, bool] = (None, False)  # the entry that says so, if it is open
         self.check_control(self.history.control)
 
     # --- effects ---
@@ -68,21 +69,38 @@ class Core:
     # --- configuration ---
 
     @property
+    def electorate(self) -> Electorate:
+        """Of the log, once it has a control entry. How it changes: node/zab/reconfiguration.py, node/zab/voters.py."""
+        history = self.history
+        control = history.control
+        is_open = control is not None and bool(control.voters_before) and history.control_zxid > history.committed
+        by, was_open = self._electorate_by
+        if control is not by or is_open != was_open:
+            self._electorate_by = control, is_open
+            self._electorate = Electorate(
+                tuple(MemberId(voter) for voter in control.voters) if control else self.config.voters,
+                tuple(MemberId(voter) for voter in control.voters_before) if control and is_open else ())
+        return self._electorate
+
+    @property
     def voters(self) -> tuple[MemberId, ...]:
-        """Of the log, once it has a control entry; how zoo.cfg changes them: node/zab/voters.py."""
-        control = self.history.control
-        if control is not self._voters_by:
-            self._voters_by = control
-            self._voters = (
-                tuple(MemberId(voter) for voter in control.voters) if control else self.config.voters)
-        return self._voters
+        """Those to come, while a reconfiguration is not committed."""
+        return self.electorate.voters
 
     @property
     def votes(self) -> bool:
+        return self._has_vote(self.electorate.members)
+
+    @property
+    def supports(self) -> bool:
+        """Whether it may help to elect another, though its own log does not name it: the others' newest log may."""
+        return self.me not in self.electorate.members and self.history.last > 0 and self._has_vote((self.me,))
+
+    def _has_vote(self, voters: tuple[MemberId, ...]) -> bool:
         # Most of us have another history: however good our position, the others must not wait for us to lead.
         return not is_quorum(self.strangers, self.voters) and has_vote(
             member=self.me, incarnation=self.incarnation, initial=self.initial,
-            last_zxid=self.history.last, control=self.history.control, voters=self.voters)
+            last_zxid=self.history.last, control=self.history.control, voters=voters)
 
     def check_control(self, control: ControlEntry | None) -> None:
         """Raises CannotServeError: a log that this version cannot follow, or other settings than the ensemble's."""

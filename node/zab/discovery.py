@@ -3,13 +3,13 @@
 Zab (Junqueira, Reed, Serafini, DSN 2011), phase 1; steps are cited by their names there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from node.zab.core import Core
 from node.zab.errors import ProtocolError, RoleEnded, check_epoch
 from node.zab.learner_stream import LearnerStream
 from node.zab.membership import differing_setting
-from node.zab.quorum import is_quorum, quorum_size
+from node.zab.quorum import quorum_size
 from transport.messages import AckEpoch, Hello
 from transport.zxid import EPOCH_MAX, Epoch, MemberId
 
@@ -25,7 +25,7 @@ class Discovery:
         """The epoch to propose, once a quorum has said hello."""
         core = self.core
         said_hello = [learner for learner in learners if learner.has_vote]
-        if not is_quorum({core.me, *(learner.member for learner in said_hello)}, core.voters):
+        if not core.electorate.has_quorum({core.me, *(learner.member for learner in said_hello)}):
             return None
         accepted = max(
             [core.accepted_epoch, core.epoch_floor, *(each.hello.accepted_epoch for each in said_hello)])
@@ -60,7 +60,7 @@ class Discovery:
 
     def is_accepted(self, learners: Iterable[LearnerStream]) -> bool:
         acked = {each.member for each in learners if each.has_vote and each.ack_epoch and each.ack_epoch.counts}
-        return is_quorum({self.core.me, *acked}, self.core.voters)
+        return self.core.electorate.has_quorum({self.core.me, *acked})
 
     def others_lease_until_ms(self, synchronised: Iterable[MemberId], following: Iterable[MemberId]) -> int:
         """Until when an earlier leader may still serve: see config.Timing. Not one that follows us by now.
@@ -68,13 +68,19 @@ class Discovery:
         That is, until a quorum of *synchronised* and us has no grant left: any lease stands on one of its members.
         """
         ours = {self.core.me, *following}
-        voters = self.core.voters
-        if ours >= set(voters):
+        if ours >= set(self.core.electorate.members):
             return 0  # nobody is left who could lead
+        there = {self.core.me, *synchronised}
+        return max(
+            self._free_ms([each for each in there if each in voters], quorum_size(len(voters)), ours)
+            for voters in self.core.electorate.sets)
+
+    def _free_ms(self, members: list[MemberId], size: int, ours: Collection[MemberId]) -> int:
+        """When so many of *members* have no grant left, but to *ours*; when all have, if they are fewer."""
         free_ms = sorted(
             max((until for leader, until in self._grants[member].items() if leader not in ours), default=0)
-            for member in {self.core.me, *synchronised})
-        return free_ms[min(quorum_size(len(voters)), len(free_ms)) - 1]
+            for member in members)
+        return free_ms[min(size, len(free_ms)) - 1] if free_ms else 0
 
 
 def refuses(core: Core, member: MemberId, hello: Hello) -> str:
@@ -83,7 +89,8 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
         raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
     if hello.ensemble != core.config.ensemble:
         return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
-    if member not in core.voters and member not in core.config.voters:
+    is_named = member in core.electorate.members or member in core.config.voters
+    if not is_named and not core.config.reconfig_enabled:
         return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
     control = core.history.control
     if control is not None and hello.feature_level < control.feature_level:

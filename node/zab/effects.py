@@ -17,7 +17,7 @@ class Look:
     """Ask election for a leader; nothing is appended or acked any more until Elected comes for this round.
 
     *lost*: the leader just lost, of *lost_epoch* (0: none): asked by Connect, election need not send us back to it.
-    *stands*: as messages.Look.
+    *stands*, *supports*, *voters_before*: as messages.Look.
     """
 
     round: int
@@ -28,6 +28,8 @@ class Look:
     lost: MemberId
     lost_epoch: Epoch
     stands: bool
+    supports: bool = False
+    voters_before: tuple[MemberId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,15 @@ class HandOverFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconfigRefused:
+    """The end of a Reconfigure that comes to nothing. *err*: of transport.errors.Err. *reason*: for the operator."""
+
+    intent: Zxid
+    err: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A change of state worth one log line: event name and fields. *alarm*: an operator must look."""
 
@@ -199,5 +210,5 @@ class Report:
 Effect = (
     Look | Settle | Connect | Disconnect | Send | SendLeader | Drop | SendRecords | SendSnapshot | SaveAcceptedEpoch
     | SaveCurrentEpoch | Append | Flush | TruncateLog | ReceiveSnapshot | Initialised | Watermark | Lease
-    | AcceptBatches | ToProcessor | HandOverFailed | Report
+    | AcceptBatches | ToProcessor | HandOverFailed | ReconfigRefused | Report
 )

@@ -11,7 +11,7 @@ FastLeaderElection, but links tell who is there, so that there is hardly ever a 
 from dataclasses import dataclass
 from typing import Final
 
-from node.zab.quorum import is_quorum
+from node.zab.quorum import Electorate
 from transport.messages import Vote
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -32,7 +32,11 @@ NO_EPOCH = Epoch(0)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """*lost*: the leader that broadcast has just lost, of *lost_epoch*, and asks again by itself."""
+    """*lost*: the leader that broadcast has just lost, of *lost_epoch*, and asks again by itself.
+
+    *supports*: it may not be elected, as far as it knows, but may help to elect another. *voters_before*: while a
+    reconfiguration is not committed, a quorum of these must agree, too.
+    """
 
     round: int
     current_epoch: Epoch
@@ -42,6 +46,16 @@ class Look:
     lost: MemberId = NOBODY
     lost_epoch: Epoch = NO_EPOCH
     stands: bool = True
+    supports: bool = False
+    voters_before: tuple[MemberId, ...] = ()
+
+    @property
+    def may_vote(self) -> bool:
+        return self.votes or self.supports
+
+    @property
+    def electorate(self) -> Electorate:
+        return Electorate(self.voters, self.voters_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +251,7 @@ class Election:
     def _adopt(self, vote: Vote) -> bool:
         """Whether a better candidate has been heard of than ours."""
         assert self._look is not None
-        if not self._look.votes or _candidate_of(vote) <= self._candidate:
+        if not self._look.may_vote or _candidate_of(vote) <= self._candidate:
             return False
         self._candidate = _candidate_of(vote)
         self._finalize_ms = None
@@ -262,14 +276,15 @@ class Election:
     def _check(self) -> None:
         """A quorum votes for our candidate: at once if nobody is left who could know better, else after a while."""
         look = self._look
-        if self.state != LOOKING or look is None or self._decided != NOBODY or not look.votes:
+        if self.state != LOOKING or look is None or self._decided != NOBODY or self._candidate == NO_CANDIDATE:
             return
         agreeing = {self.me, *(each for each, vote in self._votes.items() if vote == self._candidate)}
-        if not is_quorum(agreeing, look.voters):
+        electorate = look.electorate
+        if not electorate.has_quorum(agreeing):
             self._finalize_ms = None
             return
         missing = [
-            voter for voter in look.voters if voter not in agreeing and voter not in self._absent]
+            voter for voter in electorate.members if voter not in agreeing and voter not in self._absent]
         if not missing:
             self._decide(MemberId(self._candidate[-1]))
         elif self._finalize_ms is None:
@@ -288,7 +303,7 @@ class Election:
             named_by = {
                 each for each, other in self._settled.items()
                 if other.leader == member and other.epoch == vote.epoch}
-            if is_quorum(named_by, look.voters):
+            if look.electorate.has_quorum(named_by):
                 self._decide(member)
                 return
 
@@ -322,7 +337,7 @@ class Election:
             self._effects.append(SendVote(member, self._vote(is_answer=True)))
 
     def _vote(self, *, is_answer: bool) -> Vote:
-        votes = self._look is not None and self._look.votes
+        votes = self._look is not None and self._look.may_vote
         epoch, zxid, stands, leader = self._candidate if self.state == LOOKING else (0, 0, True, self.leader)
         return Vote(
             sender=self.me, ensemble=self.ensemble, state=self.state, logical_clock=self.clock,

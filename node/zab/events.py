@@ -162,6 +162,26 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """Asked of the leader by whoever executed the request at *intent*, which made *servers* out of those of *version*.
+
+    Answered by ReconfigRefused; or by a RECONFIG entry that names the intent; or, with the epoch, by an EPOCH entry
+    before any such: then it came to nothing. To ask again does no harm.
+    """
+
+    intent: Zxid
+    version: int
+    servers: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTook:
+    """What a sync of our log takes, on the average of the last ones."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class DigestComputed:
     zxid: Zxid
     process: str
@@ -185,6 +205,6 @@ class TurnEnd:
 
 Event = (
     Started | Elected | FromLearner | LearnerLost | FromLeader | LeaderLost | Flushed | RecordsSent | SnapshotSent
-    | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | Draining | HandOver | DigestComputed | Tick
-    | TurnEnd
+    | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | Draining | HandOver | Reconfigure | SyncTook
+    | DigestComputed | Tick | TurnEnd
 )

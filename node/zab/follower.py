@@ -321,7 +321,7 @@ class Follower:
             raise UnexpectedMessageError(message, self.phase)
         core.grant(self.leader)
         digests, core.digests = core.digests, []
-        self._pong = Pong(message.sent_ms, core.now_ms, digests, core.could_inherit)
+        self._pong = Pong(message.sent_ms, core.now_ms, digests, core.could_inherit, core.sync_ms)
         core.emit(SendLeader(self._pong))
         self._on_committed(message.committed)
         if message.heard_ms:
@@ -340,7 +340,7 @@ class Follower:
         """Whether we could inherit has changed: not with the next Pong, which may be too late to be spared."""
         pong = self._pong
         if pong is not None and pong.has_processor != self.core.could_inherit:
-            self._pong = Pong(pong.sent_ms, pong.at_ms, [], self.core.could_inherit)
+            self._pong = Pong(pong.sent_ms, pong.at_ms, [], self.core.could_inherit, self.core.sync_ms)
             self.core.emit(SendLeader(self._pong))
 
     def _on_handed_over(self, message: HandedOver) -> None:

@@ -1,4 +1,4 @@
-"""A leader hands on: because it was asked to, because it drains, or for want of a processor 0 that expires sessions.
+"""A leader hands on: because it is asked to, drains or votes no more, or for want of a processor 0 for its duties.
 
 The heir is a serving voter that could inherit (its last Pong says so). It is asked whether it lives; then nothing is
 proposed for a moment, and once it has acked the whole log the leader steps down and names it to everybody. That saves
@@ -67,7 +67,8 @@ class Handover:
     def check(self) -> None:
         """Of an established leader, whenever something may have changed. Raises RoleEnded: somebody else is to lead."""
         core = self.core
-        if self._wish is None and core.stands:
+        is_voter = core.me in core.electorate.members
+        if self._wish is None and core.stands and is_voter:
             self.phase, self._is_told, self._is_alarmed = Phase.NONE, False, False
             return
         heirs = self._heirs()
@@ -95,7 +96,7 @@ class Handover:
         return [
             each for each in self.learners.values()
             if each.has_processor and each.phase is LearnerPhase.SERVING and each.counted_ack() is not None
-            and asked in (UNKNOWN_LEADER, each.member)]
+            and each.member in self.core.voters and asked in (UNKNOWN_LEADER, each.member)]
 
     def _begin(self) -> None:
         core = self.core
@@ -109,9 +110,12 @@ class Handover:
 
     def _hand_over(self, heir: LearnerStream) -> NoReturn:
         core = self.core
-        reason = "asked to" if self._wish else "drains" if core.is_draining else "no processor 0 within syncLimit"
+        is_removed = core.me not in core.electorate.members
+        reason = (
+            "asked to" if self._wish else "drains" if core.is_draining else "votes no more" if is_removed
+            else "no processor 0 within syncLimit")
         core.report("handed_over", to=heir.member, reason=reason)
-        is_planned = self._wish is not None or core.is_draining
+        is_planned = self._wish is not None or core.is_draining or is_removed
         raise RoleEnded(f"handed over to {heir.member}" if is_planned else reason, heir=heir.member)
 
     def _on_nobody(self) -> None:

@@ -6,7 +6,6 @@ from node.zab.effects import Lease, Send, ToProcessor
 from node.zab.errors import UnexpectedMessageError
 from node.zab.events import StreamId
 from node.zab.learner_stream import LearnerStream, Phase
-from node.zab.quorum import quorum_value
 from transport.messages import Differs, Digest, DigestWanted, Ping, Pong
 from transport.zxid import Epoch, MemberId
 
@@ -31,11 +30,11 @@ class Heartbeat:
 
     def granted_until_ms(self) -> int:
         """By the send time of pings that a quorum, we among it, has echoed. 0: none has."""
-        echoed = [self.core.now_ms]
-        echoed += [
-            each.echoed_ms for each in self.learners.values()
-            if each.has_vote and each.echoed_ms is not None]
-        heard_ms = quorum_value(echoed, len(self.core.voters))
+        echoed = {self.core.me: self.core.now_ms}
+        for each in self.learners.values():
+            if each.has_vote and each.echoed_ms is not None:
+                echoed[each.member] = each.echoed_ms
+        heard_ms = self.core.electorate.value(echoed)
         return 0 if heard_ms is None else heard_ms + self.core.timing.lease_ms
 
     def renew(self, epoch: Epoch) -> None:
@@ -72,6 +71,7 @@ class Heartbeat:
         learner.echoed_ms = max(learner.echoed_ms or 0, pong.sent_ms)
         learner.pong_at_ms = max(learner.pong_at_ms, pong.at_ms)
         learner.has_processor = pong.has_processor
+        learner.sync_ms = pong.sync_ms
         for digest in pong.digests:
             self.on_digest(learner.member, digest)
 

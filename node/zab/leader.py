@@ -12,13 +12,13 @@ from node.zab.core import UNKNOWN_LEADER, Core
 from node.zab.discovery import Discovery, is_stranger, refuses
 from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
 from node.zab.errors import ProtocolError, RoleEnded, UnexpectedMessageError
-from node.zab.events import Propose, RecordsSent, SnapshotSent, StreamId
+from node.zab.events import Propose, Reconfigure, RecordsSent, SnapshotSent, StreamId
 from node.zab.handover import Handover
 from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
 from node.zab.membership import has_vote
-from node.zab.quorum import backed_value, is_quorum, quorum_value
+from node.zab.quorum import backed_value
 from node.zab.synchronisation import plan
 from transport.entry import (
     DIGEST_POINT,
@@ -149,12 +149,19 @@ class Leader:
             self._propose_epoch(learner)
 
     def _has_vote(self, hello: Hello) -> bool:
+        core = self.core
+        control = core.history.control
+        if control is None and hello.voters and set(hello.voters) != set(core.config.voters):
+            # Nothing is logged yet, so files say who votes: with another one, its quorums are not ours.
+            core.report(
+                "voters_differ", alarm=True, member=hello.member, configured=list(core.config.voters),
+                told=list(hello.voters))
+            return False
         # Once the epoch's own entry stands in the log, it or a later one must name whose acks count.
         established = self.phase is Phase.BROADCAST
         return has_vote(
             member=hello.member, incarnation=hello.incarnation, last_zxid=hello.last_zxid,
-            initial=hello.initial, control=self.core.history.control, voters=self.core.voters,
-            only_named=established)
+            initial=hello.initial, control=control, voters=core.electorate.members, only_named=established)
 
     def _discover(self) -> None:
         """Zab, step l.1.1: an epoch later than any that a quorum has accepted."""
@@ -273,7 +280,7 @@ class Leader:
         synchronised = {
             each.member for each in self.learners.values()
             if each.has_vote and each.phase >= LearnerPhase.SYNCHRONISED}
-        if not is_quorum({core.me, *synchronised}, core.voters):
+        if not core.electorate.has_quorum({core.me, *synchronised}):
             return
         if core.now_ms < self._others_lease_ms():
             return  # asked again at that time
@@ -282,6 +289,7 @@ class Leader:
         self.phase = Phase.BROADCAST
         core.failures = 0
         core.history.commit(self.initial_end)
+        self._end_votes()
         core.report("established", epoch=self.epoch, quorum=sorted({core.me, *synchronised}))
         for learner in self.learners.values():
             if learner.phase is LearnerPhase.SYNCHRONISED:
@@ -308,6 +316,10 @@ class Leader:
         self.core.report("learner_synchronised", member=learner.member, mode=str(learner.mode))
 
     # --- control entries ---
+
+    def on_reconfigure(self, event: Reconfigure) -> None:
+        self.controls.reconfiguration.ask(event)
+        self._propose_control()
 
     def _propose_control(self) -> None:
         if self.phase is Phase.BROADCAST:
@@ -391,12 +403,7 @@ class Leader:
     def _count(self) -> None:
         """Commit what a quorum has durable. Only records of this epoch get here: all count from its start on."""
         history = self.core.history
-        acks = [history.durable]
-        for learner in self.learners.values():
-            ack = learner.counted_ack()
-            if ack is not None:
-                acks.append(ack)
-        zxid = quorum_value(acks, len(self.core.voters))
+        zxid = self.core.electorate.committed(self._acks(), changed_at=history.control_zxid)
         before = history.committed
         if zxid is None or zxid <= before:
             return
@@ -407,7 +414,30 @@ class Leader:
             self.uncommitted_bytes -= size
             self._ends.discard(end)
         if before < history.control_zxid <= history.committed:
-            self._propose_control()
+            self._on_control_committed()
+
+    def _acks(self, *, but: LearnerStream | None = None) -> dict[MemberId, int]:
+        """What each has durable that counts; *but*: leave this one out."""
+        acks: dict[MemberId, int] = {self.core.me: self.core.history.durable}
+        for learner in self.learners.values():
+            ack = learner.counted_ack()
+            if ack is not None and learner is not but:
+                acks[learner.member] = ack
+        return acks
+
+    def _end_votes(self) -> None:
+        """Of those that a reconfiguration, now committed, has voted out."""
+        for learner in self.learners.values():
+            learner.has_vote = learner.has_vote and learner.member in self.core.voters
+
+    def _on_control_committed(self) -> None:
+        """Who was voted out counts no more, and what needed both quorums needs one."""
+        control = self.core.history.control
+        if control is not None and control.voters_before:
+            self._end_votes()
+            self._count()
+            self.handover.check()
+        self._propose_control()
 
     # --- messages ---
 
@@ -464,7 +494,8 @@ class Leader:
         core, history = self.core, self.core.history
         committed = history.committed
         # Nothing more is backed than somebody has durable.
-        may_be_backed = history.last > committed < max(history.durable, self._acked)
+        may_be_backed = (
+            history.last > committed < max(history.durable, self._acked) and not core.electorate.before)
         for learner in self.learners.values():
             if learner.told_committed < committed and learner.phase is LearnerPhase.SERVING:
                 learner.told_committed = committed
@@ -480,12 +511,9 @@ class Leader:
         """
         if learner.phase is not LearnerPhase.SERVING or learner.counted_ack() is None:
             return
-        acks = [self.core.history.durable]
-        for other in self.learners.values():
-            ack = other.counted_ack()
-            if other is not learner and ack is not None:
-                acks.append(ack)
-        backed = Zxid(backed_value(acks, len(self.core.voters)))
+        voters = self.core.voters
+        acks = self._acks(but=learner)
+        backed = Zxid(backed_value([acks[voter] for voter in voters if voter in acks], len(voters)))
         if backed > max(learner.told_backed, learner.told_committed):
             learner.told_backed = backed
             self.core.emit(Send(learner.stream, Backed(backed)))
@@ -509,7 +537,7 @@ class Leader:
             raise RoleEnded(f"no quorum in time while {self.phase}")
         if self.phase is Phase.SYNCHRONISATION:
             live = {each.member for each in self.learners.values() if each.has_vote}
-            if is_quorum({self.core.me, *live}, self.core.voters):
+            if self.core.electorate.has_quorum({self.core.me, *live}):
                 self._quorum_seen_ms = now_ms
             elif now_ms - self._quorum_seen_ms > self.core.timing.discovery_ms:
                 raise RoleEnded("the quorum has gone while synchronising")

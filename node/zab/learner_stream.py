@@ -47,6 +47,7 @@ class LearnerStream:
         self.echoed_ms: int | None = None  # send time of the newest ping that it has answered
         self.pong_at_ms = 0  # its clock, at its last Pong
         self.has_processor = False  # by its last Pong
+        self.sync_ms = 0.0  # the same: what a sync of its log takes
         self.unacked_bytes = 0
         self._unacked: deque[tuple[Zxid, int]] = deque()
         self._asked: Zxid | None = None  # SendRecords or SendSnapshot is outstanding, up to here

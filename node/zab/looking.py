@@ -86,7 +86,10 @@ class Looking:
             self._heir = UNKNOWN_LEADER
             core.round += 1
             lost, lost_epoch = self._lost
-            core.emit(Look(core.round, *core.position, core.votes, core.voters, lost, lost_epoch, core.stands))
+            electorate = core.electorate
+            core.emit(Look(
+                core.round, *core.position, core.votes, electorate.voters, lost, lost_epoch, core.stands, core.supports,
+                electorate.before))
         if core.now_ms >= self._probe_ms:
             self._probe_ms = core.now_ms + core.timing.tick_ms
             if self._heir:
@@ -121,7 +124,7 @@ class Looking:
             self.core.disconnect()
 
     def _probe_next(self) -> None:
-        voters = self.core.voters
+        voters = self.core.electorate.members
         later = [voter for voter in voters if voter > self.probed and voter != self.core.me]
         others = later or [voter for voter in voters if voter != self.core.me]
         if others:

@@ -27,12 +27,14 @@ from node.zab.events import (
     LearnerLost,
     ProcessorReady,
     Propose,
+    Reconfigure,
     RecordsSent,
     Recovered,
     SnapshotReceived,
     SnapshotSent,
     SnapshotTaken,
     Started,
+    SyncTook,
     Tick,
     TurnEnd,
 )
@@ -155,8 +157,12 @@ class Member:
     @property
     def quorum_slack(self) -> int:
         """At a leader: how many more of the voters that follow may fail; negative: not established."""
-        serving = sum(each.votes and each.phase == "serving" for each in self.learners)
-        return serving + self.is_serving - quorum_size(len(self.voters))
+        serving = {each.member for each in self.learners if each.votes and each.phase == "serving"}
+        if self.is_serving:
+            serving.add(self._core.me)
+        return min(
+            sum(voter in serving for voter in voters) - quorum_size(len(voters))
+            for voters in self._core.electorate.sets)
 
     # --- the door ---
 
@@ -226,6 +232,11 @@ class Member:
                     role.handover.ask(event)
                 else:
                     core.emit(HandOverFailed("this member does not lead"))
+            case Reconfigure():
+                if isinstance(role, Leader) and role.serving:
+                    role.on_reconfigure(event)
+            case SyncTook():
+                core.sync_ms = event.ms
             case SnapshotTaken():
                 core.history.snapshot_zxid, core.history.log_after = event.zxid, event.log_after
             case SnapshotReceived():
@@ -257,7 +268,8 @@ class Member:
         core.report(
             "recovered", last_zxid=core.history.last, committed=core.history.committed,
             accepted_epoch=core.accepted_epoch, current_epoch=core.current_epoch, votes=core.votes)
-        if set(core.voters) != set(core.config.voters):
+        control = core.history.control
+        if not (control and control.config_version) and set(core.voters) != set(core.config.voters):
             core.report("voters_differ", alarm=True, log=list(core.voters), configured=list(core.config.voters))
         core.emit(*core.history.release())
         self._role = Looking(core)

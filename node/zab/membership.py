@@ -7,9 +7,10 @@ acknowledged, and it is proposed only by an established leader: so who has it du
 there on the member's acks count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from transport.entry import FEATURE_LEVEL_FIRST, ControlEntry
+from node.config.servers import is_participant
+from transport.entry import FEATURE_LEVEL_FIRST, LEVEL_OF_RECONFIG, ControlEntry
 from transport.zxid import MemberId
 
 
@@ -50,27 +51,56 @@ def differing_setting(
 
 def opening_entry(
     before: ControlEntry | None, *, leader: MemberId, voters: tuple[MemberId, ...], settings: dict[str, str],
-    feature_level: int, version: str, incarnations: Mapping[MemberId, str],
+    feature_level: int, version: str, incarnations: Mapping[MemberId, str], servers: Mapping[int, str] | None = None,
 ) -> ControlEntry:
     """Of an epoch: what held before, and who else votes. *settings*, *feature_level*, *version*: of the very first."""
     if before is not None:
-        return changed_entry(before, leader=leader, incarnations=incarnations)
+        return changed_entry(before, leader=leader, incarnations=incarnations, servers=servers)
     return ControlEntry(
         leader=leader, feature_level=feature_level, settings=settings,
-        incarnations=dict(sorted(incarnations.items())), voters=list(voters), version=version)
+        incarnations=dict(sorted(incarnations.items())), voters=list(voters), version=version,
+        servers=_named(servers or {}, voters, feature_level))
 
 
 def changed_entry(
     control: ControlEntry, *, leader: MemberId,
     incarnations: Mapping[MemberId, str] | None = None, feature_level: int | None = None, version: str = "",
-    voters: tuple[MemberId, ...] | None = None,
+    voters: tuple[MemberId, ...] | None = None, servers: Mapping[int, str] | None = None,
 ) -> ControlEntry:
-    """*incarnations*: those that are new. *version*: goes with a new feature level."""
+    """*incarnations*: those that are new. *version*: goes with a new feature level.
+
+    *servers*: of the leader's zoo.cfg, which count until a reconfiguration has said who there is.
+    """
+    level = control.feature_level if feature_level is None else feature_level
+    named: list[int] = control.voters if voters is None else [*voters]
     return ControlEntry(
         leader=leader,
-        feature_level=control.feature_level if feature_level is None else feature_level,
+        feature_level=level,
         settings=control.settings,
         incarnations=dict(sorted((control.incarnations | dict(incarnations or {})).items())),
-        voters=control.voters if voters is None else list(voters),
+        voters=named,
         version=control.version if feature_level is None else version,
-        restored=control.restored)
+        restored=control.restored,
+        servers=control.servers if control.config_version or servers is None else _named(servers, named, level),
+        config_version=control.config_version,
+        intent=control.intent)
+
+
+def reconfigured_entry(
+    control: ControlEntry, *, leader: MemberId, zxid: int, intent: int, servers: Mapping[int, str],
+    voters: tuple[MemberId, ...], incarnations: Mapping[MemberId, str],
+) -> ControlEntry:
+    """*zxid*: its own, which is the version of the new configuration. *incarnations*: those that are new."""
+    return ControlEntry(
+        leader=leader, feature_level=control.feature_level, settings=control.settings,
+        incarnations=dict(sorted((control.incarnations | dict(incarnations)).items())), voters=list(voters),
+        version=control.version, restored=control.restored, servers=dict(sorted(servers.items())),
+        config_version=zxid, intent=intent, voters_before=control.voters)
+
+
+def _named(servers: Mapping[int, str], voters: Collection[int], level: int) -> dict[int, str]:
+    """The lines of those that vote, and of observers."""
+    if level < LEVEL_OF_RECONFIG:
+        return {}
+    return {
+        member: line for member, line in sorted(servers.items()) if member in voters or not is_participant(line)}

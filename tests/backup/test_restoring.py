@@ -26,7 +26,7 @@ from node.tree.snapshot import decode_state
 from node.tree.state import State
 from node.zab.membership import has_vote
 from tests.backup.states import FILES, SETTINGS, Written, configured, facts_of, restored_name, tree_of
-from transport.entry import read_control
+from transport.entry import FEATURE_LEVEL, read_control
 from transport.zxid import MemberId, Zxid
 
 NOW = datetime(2026, 11, 22, 10, 15, 30, tzinfo=UTC)
@@ -211,7 +211,7 @@ def test_a_backup_of_a_newer_feature_level_is_refused_by_the_version_to_install(
     file: Path, configs: list[MemberConfig],
 ) -> None:
     loaded = load_backup(FILES, file)
-    header = msgspec.structs.replace(loaded.backup.header, feature_level=2, version="4.5.6")
+    header = msgspec.structs.replace(loaded.backup.header, feature_level=FEATURE_LEVEL + 1, version="4.5.6")
 
     with pytest.raises(RefusedError, match=r"install Corral 4\.5\.6 or later"):
         make_plan(

@@ -186,7 +186,7 @@ def test_what_is_lost_is_a_warning_and_a_default_is_none(tmp_path: Path) -> None
 
     warnings = warnings_of(tmp_path, STANDALONE + text)
 
-    assert warnings == ["6 reconfigEnabled", "8 forceSync", "11 admin.serverPort"]
+    assert warnings == ["8 forceSync", "11 admin.serverPort"]
 
 
 def test_a_key_given_twice_counts_as_in_zookeeper_and_warns(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.simulation.checkers.watches import WatchOrder
 from tests.simulation.client import Client, ClientOptions
 from tests.simulation.history import History
 from tests.simulation.host import PROCESSORS, Host, HostOptions
+from tests.simulation.membership import server_lines
 from tests.simulation.process import Process
 from tests.simulation.shells.broadcast import Broadcast
 from tests.simulation.shells.election import Election
@@ -103,7 +104,8 @@ class Ensemble:
         return ZabConfig(
             me=MemberId(member), voters=tuple(MemberId(each) for each in self.files[member]),
             ensemble=self.scale.ensemble, timing=self.timing, generation=generation, chunk_bytes=4 << 10,
-            window_bytes=64 << 10, settings={"extendedTypesEnabled": "true"})
+            window_bytes=64 << 10, reconfig_enabled=True, standalone_enabled=False,
+            servers=server_lines(self.files[member]), settings={"extendedTypesEnabled": "true"})
 
     # --- looking, for nemesis, checkers and the end of a run ---
 

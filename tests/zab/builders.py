@@ -33,10 +33,12 @@ def z(epoch: int, counter: int) -> Zxid:
 def control(
     *, leader: int = 1, incarnations: dict[int, str] | None = None, level: int = 1,
     settings: dict[str, str] | None = None, voters: tuple[int, ...] = VOTERS, restored: str = "",
+    servers: dict[int, str] | None = None, version: int = 0, intent: int = 0, before: tuple[int, ...] = (),
 ) -> ControlEntry:
     return ControlEntry(
         leader=leader, feature_level=level, settings=settings or {},
-        incarnations=INCARNATIONS if incarnations is None else incarnations, voters=list(voters), restored=restored)
+        incarnations=INCARNATIONS if incarnations is None else incarnations, voters=list(voters), restored=restored,
+        servers=servers or {}, config_version=version, intent=intent, voters_before=list(before))
 
 
 def control_record(zxid: int, entry: ControlEntry, kind: Kind = Kind.EPOCH) -> bytes:
@@ -77,8 +79,12 @@ def settled(last: int, *, epoch: int | None = None, me: int = 1, **more: object)
     return recovered(**(given | more))  # type: ignore[arg-type]
 
 
-def config(me: int = 1, *, voters: tuple[MemberId, ...] = VOTERS, **more: object) -> ZabConfig:
-    return ZabConfig(me=MemberId(me), voters=voters, ensemble="zoo", timing=TIMING, **more)  # type: ignore[arg-type]
+def config(
+    me: int = 1, *, voters: tuple[MemberId, ...] = VOTERS, feature_level: int = 1, **more: object,
+) -> ZabConfig:
+    return ZabConfig(
+        me=MemberId(me), voters=voters, ensemble="zoo", timing=TIMING, feature_level=feature_level,
+        **more)  # type: ignore[arg-type]
 
 
 def hello(

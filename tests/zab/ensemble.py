@@ -23,6 +23,7 @@ from node.zab.effects import (
     Lease,
     Look,
     ReceiveSnapshot,
+    ReconfigRefused,
     Report,
     SaveAcceptedEpoch,
     SaveCurrentEpoch,
@@ -152,6 +153,7 @@ class Host:
     reports: list[Report] = field(default_factory=list)
     to_processors: list[Message] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)  # to hand over
+    refusals: list[ReconfigRefused] = field(default_factory=list)
 
 
 class Ensemble:
@@ -384,6 +386,8 @@ class Ensemble:
                 host.reports.append(effect)
             case HandOverFailed():
                 host.failures.append(effect.reason)
+            case ReconfigRefused():
+                host.refusals.append(effect)
             case Settle():
                 pass
 

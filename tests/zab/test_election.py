@@ -32,9 +32,10 @@ ONE, TWO, THREE = VOTERS
 def look(
     number: int = 1, *, epoch: int = 0, zxid: int = 0, votes: bool = True,
     voters: tuple[MemberId, ...] = VOTERS, lost: int = 0, lost_epoch: int = 0, stands: bool = True,
+    supports: bool = False, before: tuple[MemberId, ...] = (),
 ) -> Look:
     return Look(
-        number, Epoch(epoch), Zxid(zxid), votes, voters, MemberId(lost), Epoch(lost_epoch), stands)
+        number, Epoch(epoch), Zxid(zxid), votes, voters, MemberId(lost), Epoch(lost_epoch), stands, supports, before)
 
 
 def vote(
@@ -383,3 +384,45 @@ def test_a_latecomer_joins_the_leader() -> None:
     ballot.run()
 
     assert ballot.decided[2] == 3
+
+
+# Voters that change -----------------------------------------------------------------------------
+
+FOUR = MemberId(4)
+
+
+def among_four(me: int) -> Election:
+    return Election(me=MemberId(me), peers=tuple(MemberId(each) for each in (1, 2, 3, 4) if each != me), ensemble="zoo")
+
+
+def test_a_voter_whose_own_log_does_not_say_so_yet_helps_to_elect_another() -> None:
+    """Member 4 has just been voted in, and the leader died before 4 had that entry: 2 and 3 are no quorum of four."""
+    joined = among_four(4)
+    joined.step(0, look(epoch=4, zxid=z(4, 1), votes=False, supports=True))
+
+    sent = joined.step(0, vote(3, leader=3, epoch=4, zxid=z(4, 2)))
+
+    assert {(each.vote.leader, each.vote.votes) for each in sent if isinstance(each, SendVote)} == {(3, True)}
+    member = among_four(3)
+    member.step(0, PeerLost(ONE))
+    member.step(0, look(epoch=4, zxid=z(4, 2), voters=(*VOTERS, FOUR)))
+    assert decisions(member.step(0, vote(2, leader=3, epoch=4, zxid=z(4, 2)))) == []
+    assert decisions(member.step(0, vote(4, leader=3, epoch=4, zxid=z(4, 2)))) == [3]
+
+
+def test_who_only_supports_is_no_candidate() -> None:
+    joined = among_four(4)
+
+    sent = joined.step(0, look(epoch=9, zxid=z(9, 9), votes=False, supports=True))
+
+    assert {each.vote.leader for each in sent if isinstance(each, SendVote)} == {0}
+    assert decisions(joined.step(0, vote(2, leader=0))) == []
+
+
+def test_while_a_reconfiguration_is_open_both_quorums_must_agree() -> None:
+    member = among_four(1)
+    member.step(0, look(epoch=4, zxid=z(4, 2), voters=(ONE, FOUR), before=VOTERS))
+
+    assert decisions(member.step(0, vote(4, leader=1, epoch=4, zxid=z(4, 2)))) == []
+    member.step(0, PeerLost(THREE))
+    assert decisions(member.step(0, vote(2, leader=1, epoch=4, zxid=z(4, 2)))) == [1]

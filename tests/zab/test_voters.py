@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.zab.effects import Append, Drop, Effect
-from node.zab.events import Flushed, LearnerLost, RecordsSent, TurnEnd
+from node.zab.effects import Append, Drop, Effect, Look
+from node.zab.events import Flushed, LearnerLost, RecordsSent, Recovered, TurnEnd
 from node.zab.quorum import is_quorum
 from node.zab.voters import next_voters
-from tests.zab.builders import Driver, ack_epoch, candidate, control, hello, stream, z
+from tests.zab.builders import Driver, ack_epoch, candidate, config, control, hello, recovered, settled, stream, z
 from transport.entry import ControlEntry, Kind, read_control, read_record_header
 from transport.messages import Ack, AckNewLeader, Pong
 from transport.zxid import MemberId
@@ -157,3 +157,46 @@ def test_a_member_that_no_file_names_is_still_refused() -> None:
 def read_record(append: Append) -> tuple[Kind, ControlEntry]:
     header = read_record_header(append.record)
     return Kind(header.kind), read_control(append.record[-header.length:])
+
+
+# The member that is voted in --------------------------------------------------------------------
+
+
+def asked_for(found: Recovered) -> Look:
+    """What it asks election for when it starts."""
+    driver = Driver(found, config(4, voters=(*OLD, FOUR)))
+    look, = (each for each in driver.start() if isinstance(each, Look))
+    return look
+
+
+def test_it_helps_to_elect_before_its_own_log_names_it() -> None:
+    look = asked_for(settled(z(4, 3), me=4, incarnation="4-first", initial=True))
+
+    assert (look.votes, look.supports) == (False, True)
+
+
+@pytest.mark.parametrize("found", [
+    settled(z(4, 3), me=4, incarnation="4-first", initial=False),
+    settled(z(4, 3), me=4, incarnation="4-second", initial=True, entry=control(incarnations={4: "4-first"})),
+], ids=["a member that lost its disk", "another disk than it had when it was voted out"])
+def test_who_may_have_forgotten_what_it_acknowledged_does_not(found: Recovered) -> None:
+    look = asked_for(found)
+
+    assert (look.votes, look.supports) == (False, False)
+
+
+def test_who_was_voted_out_may_help_those_who_have_voted_it_in_again() -> None:
+    look = asked_for(settled(z(4, 3), me=4, incarnation="4-first", entry=control(incarnations={4: "4-first"})))
+
+    assert (look.votes, look.supports) == (False, True)
+
+
+def test_before_the_first_epoch_a_hello_counts_only_from_who_is_configured_alike() -> None:
+    driver = candidate(recovered(me=3, initial=True))
+
+    driver.learn(1, hello(1, initial=True, voters=(1, 2, 3, 4, 5)))
+    assert driver.member.epoch == 0
+    assert driver.reported("voters_differ") == [
+        {"member": 1, "configured": [1, 2, 3], "told": [1, 2, 3, 4, 5]}]
+    driver.learn(2, hello(2, initial=True))
+    assert driver.member.epoch == 1

@@ -76,7 +76,7 @@ class Broadcast(Process):
             fx.ReceiveSnapshot: self.on_receive_snapshot, fx.Initialised: self.on_initialised,
             fx.Watermark: self.on_watermark, fx.Lease: self.on_lease, fx.AcceptBatches: self.on_accept_batches,
             fx.ToProcessor: self.on_to_processor, fx.HandOverFailed: self.on_hand_over_failed,
-            fx.Report: self.on_report,
+            fx.Report: self.on_report, fx.ReconfigRefused: self.on_reconfig_refused,
         }
 
     # --- life ---
@@ -146,6 +146,13 @@ class Broadcast(Process):
         self.world.occurred["hand-over failed"] += 1
         if self.processor_leaves:
             self.tell(msg.LeadsOn(), PROCESSORS[0])
+
+    def reconfigure(self, wish: ev.Reconfigure) -> None:
+        self.hand_in(wish)
+
+    def on_reconfig_refused(self, effect: fx.ReconfigRefused) -> None:
+        self.trace("does not reconfigure: %s", effect.reason)
+        self.world.occurred["reconfiguration refused"] += 1
 
     # --- the turn ---
 
@@ -308,7 +315,8 @@ class Broadcast(Process):
         self.trace("looks, round %d, at %d %s", effect.round, effect.current_epoch, show(effect.last_zxid))
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
-            effect.lost, effect.lost_epoch, effect.stands)
+            effect.lost, effect.lost_epoch, effect.stands, effect.supports, list(effect.voters_before),
+            self.core.control.servers if self.core.control and self.core.control.config_version else {})
         self.tell(self.look, "election")
 
     def on_settle(self, effect: fx.Settle) -> None:
@@ -317,7 +325,7 @@ class Broadcast(Process):
 
     def on_connect(self, effect: fx.Connect) -> None:
         life = self.leader_life = effect.life
-        if effect.leader not in self.core_config.voters:
+        if effect.leader not in self.known():
             self.on_disconnect(fx.Disconnect())  # nobody answers, and the core goes on in its time
             return
         self.trace("connects to leader %d, life %d", effect.leader, life)
@@ -326,6 +334,11 @@ class Broadcast(Process):
             on_message=lambda data: self.hand_in(ev.FromLeader(life, msg.decode_peer(data))),
             on_lost=lambda: self.hand_in(ev.LeaderLost(life, gone=stream.was_refused)))
         self.leader = stream
+
+    def known(self) -> set[int]:
+        """Whom zoo.cfg names, or a reconfiguration."""
+        control = self.core.control
+        return {*self.core_config.voters, *(control.servers if control and control.config_version else ())}
 
     def on_disconnect(self, effect: fx.Disconnect) -> None:
         self.discard_received()

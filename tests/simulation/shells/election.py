@@ -101,15 +101,24 @@ class Election(Process):
         match message:
             case Look():
                 self.was_told = True
+                self.meet(message.servers)
                 self.step(core.Look(
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
-                    MemberId(message.lost), Epoch(message.lost_epoch), message.stands))
+                    MemberId(message.lost), Epoch(message.lost_epoch), message.stands, message.supports,
+                    tuple(MemberId(voter) for voter in message.voters_before)))
             case Settled():
                 self.was_told = True
                 self.step(core.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))
             case _:
                 pass
+
+    def meet(self, servers: dict[int, str]) -> None:
+        """Whom a reconfiguration has brought in."""
+        for member in servers:
+            if member != self.member:
+                self.peers.setdefault(member, Peer())
+        self.core.peers = tuple(MemberId(member) for member in sorted(self.peers))
 
     # --- votes ---
 

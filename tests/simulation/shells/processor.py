@@ -128,7 +128,7 @@ class Processor(Process):
             member=self.member, processor=self.index, ensemble=self.scale.ensemble,
             keys=MemberKeys(**dict.fromkeys(MemberKeys.__annotations__, b"")),  # type: ignore[arg-type]
             sockets=SimpleNamespace(stream=self.leader_stream),  # type: ignore[arg-type]
-            submissions=self.core.submissions, send_local=self.send_local,
+            submissions=self.core.submissions, reconfigs=self.core.reconfigs, send_local=self.send_local,
             watch=lambda _stream: None, unwatch=lambda _stream: None, retry=self.retry_link)
         self.lease_lost_us = self.host.monotonic_us()
         self.has_started = True

@@ -1,0 +1,83 @@
+"""Reconfigurations as the shell sees them: who asked for one, and what becomes of addresses and files once it holds.
+
+The log says who the members are and where; zoo.cfg is only where a member begins to look. So a file that cannot be
+written is told of, and stops nothing.
+"""
+
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from node.config.address import MEMBER_ID_MAX, parse_server
+from node.config.dynamic import write_dynamic
+from node.config.member import MemberConfig
+from node.processes.peers import Peers
+from node.zab import effects
+from node.zab.events import Event, Reconfigure
+from node.zab.member import Member
+from transport.entry import ControlEntry
+from transport.messages import Message, ReconfigAnswer, ReconfigWanted
+from transport.zxid import Zxid
+
+ASKED_MAX = 1000  # requests whose askers are remembered
+
+
+class Reconfigs:
+    """*step*: hands an event to the core."""
+
+    def __init__(
+        self, config: MemberConfig, *, member: Member, peers: Peers, step: Callable[[Event], None],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._config, self._member, self._peers, self._step, self._log = config, member, peers, step, log
+        self._asked: dict[int, Callable[[Message], None]] = {}  # by intent: the way to answer
+        self._seen: ControlEntry | None = None
+        self._written = 0
+
+    def ask(self, wanted: ReconfigWanted, answer: Callable[[Message], None]) -> None:
+        """Of a processor, of this member or another."""
+        if not _is_sound(wanted.servers):
+            return
+        self._asked[wanted.intent] = answer
+        while len(self._asked) > ASKED_MAX:
+            del self._asked[next(iter(self._asked))]
+        self._step(Reconfigure(Zxid(wanted.intent), wanted.version, wanted.servers))
+
+    def on_refused(self, effect: effects.ReconfigRefused) -> None:
+        answer = self._asked.pop(effect.intent, None)
+        if answer is not None:
+            answer(ReconfigAnswer(effect.intent, effect.err, effect.reason))
+
+    def on_turn(self) -> None:
+        """Whether the log has come to name other servers, or they have come to count."""
+        control = self._member.control
+        if control is None or not control.config_version:
+            return
+        if control is not self._seen:
+            self._seen = control
+            self._peers.follow(control.servers)
+            self._asked.pop(control.intent, None)
+        if self._written != control.config_version <= self._member.committed:
+            self._written = control.config_version
+            self._write(control)
+
+    def _write(self, control: ControlEntry) -> None:
+        try:
+            path = write_dynamic(self._config, control.servers, control.config_version)
+        except OSError as error:
+            self._log.warning(
+                "dynamic_config_not_written", file=str(self._config.file), reason=str(error),
+                cure="nothing needs it while the log is there; let the member's user write there, or edit it by hand")
+            return
+        if path is not None:
+            self._log.info("dynamic_config_written", file=str(path))
+
+
+def _is_sound(servers: dict[int, str]) -> bool:
+    """A processor's word for it is not taken: nothing that cannot be read may come into the log."""
+    try:
+        for line in servers.values():
+            parse_server(line)
+    except ValueError:
+        return False
+    return all(1 <= member <= MEMBER_ID_MAX for member in servers)

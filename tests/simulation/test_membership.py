@@ -1,0 +1,53 @@
+"""Reconfigurations under all faults that cost nobody its disk: no acknowledged write is lost, and all end as voters."""
+
+from dataclasses import replace
+
+import pytest
+
+from node.storage.errors import RefusedError, StorageError
+from tests.simulation.disk import PowerCutError
+from tests.simulation.ensemble import Ensemble, Scale
+from tests.simulation.faults import DAMAGES, WEIGHTS, FaultOptions, plan
+from tests.simulation.membership import Operator
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.network import Network
+from tests.simulation.run import Options, drive
+from tests.simulation.shells.processor import ResyncError
+from tests.simulation.world import World
+
+MEMBERS = 5
+
+
+def run(seed: int) -> World:
+    """Raises InvariantViolation, LivenessError."""
+    options = Options(scale=Scale(members=MEMBERS), faults=FaultOptions(
+        weights={kind: weight for kind, weight in WEIGHTS.items() if kind not in DAMAGES}))
+    world = World(seed)
+    world.process_ending = (StorageError, RefusedError, ResyncError, PowerCutError)
+    Network(world, options.network)
+    ensemble = Ensemble(world, scale=options.scale, host_options=options.host, client_options=options.client)
+    faults = plan(
+        options.faults, world.randomness.of("faults"), members=ensemble.members, clients=options.scale.clients)
+    nemesis = Nemesis(ensemble, faults)
+    Operator(ensemble, lambda: nemesis.is_over).begin()
+    drive(ensemble, nemesis, replace(options, writes_min=50))
+    return world
+
+
+def seeds(*, count: int, first: int = 0) -> list[int]:
+    return list(range(first, first + count))
+
+
+@pytest.mark.parametrize("seed", seeds(count=4))
+def test_members_come_and_go_under_faults_and_no_write_is_lost(seed: int) -> None:
+    world = run(seed)
+
+    assert world.occurred["reconfigured"] >= 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 400, 40))
+def test_members_come_and_go_under_faults_and_no_write_is_lost_in_many_runs(first: int) -> None:
+    occurred = sum(run(seed).occurred["reconfigured"] for seed in seeds(first=100 + first, count=40))
+
+    assert occurred >= 40 * 3
