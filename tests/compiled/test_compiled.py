@@ -1,15 +1,14 @@
 """The compiled wheel does what the Python that it is made of does: the tests of that, run with it."""
 
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
-from bench.compiled import ROOT, library
+from bench.compiled import ROOT
+from tests.compiled.conftest import HAS_COMPILER
 
 SEEN_BY_TESTS = (
     "README.md", "ansible", "bench", "dashboards", "docs", "examples", "pyproject.toml", "systemd", "tests")
@@ -18,19 +17,12 @@ CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", "tests/p
 CLIENTS = ("tests/clients/test_kazoo_nodes.py", "tests/clients/test_kazoo_watches.py",
            "tests/clients/test_kazoo_transactions.py", "tests/clients/test_kazoo_sessions.py")
 
-HAS_COMPILER = shutil.which("gcc") is not None and Path(sysconfig.get_paths()["include"], "Python.h").exists()
-
 pytestmark = [
     pytest.mark.skipif(
         not HAS_COMPILER and os.environ.get("CI") != "true",
         reason="NOT COMPILED: no gcc, or no Python.h: .ci/packages"),
-    pytest.mark.timeout(1200),  # the first one compiles
+    pytest.mark.timeout(1200),  # the first one waits for the compiler
 ]
-
-
-@pytest.fixture(scope="module")
-def compiled() -> Path:
-    return library()
 
 
 def run(compiled: Path, folder: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
