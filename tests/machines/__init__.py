@@ -2,6 +2,7 @@
 
     python -m tests.machines --help
 
+namespaces.py   of network and mounts, entered by a thread
 fabric.py       network namespaces on a bridge, IPv4 and IPv6; what is cut, one way or both, and what is lost
 delay.py        a process that holds back what passes one port of the bridge
 disk.py         a small file system: it fills up, its power is cut

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tests.machines.fabric import run
+from tests.machines.namespaces import run
 from tests.waiting import wait_until
 
 DISK_MB: Final = 512  # room for a few of the largest log segments; the image is sparse
@@ -24,6 +24,7 @@ class Disk:
     def __init__(self, mount: Path, image: Path) -> None:
         self.mount, self.image = mount, image
         self._filler = mount / "filler"
+        self.is_dead = False
 
     def make(self) -> None:
         with self.image.open("wb") as image:
@@ -35,17 +36,20 @@ class Disk:
     def attach(self) -> None:
         """The journal is replayed where the power was cut."""
         run("mount", "-o", "loop", str(self.image), str(self.mount))
+        self.is_dead = False
 
     def detach(self) -> None:
-        """Nothing may run on it any more. Waits for the kernel to let go."""
+        """Nothing may run on it any more. Waits until the kernel has let go: else the same mount would come again."""
         def is_gone() -> bool:
-            subprocess.run(["umount", str(self.mount)], check=False, capture_output=True)
-            return not os.path.ismount(self.mount)
+            if os.path.ismount(self.mount):
+                subprocess.run(["umount", str(self.mount)], check=False, capture_output=True)
+            return not os.path.ismount(self.mount) and not run("losetup", "--associated", str(self.image))
 
         wait_until(is_gone, seconds=UMOUNT_S, what=f"{self.mount} is unmounted")
 
     def lose_power(self) -> None:
         """From now on everything fails with EIO; what was not synced will not be there after detach and attach."""
+        self.is_dead = True
         handle = os.open(self.mount, os.O_RDONLY)
         try:
             fcntl.ioctl(handle, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))

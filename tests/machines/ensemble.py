@@ -14,6 +14,7 @@ from tests.faults.injection import quick_disk
 from tests.machines import clock, fabric
 from tests.machines.fabric import Fabric, Place
 from tests.machines.member import CLIENT_PORT, Member, preloaded
+from tests.machines.namespaces import own_mounts
 from tests.waiting import wait_until
 from tests.wire import Address
 
@@ -55,11 +56,11 @@ class Ensemble:
         wait_until(self.all_serve, seconds=seconds, what="all members serve")
 
     def revive(self) -> list[int]:
-        """Start what does not run, as systemd would; returns which members that were.
+        """Start what does not run and has a disk, as systemd would; returns which members that were.
 
-        Raises AssertionError: one has refused to go on, which no fault here is a reason for.
+        Raises AssertionError: one has refused to go on, which no other fault here is a reason for.
         """
-        down = [member for member in self.members.values() if not member.runs]
+        down = [member for member in self.members.values() if not member.runs and not member.disk.is_dead]
         for member in down:
             if member.exit_code == EXIT_REFUSED:
                 raise AssertionError(f"member {member.id} refused to run:\n{member.log()[-REASON_BYTES:]}")
@@ -85,6 +86,7 @@ def machines(settings: Mapping[str, str] | None = None, *, logs: Path | None = N
     Members talk to each other over IPv6 where the one spoken to is member 1 or 3, over IPv4 to member 2.
     """
     with ExitStack() as undo:
+        undo.enter_context(own_mounts())
         directory = undo.enter_context(quick_disk())
         libraries = preloaded(directory)
         network = Fabric(MEMBERS)

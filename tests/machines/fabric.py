@@ -1,6 +1,5 @@
 """The network: a namespace with a bridge, one namespace per member, and one for the clients. No packet leaves them."""
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -11,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.machines.namespaces import in_network, run
+
 V4: Final = "198.51.100"  # TEST-NET-2 and the documentation prefix: never routed
 V6: Final = "2001:db8:51:"
 BRIDGE: Final = "br0"
 DELAY: Final = Path(__file__).with_name("delay.py")
 CLIENTS: Final = 0  # their number; members count from 1
 TOOLS: Final = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "mkfs.ext4": "e2fsprogs", "gcc": "gcc"}
-_CLONE_NEWNET: Final = 0x40000000
-_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def missing() -> str:
@@ -33,14 +32,6 @@ def missing() -> str:
         return "the kernel gives no network namespace"
     run("ip", "netns", "del", name)
     return ""
-
-
-def run(*command: str, stdin: str | None = None) -> str:
-    """Raises AssertionError with what it said."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True, input=stdin)
-    if done.returncode:
-        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -104,12 +95,8 @@ class Fabric:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """This thread, and the threads and processes that it starts, are on the clients' machine."""
-        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{self.places[CLIENTS].namespace}") as inside:
-            _set_namespace(inside.fileno())
-            try:
-                yield
-            finally:
-                _set_namespace(before.fileno())
+        with in_network(Path("/run/netns") / self.places[CLIENTS].namespace):
+            yield
 
     # What goes wrong -----------------------------------------------------------------------------
 
@@ -160,9 +147,3 @@ class Fabric:
 
 def both_ways(*pairs: Way) -> list[Way]:
     return [way for a, b in pairs for way in ((a, b), (b, a))]
-
-
-def _set_namespace(descriptor: int) -> None:
-    if _libc.setns(descriptor, _CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), "setns")

@@ -18,7 +18,7 @@ from tests.corral import connect_string
 from tests.machines.ensemble import Ensemble
 from tests.machines.fabric import CLIENTS, both_ways
 from tests.machines.load import BALLAST
-from tests.machines.member import LIE
+from tests.machines.member import LIE, signal_if_there
 
 PROCESSES: Final = ("broadcast", "processor-0", "election", "snapshotter", "telemetry")
 BALLAST_BYTES: Final = 500_000
@@ -89,6 +89,19 @@ def stop(ensemble: Ensemble, rng: Random) -> Iterator[str]:
         yield what
     finally:
         ensemble.members[member].signal(signal.SIGCONT)
+
+
+@contextmanager
+def stop_process(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+    """SIGSTOP to one process: the others have to notice."""
+    member, what = victim(ensemble, rng)
+    process = rng.choice(PROCESSES)
+    pid = ensemble.members[member].pids().get(process, 0)
+    signal_if_there(pid, signal.SIGSTOP)
+    try:
+        yield f"{process} of {what}"
+    finally:
+        signal_if_there(pid, signal.SIGCONT)
 
 
 # Network -------------------------------------------------------------------------------------------
@@ -178,6 +191,17 @@ def write_ballast(ensemble: Ensemble, member: int) -> bool:
         client.stop()
         client.close()
     return ensemble.members[member].pids().get("broadcast") != before
+
+
+@contextmanager
+def disk_dies(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+    """EIO for everything, reads too, while the processes run; then the machine is started again, with a sound disk."""
+    member, what = victim(ensemble, rng)
+    ensemble.members[member].disk.lose_power()
+    yield what
+    ensemble.members[member].kill()
+    ensemble.members[member].mend_disk()
+    ensemble.revive()
 
 
 @contextmanager
@@ -289,12 +313,14 @@ FAULTS: Final[tuple[Row, ...]] = (
     Row("kill all", "processes", kill_all, (1, 4)),
     Row("restart", "processes", restart, (1, 4)),
     Row("stop", "processes", stop, (0.3, 8)),
+    Row("stop a process", "processes", stop_process, (0.3, 6)),
     Row("partition", "network", partition, (1, 10)),
     Row("one-way partition", "network", one_way, (1, 10)),
     Row("bridge", "network", bridge, (1, 10)),
     Row("delay", "network", delay, (3, 8)),
     Row("loss", "network", loss, (3, 8)),
     Row("disk full", "disk", disk_full, (1, 4)),
+    Row("disk dies", "processes", disk_dies, (0.5, 5)),
     Row("sync error", "disk", sync_error, (1, 5)),
     Row("slow sync", "disk", slow_sync, (3, 8)),
     Row("clock skew", "clock", clock_skew, (2, 8)),

@@ -15,7 +15,8 @@ from node.running import read_running
 from tests.machines import clock
 from tests.machines.clock import Clock
 from tests.machines.disk import Disk
-from tests.machines.fabric import Place, run
+from tests.machines.fabric import Place
+from tests.machines.namespaces import run
 from tests.waiting import wait_until
 
 CLIENT_PORT: Final = 2181
@@ -103,9 +104,8 @@ class Member:
     def signal(self, number: signal.Signals, process: str = "") -> None:
         """To the named process if it runs, or to all."""
         pids = [self.pids().get(process, 0)] if process else self.inside()
-        for pid in filter(None, pids):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        for pid in pids:
+            signal_if_there(pid, number)
 
     def kill(self) -> None:
         """All at once; returns when they are gone."""
@@ -138,6 +138,13 @@ class Member:
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+
+def signal_if_there(pid: int, number: signal.Signals) -> None:
+    """pid: 0 is none."""
+    with contextlib.suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, number)
 
 
 def preloaded(directory: Path) -> list[Path]:
