@@ -18,6 +18,7 @@ from tests.machines.picture import draw
 from tests.machines.summary import Figures, progress, say
 
 PACE_S: Final = 0.06
+SHOWN: Final = 20
 
 Schedule = Callable[[Nemesis], None]
 
@@ -44,7 +45,7 @@ class Run:
 
 
 def run(rows: Sequence[Row], schedule: Schedule, *, seed: int, directory: Path, pace_s: float = PACE_S) -> Run:
-    """*schedule* strikes until it has had enough. Raises AssertionError where the machines or the clients fail."""
+    """*schedule* strikes until it has had enough."""
     done = Run(seed, directory)
     directory.mkdir(parents=True, exist_ok=True)
     with machines(logs=directory) as ensemble:
@@ -63,14 +64,18 @@ def _work(ensemble: Ensemble, done: Run, rows: Sequence[Row], schedule: Schedule
         history = clients.history
         nemesis = Nemesis(ensemble, history, rows, done.seed)
         done.strikes = nemesis.strikes
-        with progress(history, nemesis):
-            clients.await_progress()
-            schedule(nemesis)
-            nemesis.recover()
-            clients.await_progress()
-            done.ended_s = history.clock_s()
-            clients.end()
-            done.findings += aftermath.read_all(ensemble, history)
+        try:
+            with progress(history, nemesis):
+                clients.await_progress()
+                schedule(nemesis)
+                nemesis.recover()
+                clients.await_progress()
+                done.ended_s = history.clock_s()
+                clients.end()
+                done.findings += aftermath.read_all(ensemble, history)
+        except AssertionError as error:  # what there is of a history is checked all the same
+            done.findings.append(Finding("all is well again after a fault", str(error)))
+            done.ended_s = done.ended_s or history.clock_s()
     done.findings += aftermath.alarms(ensemble)
     done.failures = aftermath.failures(ensemble)
     done.operations = history.close()
@@ -99,7 +104,9 @@ def tell(done: Run) -> None:
     say(f"\n{done.figures}")
     for reason, count in sorted(done.failures.items(), key=lambda each: -each[1]):
         say(f"  {count:4d} times a process ended: {reason[:160]}")
-    for finding in done.findings[:20]:
+    for finding in done.findings[:SHOWN]:
         say(f"\n{finding}")
+    for check, count in Counter(finding.check for finding in done.findings).most_common():
+        say(f"  {count:4d}  findings of: {check}")
     say(f"\n{len(done.findings)} findings; checked in {done.checked_s:.1f} s; seed {done.seed}")
     say(f"picture: {done.directory / 'report.html'}    history: {done.directory / 'history.jsonl'}")
