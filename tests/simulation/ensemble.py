@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from node.storage.errors import RefusedError, StorageError
 from node.zab.config import Timing, ZabConfig
 from tests.simulation.checkers.acknowledged import Acknowledged
 from tests.simulation.checkers.at_most_once import AtMostOnce
@@ -25,13 +26,14 @@ from tests.simulation.checkers.starts import Starts
 from tests.simulation.checkers.synced_reads import SyncedReads
 from tests.simulation.checkers.watches import WatchOrder
 from tests.simulation.client import Client, ClientOptions
+from tests.simulation.disk import PowerCutError
 from tests.simulation.history import History
 from tests.simulation.host import PROCESSORS, Host, HostOptions
 from tests.simulation.membership import server_lines
 from tests.simulation.process import Process
 from tests.simulation.shells.broadcast import Broadcast
 from tests.simulation.shells.election import Election
-from tests.simulation.shells.processor import Processor
+from tests.simulation.shells.processor import Processor, ResyncError
 from tests.simulation.shells.snapshotter import Snapshotter
 from tests.simulation.world import World
 from transport.zxid import MemberId
@@ -77,6 +79,7 @@ def all_checkers(
 class Ensemble:
     def __init__(self, world: World, *, scale: Scale, host_options: HostOptions, client_options: ClientOptions) -> None:
         self.world = world
+        world.process_ending = (StorageError, RefusedError, ResyncError, PowerCutError)
         self.scale = scale
         self.order, self.linearizable = OneOrder(), Linearizable()
         self.hub = Hub(all_checkers(self.order, self.linearizable, self.durable_ends))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DATA_DIR = Path("/data/corral")
 LOG_DIR = Path("/log/corral")
 ROLES = ("broadcast", "election", "processor", "snapshotter")
+OPERATIONS_OF_A_CUT = 12
 REPLACED_US = 300 * MS
 PROCESSORS = ("processor", "processor-1")  # 0 and 1, if there are two
 
@@ -47,7 +48,7 @@ class Host:
         self.rng = self.world.randomness.of(f"host-{member}")
         self.new_disk()
         self.power_back_us = 0
-        self.cuts_power_in_a_sync = False
+        self.cuts_power_in_a_sync = self.cuts_power_in_a_cut = False
         self.election_is_wrong = False
         self.lost_zxid = 0  # where its log ended when it lost its disk
         self.is_rotten = False  # a byte of its disk has changed by itself
@@ -199,6 +200,17 @@ class Host:
     def cut_power_in_a_sync(self, *, back_us: int) -> None:
         self.power_back_us = back_us
         self.cuts_power_in_a_sync = True
+
+    def cut_power_in_a_cut(self, *, back_us: int) -> None:
+        self.power_back_us = back_us
+        self.cuts_power_in_a_cut = True
+
+    def cut_began(self) -> None:
+        """The log is about to be cut, or to be replaced by a snapshot."""
+        if self.cuts_power_in_a_cut:
+            self.cuts_power_in_a_cut = False
+            self.world.occurred["power cut amid a cut of the log"] += 1
+            self.disk.cut_power_after(self.rng.randrange(OPERATIONS_OF_A_CUT))
 
     def sync_began(self, takes_us: int) -> None:
         if self.cuts_power_in_a_sync:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 IN_A_SYNC_PROBABILITY = 0.6
+IN_A_CUT_PROBABILITY = 0.4
 LAG_US = 25 * MS  # of a lagging link, at most: much longer than a ping's interval would be a cut
 END_MS = 3_000  # for a member to end as asked to; then it is killed
 
@@ -117,11 +118,15 @@ class Nemesis:
         self.until(fault, correct)
 
     def power_cut(self, fault: Fault, target: int) -> None:
-        """At once, in a sync (where tails are torn), or at a disk operation of whatever process."""
+        """At once, in a sync (where tails are torn), at a disk operation of whatever process, or amid the next cut or
+        replacement of the log.
+        """
         rng = self.world.randomness.of("nemesis")
         hosts = list(self.ensemble.hosts.values()) if "all" in fault.kind else [self.ensemble.hosts[target]]
         for host in hosts:
-            if "amid" in fault.kind:
+            if "amid" in fault.kind and rng.random() < IN_A_CUT_PROBABILITY:
+                host.cut_power_in_a_cut(back_us=fault.duration_us)
+            elif "amid" in fault.kind:
                 host.cut_power_amid(rng.randrange(30), back_us=fault.duration_us)
             elif rng.random() < IN_A_SYNC_PROBABILITY:
                 host.cut_power_in_a_sync(back_us=fault.duration_us)
@@ -288,6 +293,9 @@ class Nemesis:
         self.world.occurred[f"{fault.kind}: a byte"] += 1
         disk = host.disk
         disk.rot(*place)
+        if fault.duration_us // MS % 2:
+            host.kill(None)  # so that it is read soon
+            self.world.scheduler.after(fault.duration_us // 4, host.start)
         if "snapshot" in fault.kind and self.ensemble.scale.retained_snapshots > 1:
             return  # an older one and the log behind it make up for it
         host.is_rotten = True

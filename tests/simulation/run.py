@@ -6,16 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
-from node.storage.errors import RefusedError, StorageError
 from tests.simulation.client import ClientOptions
-from tests.simulation.disk import PowerCutError
 from tests.simulation.ensemble import Ensemble, Scale
 from tests.simulation.faults import Fault, FaultOptions, plan
 from tests.simulation.host import HostOptions
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network, NetworkOptions
 from tests.simulation.scheduler import SECOND
-from tests.simulation.shells.processor import ResyncError
 from tests.simulation.world import InvariantViolation, World
 from transport.opcodes import OpCode
 
@@ -68,13 +65,13 @@ def run(
     began_s = time.process_time()
     options = options or Options()
     world = World(seed, keep_trace=keep_trace, echo=echo)
-    world.process_ending = (StorageError, RefusedError, ResyncError, PowerCutError)
     Network(world, options.network)
     scale = scale_of(seed, options.scale)
     ensemble = Ensemble(world, scale=scale, host_options=options.host, client_options=options.client)
     if faults is None:
         faults = plan(
-            options.faults, world.randomness.of("faults"), members=ensemble.members, clients=scale.clients)
+            options.faults, world.randomness.of("faults"), members=ensemble.members, clients=scale.clients,
+            seed=seed)
     result = Result(seed, faults=faults)
     try:
         drive(ensemble, Nemesis(ensemble, faults), options)

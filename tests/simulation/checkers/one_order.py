@@ -25,7 +25,7 @@ class OneOrder(Checker):
     def begin_after(self, zxid: int) -> None:
         """The history does not begin with nothing."""
         self.last_zxid = zxid
-        self.index_after = {zxid: 0}
+        self.index_after = {0: 0, zxid: 0}  # who lost its disk begins with nothing, and waits for a snapshot
 
     def restored(self, replica: ReplicaView) -> None:
         if replica.zxid not in self.index_after:

@@ -10,7 +10,6 @@ from node.tree.session_ops import end_session
 from node.tree.watches import Watches
 from node.tree.znode import CONTAINER_OWNER, Znode
 from tests.simulation.mutations.mutation import Method, Patch, around
-from transport.errors import Err
 from transport.opcodes import OpCode
 
 ATTACHES = (OpCode.CREATE_SESSION, OpCode.REATTACH, OpCode.EXPIRE, OpCode.DELETE_CONTAINER)
@@ -63,14 +62,6 @@ def leaving_ephemerals(replica: Any, session: Any, zxid: int) -> None:
     for path in list(session.ephemerals)[1:]:
         del session.ephemerals[path]
     end_session(replica, session, zxid)
-
-
-def whatever_was_seen(replica: Replica, _record: bytes, _at: int, session: Any, zxid: int) -> bytes | Err:
-    """An expiry, though the session has been attached anew since."""
-    if session is None:
-        return Err.SESSION_EXPIRED
-    end_session(replica, session, zxid)
-    return b""
 
 
 def of_older_connections(

@@ -53,7 +53,7 @@ KNOWN_BUGS = (
         ("records are sent from a log that was purged",)),
     KnownBug(
         "2325, 3056, 3644", "data are missing, and the member starts empty",
-        ("an empty directory is taken for a new member's", "a member without its disk votes")),
+        ("a member without its disk votes",)),
     KnownBug(
         "2832, 1277, 2789, 4883", "the counter of the zxid overflows",
         reason="it has 40 bits, which 100,000 writes a second use up in four months, if nobody leads anew meanwhile"),

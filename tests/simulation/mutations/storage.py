@@ -1,12 +1,11 @@
 """How rules of storage are broken."""
 
-from dataclasses import replace
 from typing import Any
 
 from node.storage import snapshot_builder
 from node.storage.epochs import Epochs
 from node.storage.errors import StorageError
-from node.storage.identity import DataLock, Identity, open_identity
+from node.storage.identity import DataLock
 from node.storage.layout import ENVELOPE
 from node.storage.log import Sync
 from node.storage.reader import LogReader
@@ -15,7 +14,6 @@ from node.storage.snapshot_builder import Replayed, replay
 from node.storage.snapshots import list_snapshots, snapshot_path
 from tests.simulation.host import LOG_DIR
 from tests.simulation.mutations.mutation import Method, Patch, around, everywhere
-from tests.simulation.shells import broadcast as shell
 from transport.entry import read_record_header
 from transport.zxid import epoch_of
 
@@ -83,14 +81,6 @@ def nothing_behind(*_its: Any, **_named: Any) -> None:
 
 def counted_from_zero(original: Method, epochs: Epochs, *places: Any, **_first: Any) -> None:
     original(epochs, *places)
-
-
-def always_new() -> list[Patch]:
-    """A directory that is empty is taken for one that was initialised."""
-    def opened(*its: Any, **named: Any) -> Identity:
-        return replace(open_identity(*its, **named), initial=True)
-
-    return [(shell, "open_identity", opened)]
 
 
 def without_looking(_original: Method, lock: DataLock, directory: Any, pid: int) -> None:

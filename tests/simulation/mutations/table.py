@@ -11,7 +11,7 @@ from node.storage.segments import begin_truncation
 from node.tree import create as tree_create
 from node.tree.execute import Replica
 from node.tree.reaping import is_over
-from node.tree.session_ops import end_session, expire
+from node.tree.session_ops import end_session
 from node.zab.discovery import Discovery
 from node.zab.follower import Follower
 from node.zab.handover import Handover
@@ -89,9 +89,6 @@ MUTATIONS = (
         "a member without its disk votes", "9", lambda: everywhere(has_vote, broadcast.votes_all_the_same),
         {"lost disk": 6, "power cut": 4, "isolate": 4}, is_quick=False),
     Mutation(
-        "an empty directory is taken for a new member's", "9", storage.always_new,
-        {"lost disk": 8, "power cut": 4, "isolate": 4}, is_quick=False),
-    Mutation(
         "a leader names an heir that lacks records", "10",
         lambda: around(Handover, "check", broadcast.waiting_for_nobody), {"hand over": 10}, is_quick=False),
     Mutation(
@@ -133,10 +130,6 @@ MUTATIONS = (
     Mutation(
         "ephemerals outlive their session", "sessions",
         lambda: everywhere(end_session, execution.leaving_ephemerals)),
-    Mutation(
-        "a session expires though it has come back", "sessions",
-        lambda: everywhere(expire, execution.whatever_was_seen),
-        {"silent client": 8, "client reset": 4}, is_quick=False),
     Mutation(
         "leftovers of an older connection are executed", "sessions",
         lambda: around(Replica, "_attach_or_refuse", execution.of_older_connections),

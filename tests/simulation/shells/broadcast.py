@@ -456,6 +456,7 @@ class Broadcast(Process):
         self.trace("truncates to %s", show(effect.zxid))
         self.wait_for_sync()
         self.hub.cut(self.member, effect.zxid)
+        self.host.cut_began()
         self.log.truncate(effect.zxid)
         self.records.forget_all()
         self.host.durable.forget()
@@ -488,6 +489,7 @@ class Broadcast(Process):
             return
         self.wait_for_sync()
         self.hub.cut(self.member, received.zxid)
+        self.host.cut_began()
         header = received.install(log_dir=LOG_DIR)
         self.log.restart_after(header.zxid)
         self.records.forget_all()
