@@ -49,6 +49,11 @@ def claim_ports(config: MemberConfig) -> Ports:
     for host in hosts:
         _probe("clientPort", Address(host, port))
     held = tuple(_hold(Address(host, port)) for host in hosts)
+    config = _with_secure_hosts(config)
+    secure = _secure_addresses(config)
+    for address in secure:
+        _probe("secureClientPort", address)
+    held += tuple(map(_hold, secure))
     return Ports(
         dataclasses.replace(
             config, client_addresses=hosts, client_port=port, metrics_port=metrics_port
@@ -69,6 +74,7 @@ def claim_own_ports(config: MemberConfig, role: str) -> Ports:
     if role == "telemetry" and config.metrics_port:
         _probe("corral.metricsPort", Address(config.metrics_address, config.metrics_port))
     hosts = _client_hosts(config)
+    config = _with_secure_hosts(config)
     is_shared = config.processors > 1
     if role == "processor":
         if is_shared and not config.client_port:
@@ -77,6 +83,9 @@ def claim_own_ports(config: MemberConfig, role: str) -> Ports:
         if not is_shared and config.client_port:
             for host in hosts:
                 _probe("clientPort", Address(host, config.client_port))
+        if not is_shared:
+            for address in _secure_addresses(config):
+                _probe("secureClientPort", address)
     held = (_hold_name(Address(hosts[0], config.client_port)),) if role == "broadcast" and is_shared else ()
     return Ports(dataclasses.replace(config, client_addresses=hosts), held)
 
@@ -101,12 +110,30 @@ def _quorum_hosts(config: MemberConfig) -> tuple[str, ...]:
     return ("0.0.0.0",) if config.quorum_listen_on_all_ips else (config.me.host,)
 
 
+def _with_secure_hosts(config: MemberConfig) -> MemberConfig:
+    tls = config.security.tls
+    if tls is None or not tls.port:
+        return config
+    hosts = _hosts("secureClientPortAddress", tls.addresses, tls.port)
+    security = dataclasses.replace(config.security, tls=dataclasses.replace(tls, addresses=hosts))
+    return dataclasses.replace(config, security=security)
+
+
+def _secure_addresses(config: MemberConfig) -> list[Address]:
+    tls = config.security.tls
+    return [Address(host, tls.port) for host in tls.addresses] if tls is not None and tls.port else []
+
+
 def _client_hosts(config: MemberConfig) -> tuple[str, ...]:
+    return _hosts("clientPortAddress", config.client_addresses, config.client_port)
+
+
+def _hosts(key: str, names: tuple[str, ...], port: int) -> tuple[str, ...]:
     """Addresses instead of names; a wildcard of a family that this host lacks is left out."""
     hosts: dict[str, None] = {}
-    for host in config.client_addresses:
-        for family, address in _resolve("clientPortAddress", Address(host, config.client_port)):
-            is_optional = len(config.client_addresses) > 1 or host == "localhost"
+    for host in names:
+        for family, address in _resolve(key, Address(host, port)):
+            is_optional = len(names) > 1 or host == "localhost"
             if not is_optional or _has_address(family, address):
                 hosts[address] = None
     return tuple(hosts)

@@ -5,6 +5,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from node.auth.errors import SecurityError
 from node.config.problems import ConfigError
 from node.keys import KeysError
 from node.notify import SILENT, Notify
@@ -15,7 +16,7 @@ from node.storage.layout import NewerFormatError
 from transport.endpoints import EndpointError
 
 # What names its cure and needs an operator.
-REFUSALS: Final = (ConfigError, KeysError, PortError, RefusedError, NewerFormatError, EndpointError)
+REFUSALS: Final = (ConfigError, KeysError, PortError, RefusedError, NewerFormatError, EndpointError, SecurityError)
 
 
 def exit_code_of(run: Callable[[], None], log: FilteringBoundLogger, notify: Notify = SILENT) -> int:

@@ -159,6 +159,13 @@ EVENTS: tuple[Event, ...] = (
           "connects anew", "if it repeats: report it, with both members' logs"),
     Event("unexpected_message", "warning", "any", "a message that this process does not know",
           "processes of two versions in one member? restart it", limited=True),
+    Event("security_unusable", "error", "processor", "a renewed certificate, trust store or login file is of no use; "
+          "what was in use still is", "mend the file that `reason` names; it is looked at again every second"),
+    Event("tls_renewed", "info", "processor", "certificates have changed, and are used for new connections"),
+    Event("sasl_users_renewed", "info", "processor", "the login file has changed, and is in use"),
+    Event("tls_failed", "warning", "processor", "a client's TLS handshake failed; `reason` is OpenSSL's",
+          "compare the client's certificate and trust store with this member's; a plain client on the TLS port is told "
+          "by it, too"),
     Event("port_in_use", "error", "processor", "somebody else has the client port",
           "stop that, or give another clientPort"),
     Event("metrics", "info", "telemetry", "metrics and the admin page are served here"),

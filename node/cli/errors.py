@@ -6,6 +6,7 @@ from typing import Final, ParamSpec, TypeVar
 
 import click
 
+from node.auth.errors import SecurityError
 from node.config.problems import ConfigError
 from node.keys import KeysError
 from node.processes.loop import EXIT_REFUSED
@@ -35,7 +36,7 @@ def refusals_shown(command: Callable[P, R]) -> Callable[P, R]:
     def shown(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return command(*arguments, **options)
-        except (ConfigError, KeysError) as error:
+        except (ConfigError, KeysError, SecurityError) as error:
             raise Failure(str(error), exit_code=EXIT_REFUSED) from None
         except OSError as error:
             if error.filename is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from node.auth.check import check_security
 from node.cli.errors import EXIT_CODES, refusals_shown
 from node.config.read import load_config
 from node.keys import load_keys
@@ -31,7 +32,9 @@ def member(config: Path, check: bool) -> None:
         for warning in loaded.warnings:
             click.echo(f"warning: {warning}")
         load_keys(loaded.config)
+        check_security(loaded.config.security)
         return
     load_keys(loaded.config)
+    check_security(loaded.config.security)
     # A new program in this process, so that nothing of the command line stays in memory.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "node.supervisor", str(config)])

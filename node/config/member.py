@@ -6,6 +6,7 @@ from pathlib import Path
 
 from node.config.address import MEMBER_ID_MAX as MEMBER_ID_MAX
 from node.config.address import Address, Role
+from node.config.security import Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """large_bytes: a longer request counts as large; 0: none does.  reply_bytes_max: 0: none."""
+
+    large_bytes: int
+    large_bytes_max: int
+    reply_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemberConfig:
     """One member's settings, checked, with every default filled in.
 
@@ -91,7 +101,8 @@ class MemberConfig:
     snap_count: int
     snap_retain_count: int
     snapshot_bytes: int
-    super_digest: str
+    security: Security
+    limits: Limits
     quorum_listen_on_all_ips: bool
     processors: int
     metrics_address: str

@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from node.config.address import WILDCARDS, Address, Role, ServerLine, format_server, parse_server, strip_brackets
-from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Rules, Tracing
+from node.config.member import MEMBER_ID_MAX, Limits, Member, MemberConfig, Rules, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
+from node.config.read_security import read_security
 from node.config.table import (
     FOUR_LETTER_WORDS,
     FOUR_LETTER_WORDS_UNBUILT,
@@ -244,7 +245,11 @@ class _Reader:
             snap_count=self.number("snapCount"),
             snap_retain_count=max(SNAPSHOTS_KEPT_MIN, self.number("autopurge.snapRetainCount")),
             snapshot_bytes=self.number("corral.snapshotBytes"),
-            super_digest=self.super_digest(),
+            security=read_security(self),
+            limits=Limits(
+                large_bytes=max(self.number("largeRequestThreshold"), 0),
+                large_bytes_max=self.number("largeRequestMaxBytes"),
+                reply_bytes_max=self.number("corral.replyBytesMax")),
             quorum_listen_on_all_ips=self.flag("quorumListenOnAllIPs"),
             processors=self.number("corral.processors"),
             metrics_address=strip_brackets(self.text("corral.metricsAddress")),
@@ -484,12 +489,6 @@ class _Reader:
                     f"did you mean {near[0]}?" if near else "",
                 )
         return frozenset(words & FOUR_LETTER_WORDS)
-
-    def super_digest(self) -> str:
-        entry = self.entries.get("DigestAuthenticationProvider.superDigest")
-        if entry and (not entry.value.startswith("super:") or entry.value.count(":") != 1):
-            self.problem(entry, "is not super:<hash>", "the hash is base64(sha1('super:password'))")
-        return entry.value if entry else ""
 
     def run_dir(self, data_dir: Path) -> Path:
         """From the file alone, never the environment: `status` and every process must find it."""

@@ -34,6 +34,7 @@ from node.processes.processor_outputs import Outputs
 from node.processes.processor_port import ClientPort
 from node.processes.processor_readiness import Readiness
 from node.processes.processor_reaping import Reaping
+from node.processes.processor_security import ClientSecurity
 from node.processes.processor_turn import Turn
 from node.processes.processor_words import Words
 from node.processes.silent_timings import processor_timings
@@ -89,7 +90,9 @@ class ProcessorShell:
                 member=config.id, processor=index, secret=self.keys.ensemble_secret,
                 session_timeout_min_ms=config.min_session_timeout_ms,
                 session_timeout_max_ms=config.max_session_timeout_ms,
-                frame_bytes_max=config.jute_max_buffer, super_digest=config.super_digest,
+                frame_bytes_max=config.jute_max_buffer, auth=config.security.auth,
+                large_bytes=config.limits.large_bytes, large_bytes_max=config.limits.large_bytes_max,
+                reply_bytes_max=config.limits.reply_bytes_max,
                 compatibility=COMPATIBILITY[config.rules.compatibility],
                 local_sessions=config.rules.local_sessions,
                 local_sessions_upgrade=config.rules.local_sessions_upgrade,
@@ -128,8 +131,10 @@ class ProcessorShell:
         self.clients = Clients(
             config, index, core=self.core, turn=self.turn, lease=self.lease, idle=self.idle, words=self.words,
             timings=self.timings, log=self.limited, on_first=self._tell_counters)
+        self.security = ClientSecurity(config, core=self.core, turn=self.turn, log=self.limited)
         self.port = ClientPort(
-            config, loop=loop, owner=self.clients, audit=self.audit, log=self.log, end=self._end)
+            config, loop=loop, owner=self.clients, security=self.security, audit=self.audit, log=self.log,
+            end=self._end)
         self.drainer = Drainer(
             loop=loop, core=self.core, owner=self.clients, turn=self.turn, tell=self._tell_counters)
         self.departure = Departure(
@@ -274,6 +279,7 @@ class ProcessorShell:
         if self.audit is not None:
             self.audit.flush()
             self.audit.follow_file()
+        self.security.follow_files()
         self.clients.close_idle(now)
         self.core.read_only.is_on = (
             self.config.rules.read_only and not self.lease.is_held()

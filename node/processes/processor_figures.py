@@ -50,6 +50,8 @@ class Figures:
             "traceparents_malformed": statistics.traceparents_malformed,
             "watches": core.watches.total, "notifications": statistics.notifications,
             "fanout": statistics.fanout.figure(), "client_port": shell.port.number,
+            "large_refused": statistics.large_refused, "replies_refused": statistics.replies_refused,
+            "certificate_expires_s": shell.security.expires_s,
         }
 
     def _requests(self) -> dict[str, Any]:

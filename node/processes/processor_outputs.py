@@ -54,6 +54,8 @@ class Outputs:
                     client.resume()
                 elif conn.holds and not conn.paused and not conn.parked:
                     self._loop.call_soon(self._feed_held, client, conn)
+            elif conn.phase is Phase.UNPROVEN and self._may_read(conn):
+                client.resume()
         return True
 
     def set_full(self, full: bool) -> None:

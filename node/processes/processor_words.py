@@ -198,8 +198,10 @@ class Words:
         config = self.shell.config
         data, log = config.data_dir / "corral", config.log_dir / "corral"
         me = config.me
+        tls = config.security.tls
         rows: list[tuple[str, Any]] = [
-            ("clientPort", self.shell.port.number), ("secureClientPort", -1), ("dataDir", data),
+            ("clientPort", self.shell.port.number),
+            ("secureClientPort", tls.port if tls is not None and tls.port else -1), ("dataDir", data),
             ("dataDirSize", directory_bytes(data)), ("dataLogDir", log), ("dataLogSize", directory_bytes(log)),
             ("tickTime", config.tick_ms), ("maxClientCnxns", config.max_client_cnxns),
             ("minSessionTimeout", config.min_session_timeout_ms),

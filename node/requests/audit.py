@@ -221,7 +221,7 @@ def who_is(identities: bytes) -> tuple[tuple[str, ...], str]:
             ip = ip or ident
         elif scheme == "digest":
             ident = ident.split(":", 1)[0]
-        else:
+        elif scheme not in ("sasl", "x509"):
             continue
         if ident not in names:
             names.append(ident)

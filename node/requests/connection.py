@@ -3,6 +3,7 @@
 from collections import deque
 from enum import IntEnum
 
+from node.requests.sasl import Exchange
 from node.requests.traceparent import Pack, traced_pack
 from transport.batch import REQUEST
 from transport.zxid import SessionId
@@ -14,6 +15,7 @@ class Phase(IntEnum):
     READY = 2
     READ_ONLY = 4  # of a member without a quorum: requests/read_only.py
     RECONFIGURING = 5  # its reconfig is with the leader; input waits
+    UNPROVEN = 6  # has its session, and must say who it is before anything else: requests/proofs.py
     CLOSED = 3  # output is sent, then the socket is closed; input is ignored
 
 
@@ -25,9 +27,9 @@ class Connection:
 
     __slots__ = (
         "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "is_read_only", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome",
-        "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known", "seen_zxid", "session_id",
-        "shell", "submitted", "timeout_ms", "trace_bytes", "word",
+        "input", "is_read_only", "is_secure", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome",
+        "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known", "sasl", "seen_zxid",
+        "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -41,6 +43,8 @@ class Connection:
         self.timeout_ms = 0
         self.read_only_known = False  # the ConnectRequest had the readOnly byte, so the response has it
         self.is_read_only = False
+        self.is_secure = False  # it speaks TLS
+        self.sasl: Exchange | None = None  # the one that is under way
         self.seen_zxid = 0  # lastZxidSeen of the ConnectRequest
         self.word = ""  # a four-letter word that waits for its answer
         # Bytes of an incomplete frame, all that waits for the attach, or for room (holds).

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from node.requests.auth import AuthPacketError, AuthRefusedError, authenticate, ip_identity
+from node.requests.auth import NO_RULES, AuthPacketError, AuthRules, first_identities
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import OWN_WORD, WORDS
 from node.requests.frames import (
@@ -32,6 +32,7 @@ from node.requests.handshake import (
 )
 from node.requests.local_sessions import LocalSessions, local_pack
 from node.requests.passwords import NO_PASSWORD, is_password, session_password
+from node.requests.proofs import Proofs
 from node.requests.read_only import ReadOnlyClients
 from node.requests.reconfigs import Reconfigs
 from node.requests.statistics import Statistics
@@ -57,6 +58,7 @@ ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session 
 AUTH = int(OpCode.AUTH)
 RECONFIG = int(OpCode.RECONFIG)
 PING = int(OpCode.PING)
+SASL = int(OpCode.SASL)
 GET_DATA = int(OpCode.GET_DATA)
 NEVER_PARKED = frozenset((AUTH, RECONFIG))
 SESSION_MOVED = int(Err.SESSION_MOVED)
@@ -78,7 +80,10 @@ class RequestConfig:
     session_timeout_min_ms: int
     session_timeout_max_ms: int
     frame_bytes_max: int  # jute.maxbuffer
-    super_digest: str = ""
+    auth: AuthRules = NO_RULES
+    large_bytes: int = 0  # a longer frame counts as large; 0: none does
+    large_bytes_max: int = 0  # of all that is on its way, when a large one comes
+    reply_bytes_max: int = 0  # of an answer to a read that may grow; 0: no limit
     compatibility: Compatibility = NEWEST
     local_sessions: bool = False
     local_sessions_upgrade: bool = False
@@ -100,6 +105,7 @@ class Processor:
         self.by_session: dict[int, Connection] = {}
         self.local = LocalSessions(member=config.member)
         self.read_only = ReadOnlyClients(self)
+        self.proofs = Proofs(self)
         self.dirty: dict[Connection, None] = {}
         self.statistics = Statistics()
         self.witness: Witness = NoWitness()
@@ -111,14 +117,15 @@ class Processor:
         self.reconfigs = Reconfigs(self)
         self._writes = WRITES - {RECONFIG} if config.reconfig_enabled else WRITES
         self._next_number = 1
+        self._frame_limit = config.large_bytes or config.frame_bytes_max
         self._tells_zxid = config.compatibility.notification_zxid
 
     # --- clients ---------------------------------------------------------------------------------------------
 
     def opened(self, address: str, now_ms: int, shell: object) -> Connection:
         conn = Connection(
-            number=self._next_number, address=address, identity=ip_identity(address), now_ms=now_ms,
-            shell=shell)
+            number=self._next_number, address=address, identity=first_identities(address, self.config.auth),
+            now_ms=now_ms, shell=shell)
         self._next_number += 1
         self.connections[conn.number] = conn
         self.statistics.opened += 1
@@ -165,7 +172,7 @@ class Processor:
         pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
         pack_data_reply = DATA_REPLY.pack
         head, write_ops = HEAD.unpack_from, self._writes
-        limit = self.config.frame_bytes_max
+        limit = self._frame_limit
         nodes, zxid, out = self.replica.nodes, self.replica.zxid, conn.out
         session_id = conn.session_id
         number = conn.number
@@ -175,7 +182,7 @@ class Processor:
         writes = written = frames = got = answered = 0
         while end - at >= 12:
             length, xid, op = head(data, at)
-            if length < 8 or length > limit:
+            if length < 8 or (length > limit and self._refuses(length)):
                 self.close(conn, "bad_frame", f"a frame of {length} bytes")
                 break
             stop = at + 4 + length
@@ -227,6 +234,7 @@ class Processor:
             else:
                 answered += self.read(conn, xid, op, data[at + 12:stop])
                 conn.holds = answered > ANSWERS_BYTES_MAX
+                identity = -1  # it may have been SASL
             at = stop
             if conn.phase is not READY or conn.holds:
                 break
@@ -241,13 +249,23 @@ class Processor:
             conn.holds = False
         elif conn.phase is READY:
             length = int.from_bytes(data[at:at + 4], "big", signed=True) if end - at >= 4 else 8
-            if not 8 <= length <= limit:
+            if length < 8 or (length > limit and self._refuses(length)):
                 self.close(conn, "bad_frame", "a frame of a length that none has")
             else:
                 conn.input = data[at:] if at else data
                 conn.missing = 0 if conn.holds else at + 4 + length - end
         if frames and conn.out:
             self.dirty[conn] = None
+
+    def _refuses(self, length: int) -> bool:
+        """A frame of more bytes than most have."""
+        config, submissions = self.config, self.submissions
+        if length > config.frame_bytes_max:
+            return True
+        if submissions.flight_bytes + submissions.bytes + length <= config.large_bytes_max:
+            return False
+        self.statistics.large_refused += 1
+        return True
 
     def _feed_early(self, conn: Connection, data: bytes) -> None:
         if conn.phase is Phase.CLOSED:
@@ -257,6 +275,9 @@ class Processor:
             return
         if conn.phase is Phase.READ_ONLY:
             self.read_only.feed(conn, data)
+            return
+        if conn.phase is Phase.UNPROVEN:
+            self.proofs.feed(conn, data)
             return
         if len(data) < 4:
             conn.input = data
@@ -385,7 +406,7 @@ class Processor:
         self.by_session[session_id] = conn
         conn.session_id = SessionId(session_id)
         conn.timeout_ms = timeout_ms
-        conn.phase = Phase.READY
+        conn.phase = Phase.READY if self.proofs.is_proven(conn) else Phase.UNPROVEN
         self.dirty[conn] = None
         session = self.replica.state.sessions.get(SessionId(session_id))
         conn.out.append(pack_connect_response(
@@ -426,6 +447,9 @@ class Processor:
             out += (DATA_REPLY.pack(DATA_REPLY_BYTES + size, xid, zxid, 0, size), value, pack_stat(node))
         elif op == AUTH:
             out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, 0))
+        elif op == SASL:
+            self.proofs.on_sasl(conn, xid, body)
+            return 0
         else:
             reader = READS.get(op)
             if reader is not None:
@@ -434,6 +458,9 @@ class Processor:
                 result = session_reader(self.replica, body, conn.session_id)
             else:
                 result = Err.UNIMPLEMENTED
+            if isinstance(result, bytes) and 0 < self.config.reply_bytes_max < len(result):
+                result = Err.MARSHALLING_ERROR  # clients that cannot take it would come back and ask again
+                self.statistics.replies_refused += 1
             if isinstance(result, bytes):
                 size = len(result)
                 if size > BULKY_BYTES:
@@ -449,25 +476,16 @@ class Processor:
         return size
 
     def on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
-        """Answered at once, whatever is on its way, with zxid 0; identities count for later requests."""
+        """Answered at once, whatever is on its way; identities count for later requests."""
         try:
-            if is_traceparent(body):
-                self._on_traceparent(conn, xid, body)
-                return
-            conn.identity = authenticate(body, conn.identity, conn.address, self.config.super_digest)
+            is_context = is_traceparent(body)
         except AuthPacketError as error:
             self.close(conn, "bad_frame", str(error))
             return
-        except AuthRefusedError as refused:  # a name of its own: compiled code has one type for each
-            conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, Err.AUTH_FAILED))
-            self.statistics.auth_failed += 1
-            self.close(conn, "auth_failed", str(refused))
-            return
-        self.watches.identities[conn.number] = conn.identity
-        conn.frames_out += 1
-        self.statistics.sent += 1
-        conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, 0))
-        self.dirty[conn] = None
+        if is_context:
+            self._on_traceparent(conn, xid, body)
+        else:
+            self.proofs.on_packet(conn, xid, body)
 
     def _on_traceparent(self, conn: Connection, xid: int, body: bytes) -> None:
         """A malformed one changes nothing and is answered like any: tracing never costs a client its connection.

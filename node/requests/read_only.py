@@ -76,6 +76,9 @@ class ReadOnlyClients:
         if op == OpCode.AUTH:
             core.on_auth(conn, xid, body)
             return 0
+        if op != OpCode.SASL and not core.proofs.is_proven(conn):
+            core.proofs.refuse(conn, xid)
+            return 0
         if op not in REFUSED and op != OpCode.CLOSE_SESSION:
             return core.read(conn, xid, op, body)
         err = Err.NOT_READ_ONLY if op in REFUSED else Err.OK

@@ -9,7 +9,7 @@ from transport.errors import Err
 OUTCOMES = (
     "session_closed", "session_expired", "session_moved", "client_gone", "four_letter_word", "limit_per_address",
     "out_of_files", "session_refused", "not_serving", "lease_lost", "auth_failed", "bad_frame", "no_handshake",
-    "slow_reader", "another_history", "read_only_over", "drained",
+    "slow_reader", "another_history", "read_only_over", "drained", "not_authenticated", "other_ensemble", "tls_failed",
 )
 
 
@@ -38,6 +38,8 @@ class Statistics:
     sessions_closed: int = 0
     sessions_expired: int = 0
     auth_failed: int = 0
+    large_refused: int = 0
+    replies_refused: int = 0
     traceparents_malformed: int = 0
     fanout: Histogram = field(default_factory=count_histogram)  # watchers told of one change
     errors: dict[int, int] = field(default_factory=dict)  # code -> requests answered with it

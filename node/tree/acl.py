@@ -4,6 +4,7 @@ An ACL is a tuple of (perms, scheme, id). Equal ACLs of many nodes are one objec
 so that the hot path tests `acl is OPEN` and looks no further.
 """
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -14,6 +15,8 @@ from transport.errors import Err
 from transport.jute import LengthError
 
 READ, WRITE, CREATE, DELETE, ADMIN, ALL = 1, 2, 4, 8, 16, 31
+
+PROVEN_LEVEL = 2  # the feature level from which on ACLs of x509 and sasl exist
 
 Entry = tuple[int, bytes, bytes]
 Acl = tuple[Entry, ...]
@@ -113,11 +116,16 @@ def is_permitted(acl: Acl, permission: int, identities: bytes) -> bool:
             continue
         if scheme == b"world" and ident == b"anyone":
             return True
-        if scheme == b"digest" and (scheme, ident) in known:
+        if scheme in _PROVEN and ((scheme, ident) in known or (scheme == b"sasl" and _SASL_SUPER in known)):
             return True
         if scheme == b"ip" and _is_from(ident, known):
             return True
     return False
+
+
+_PROVEN = (b"digest", b"x509", b"sasl")  # the schemes of who has proved who he is: `auth` stands for these
+_SASL_SUPER = (b"sasl", b"super")  # passes every ACL of its scheme, as in ZooKeeper
+SKIPPED = (b"super", b"skipACL")  # of clients for whom no ACL is checked: nobody has proved it, and nobody is told
 
 
 def _is_from(network_text: bytes, identities: tuple[Identity, ...]) -> bool:
@@ -131,23 +139,24 @@ def _is_from(network_text: bytes, identities: tuple[Identity, ...]) -> bool:
     return False
 
 
-def fixed_up(wanted: WireAcl, identities: bytes) -> Acl | Err:
+def fixed_up(wanted: WireAcl, identities: bytes, feature_level: int) -> Acl | Err:
     """The ACL to store for one that a client sent: duplicates gone, scheme `auth` replaced by who the client is.
 
     INVALID_ACL; or MARSHALLING_ERROR where ZooKeeper stumbles over a null id.
     """
     if not wanted:
         return Err.INVALID_ACL
+    proven = _PROVEN if feature_level >= PROVEN_LEVEL else (b"digest",)
     fixed: list[Entry] = []
     for perms, scheme, ident in dict.fromkeys(wanted):
         if scheme is None:
             return Err.INVALID_ACL
         if scheme == b"auth":
-            own = [(perms, *each) for each in identities_of(identities) if each[0] == b"digest"]
+            own = [(perms, *each) for each in identities_of(identities) if each[0] in proven]
             if not own:
                 return Err.INVALID_ACL
             fixed += own
-        elif scheme in (b"world", b"digest", b"ip"):
+        elif scheme in (b"world", b"ip") or scheme in proven:
             if ident is None:
                 return Err.MARSHALLING_ERROR
             if not _IS_VALID[scheme](ident):
@@ -163,10 +172,28 @@ def _is_valid_digest(ident: bytes) -> bool:
     return ident.rstrip(b":").count(b":") == 1
 
 
+def _is_valid_principal(ident: bytes) -> bool:
+    """A name of Kerberos: user, user/host or either with @realm. Without an @ anything is one user."""
+    return b"@" not in ident or _PRINCIPAL.fullmatch(ident) is not None
+
+
+def _is_valid_subject(ident: bytes) -> bool:
+    """A name of X.500: attribute=value, comma separated."""
+    return _SUBJECT.fullmatch(ident) is not None
+
+
+_PRINCIPAL = re.compile(rb"[^/@]*+(?:/[^/@]*+)?+@[^/@]*+")
+# Nothing here goes back over what it has matched: an id may be as long as a request.
+_VALUE = rb'(?:"(?:[^"\\]|\\.)*+"|#[0-9a-fA-F]++|(?:[^,+;"<>#\\]|\\.)(?:[^,+;"<>\\]|\\.)*+)?+'
+_ATTRIBUTE = rb" *+[A-Za-z0-9][A-Za-z0-9.-]*+ *+= *+" + _VALUE
+_SUBJECT = re.compile(rb"(?:" + _ATTRIBUTE + rb"(?:[,;+]" + _ATTRIBUTE + rb")*+)?+", re.DOTALL)
+
 _IS_VALID: dict[bytes, Callable[[bytes], bool]] = {
     b"world": lambda ident: ident == b"anyone",
     b"digest": _is_valid_digest,
     b"ip": lambda ident: _network(ident) is not None,
+    b"sasl": _is_valid_principal,
+    b"x509": _is_valid_subject,
 }
 
 

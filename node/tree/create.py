@@ -140,7 +140,7 @@ def make_node(
         return Err.BAD_ARGUMENTS
     acl = OPEN
     if wire_acl is not None:
-        fixed = fixed_up(wire_acl, identities)
+        fixed = fixed_up(wire_acl, identities, replica.feature_level)
         if isinstance(fixed, Err):
             return fixed
         acl = fixed

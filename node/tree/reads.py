@@ -7,7 +7,7 @@ connection, encoded; *connection*: under whose number watches are kept. Any byte
 import struct
 from collections.abc import Callable
 
-from node.tree.acl import ADMIN, OPEN, READ, encode_acl, identities_of, is_permitted, without_hashes
+from node.tree.acl import ADMIN, OPEN, READ, SKIPPED, encode_acl, identities_of, is_permitted, without_hashes
 from node.tree.execute import Replica
 from node.tree.setwatches import add_watch, check_watches, remove_watches, set_watches, set_watches2
 from node.tree.wire import INT, PACK_INT, pack_string, pack_strings, read_string
@@ -117,7 +117,8 @@ def get_all_children_number(
 def who_am_i(replica: Replica, body: bytes, identities: bytes, connection: int) -> bytes | Err:
     """Empty -> scheme and user of each identity."""
     infos = [
-        ClientInfo(scheme, _user_of(scheme, ident)) for scheme, ident in identities_of(identities)]
+        ClientInfo(scheme, _user_of(scheme, ident)) for scheme, ident in identities_of(identities)
+        if (scheme, ident) != SKIPPED]
     return encode(WhoAmIResponse(infos))
 
 

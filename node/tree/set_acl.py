@@ -29,7 +29,7 @@ def set_acl(
         return Err.MARSHALLING_ERROR
     if path is None or not is_valid(path):
         return Err.BAD_ARGUMENTS
-    acl = fixed_up(wire_acl, identities)
+    acl = fixed_up(wire_acl, identities, replica.feature_level)
     if isinstance(acl, Err):
         return acl
     node = replica.nodes.get(path)

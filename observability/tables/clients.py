@@ -15,6 +15,7 @@ CLIENTS: tuple[Metric, ...] = (
            "four_letter_word: monitoring; limit_per_address: raise maxClientCnxns; out_of_files: raise the limit of "
            "open files; session_refused: unknown, expired or wrong password; not_serving: no quorum here; "
            "read_only_over: it is back; lease_lost: this member lost it; auth_failed; "
+           "not_authenticated: it asked before it proved who it is; other_ensemble: it looks for another; tls_failed; "
            "bad_frame, no_handshake: no ZooKeeper client; slow_reader: did not take its answers; "
            "another_history: the client has seen more than this ensemble; drained: sent to another member, as planned.",
            labels=("outcome",)),
@@ -48,6 +49,12 @@ CLIENTS: tuple[Metric, ...] = (
            "their ephemerals and locks are gone. A burst: the network between clients and members."),
     Metric("corral_auth_failed_total", "counter", "Auth packets refused.", "auth_failed", _PROCESSOR,
            "A client with wrong credentials or a scheme that is not served."),
+    Metric("corral_large_requests_refused_total", "counter", "Large requests that ended their connection.",
+           "large_refused", _PROCESSOR, "largeRequestThreshold and largeRequestMaxBytes decide."),
+    Metric("corral_replies_refused_total", "counter", "Answers over corral.replyBytesMax, which became errors.",
+           "replies_refused", _PROCESSOR, "A node with too many children: find it by the clients' errors."),
+    Metric("corral_certificate_expires_seconds", "gauge", "When the certificate of the client port is over, Unix time.",
+           "certificate_expires_s", _PROCESSOR, "Renew it before; 0: no TLS, or a PKCS12 store."),
     Metric("corral_watches", "gauge", "Watches set on this processor.", "watches", _PROCESSOR,
            "Memory, and work at each change of a watched node."),
     Metric("corral_watch_notifications_total", "counter", "Watch events sent, one per watcher.", "notifications",

@@ -2,7 +2,7 @@
 
 import contextlib
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class GenuineEnsemble:
     addresses: list[Address]
     name: str = "genuine"
     properties: Mapping[str, str] = field(default_factory=dict)
+    jars: Sequence[str] = ()
     processes: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def home(self, member: int) -> Path:
@@ -42,7 +43,7 @@ class GenuineEnsemble:
                     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                     *(f"-D{name}={value}" for name, value in self.properties.items()),
                     "-cp",
-                    ":".join(CLASSPATH),
+                    ":".join((*CLASSPATH, *self.jars)),
                     main,
                     str(self.home(member) / "zoo.cfg"),
                 ],
@@ -91,12 +92,14 @@ def genuine_ensemble(
     settings: Mapping[str, str] | None = None,
     name: str = "genuine",
     properties: Mapping[str, str] | None = None,
+    jars: Sequence[str] = (),
 ) -> Iterator[GenuineEnsemble]:
-    """A serving ensemble; settings: more lines for each zoo.cfg, or instead of SETTINGS; properties: of Java."""
+    """A serving ensemble; settings: more lines for each zoo.cfg, or instead of SETTINGS; properties: of Java, whose
+    class path has these jars, too."""
     require_genuine()
     ports = free_ports(3 * members)
     addresses = [(host, port) for port in ports[:members]]
-    ensemble = GenuineEnsemble(directory, addresses, name, properties or {})
+    ensemble = GenuineEnsemble(directory, addresses, name, properties or {}, jars)
     bracketed = f"[{host}]" if ":" in host else host
     for member in range(1, members + 1):
         home = ensemble.home(member)

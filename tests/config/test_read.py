@@ -149,15 +149,10 @@ def test_the_prefix_of_system_properties_is_named_as_the_mistake(tmp_path: Path)
 @pytest.mark.parametrize(
     "line",
     [
-        "ssl.keyStore.location=/x.jks",
         "ssl.quorum.trustStore.password=x",
         "sslQuorum=true",
-        "secureClientPort=2281",
-        "enforce.auth.enabled=true",
-        "enforce.auth.schemes=sasl",
         "quorum.auth.enableSasl=true",
         "quorum.auth.kerberos.servicePrincipal=zk/_HOST",
-        "sessionRequireClientSASLAuth=true",
         "authProvider.1=org.example.Provider",
         "group.1=1:2:3",
         "weight.1=2",

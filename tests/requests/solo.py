@@ -38,6 +38,12 @@ class Solo:
         self.core.replica.apply_record(record)
         self.core.submissions.accepting(epoch=epoch, sequence=0)
 
+    def raise_level(self, level: int) -> None:
+        """The feature level, as the leader's log says it."""
+        entry = ControlEntry(leader=1, feature_level=level, settings={}, incarnations={}, voters=[1])
+        self.core.replica.apply_record(pack_control(
+            zxid=self.core.replica.zxid + 1, kind=Kind.FEATURE_LEVEL, time_ms=1, entry=entry))
+
     def submit(self) -> None:
         self.queue += self.core.submissions.seal(now_ms=1)
 

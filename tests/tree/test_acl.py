@@ -10,6 +10,7 @@ from node.tree.acl import (
     ADMIN,
     ALL,
     OPEN,
+    PROVEN_LEVEL,
     READ,
     WRITE,
     Acl,
@@ -35,19 +36,19 @@ def test_identities_round_trip() -> None:
 
 def test_an_acl_equal_to_open_is_the_open_one() -> None:
     assert decode_acl(encode_acl(((ALL, b"world", b"anyone"),))) is OPEN
-    assert fixed_up([(ALL, b"world", b"anyone"), (ALL, b"world", b"anyone")], WHO) is OPEN
+    assert fixed_up([(ALL, b"world", b"anyone"), (ALL, b"world", b"anyone")], WHO, PROVEN_LEVEL) is OPEN
 
 
 def test_auth_becomes_every_authenticated_identity_but_not_the_address() -> None:
     other = (b"digest", b"other:hash")
     who = encode_identities((HERE, USER, other))
 
-    assert fixed_up([(READ, b"auth", b"whatever")], who) == ((READ, *USER), (READ, *other))
-    assert fixed_up([(READ, b"auth", None)], who) == ((READ, *USER), (READ, *other))
+    assert fixed_up([(READ, b"auth", b"whatever")], who, PROVEN_LEVEL) == ((READ, *USER), (READ, *other))
+    assert fixed_up([(READ, b"auth", None)], who, PROVEN_LEVEL) == ((READ, *USER), (READ, *other))
 
 
 def test_auth_without_an_authenticated_identity_is_an_invalid_acl() -> None:
-    assert fixed_up([(READ, b"auth", b"")], encode_identities((HERE,))) is Err.INVALID_ACL
+    assert fixed_up([(READ, b"auth", b"")], encode_identities((HERE,)), PROVEN_LEVEL) is Err.INVALID_ACL
 
 
 @pytest.mark.parametrize("acl", [
@@ -58,22 +59,22 @@ def test_auth_without_an_authenticated_identity_is_an_invalid_acl() -> None:
     [(ALL, b"world", b"anyone"), (ALL, b"nosuch", b"x")],
 ])
 def test_invalid(acl: list[tuple[int, bytes | None, bytes | None]]) -> None:
-    assert fixed_up(acl, WHO) is Err.INVALID_ACL
+    assert fixed_up(acl, WHO, PROVEN_LEVEL) is Err.INVALID_ACL
 
 
 @pytest.mark.parametrize("scheme", [b"world", b"digest", b"ip"])
 def test_a_null_id_is_a_marshalling_error_as_zookeeper_stumbles_over_it(scheme: bytes) -> None:
-    assert fixed_up([(ALL, scheme, None)], WHO) is Err.MARSHALLING_ERROR
+    assert fixed_up([(ALL, scheme, None)], WHO, PROVEN_LEVEL) is Err.MARSHALLING_ERROR
 
 
 @pytest.mark.parametrize("ident", [b"a:b", b":b", b"a:b:", b"a:b::"])
 def test_a_digest_has_two_parts_by_javas_split(ident: bytes) -> None:
-    assert fixed_up([(ALL, b"digest", ident)], WHO) == ((ALL, b"digest", ident),)
+    assert fixed_up([(ALL, b"digest", ident)], WHO, PROVEN_LEVEL) == ((ALL, b"digest", ident),)
 
 
 def test_duplicates_are_removed_in_order() -> None:
     acl = [(READ, b"digest", b"a:b"), (WRITE, b"digest", b"a:b"), (READ, b"digest", b"a:b")]
-    assert fixed_up(list(acl), WHO) == ((READ, b"digest", b"a:b"), (WRITE, b"digest", b"a:b"))
+    assert fixed_up(list(acl), WHO, PROVEN_LEVEL) == ((READ, b"digest", b"a:b"), (WRITE, b"digest", b"a:b"))
 
 
 @pytest.mark.parametrize(("acl", "permission", "expected"), [

@@ -1,0 +1,102 @@
+"""Key stores of each kind, and contexts that follow their files."""
+
+import dataclasses
+import os
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from node.auth.certificates import ClientIds
+from node.auth.key_stores import StoreError
+from node.auth.tls import TlsContext, make_context
+from node.config.security import Store, Tls
+from tests.certificates import PASSWORD, Authority
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+def settings(key: Path, trust: Path, password: str = "") -> Tls:
+    return Tls(
+        addresses=("127.0.0.1",), port=1, is_unified=False, key_store=Store("ssl.keyStore", key, password, None),
+        trust_store=Store("ssl.trustStore", trust, password, None), client_auth="need", oldest="TLSv1.2",
+        newest="TLSv1.3", ciphers="", ids=ClientIds())
+
+
+@pytest.fixture
+def pem(authority: Authority, tmp_path: Path) -> Tls:
+    return settings(authority.issue_to("server").pem(tmp_path / "server.pem"), authority.pem(tmp_path / "ca.pem"))
+
+
+def test_pem_and_pkcs12_stores_are_told_by_what_they_hold(authority: Authority, pem: Tls, tmp_path: Path) -> None:
+    make_context(pem)
+    make_context(settings(
+        authority.issue_to("server").pkcs12(tmp_path / "no-name"), authority.issue_to("x").pkcs12(tmp_path / "trust"),
+        PASSWORD))
+
+
+def test_a_password_may_stand_in_a_file(authority: Authority, pem: Tls, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    store = authority.issue_to("server").pkcs12(tmp_path / "server.p12")
+
+    make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", store, "", tmp_path / "password")))
+
+
+def test_a_store_that_only_java_reads_is_refused_with_the_command_that_converts_it(pem: Tls, tmp_path: Path) -> None:
+    (tmp_path / "server.jks").write_bytes(b"\xfe\xed\xfe\xed" + bytes(100))
+    command = r"keytool -importkeystore -srckeystore \S*server\.jks -destkeystore \S*server\.p12"
+    with pytest.raises(StoreError, match=command):
+        make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", tmp_path / "server.jks", "", None)))
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x30\x03abc", b"-----BEGIN CERTIFICATE-----\n"])
+def test_what_is_no_store_names_the_file_and_how_to_look(pem: Tls, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "broken").write_bytes(content)
+    for name in ("key_store", "trust_store"):
+        with pytest.raises(StoreError, match=r"broken \(ssl.*openssl"):
+            make_context(dataclasses.replace(pem, **{name: Store("ssl.keyStore", tmp_path / "broken", "", None)}))
+
+
+def test_another_password_is_said_and_nobody_is_asked_for_one(authority: Authority, pem: Tls, tmp_path: Path) -> None:
+    store = authority.issue_to("server").pkcs12(tmp_path / "server.p12")
+    with pytest.raises(StoreError, match="another password"):
+        make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", store, "wrong", None)))
+    locked = tmp_path / "locked.pem"
+    subprocess.run(
+        ["openssl", "pkey", "-in", str(pem.key_store.location), "-aes256", "-passout", "pass:right",
+         "-out", str(locked)],
+        check=True, capture_output=True)
+    with pytest.raises(StoreError, match="another password"):
+        make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", locked, "", None)))
+
+
+def test_renewed_files_are_used_and_broken_ones_leave_the_old_in_use(authority: Authority, pem: Tls) -> None:
+    complaints: list[str] = []
+    context = TlsContext(pem, complaints.append)
+    first = context.newest
+    assert not context.follow_files()
+
+    pem.key_store.location.write_text("half a file")
+    assert not context.follow_files()
+    assert context.newest is first
+    assert "openssl" in complaints[0]
+
+    replace(authority, pem.key_store.location)
+    assert context.follow_files()
+    assert context.newest is not first
+    assert not context.follow_files()
+
+
+def replace(authority: Authority, file: Path) -> None:
+    os.replace(authority.issue_to("server").pem(file.with_suffix(".new")), file)  # noqa: PTH105 - as renewals do it
+
+
+def test_a_version_that_is_not_wanted_is_not_spoken(pem: Tls) -> None:
+    context = make_context(dataclasses.replace(pem, newest="TLSv1.2"))
+
+    assert context.maximum_version is ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_REQUIRED
