@@ -15,6 +15,7 @@ from tests.deploy.next_build import NEW, build_wheel, make_tree, next_version
 from tests.deploy.site import ANSIBLE, Site
 from tests.faults.writers import Outcome, await_progress
 from tests.waiting import wait_until
+from transport.entry import FEATURE_LEVEL
 
 pytestmark = pytest.mark.long
 SYSTEMD = ANSIBLE.parent / "systemd"
@@ -39,19 +40,19 @@ def test_upgrade_back_out_and_upgrade_again_lose_nothing(ensemble: Site, later: 
         ensemble.play("upgrade", "--limit", ",".join(followers), **new)
         assert {number for number, version in versions(ensemble).items() if version == old} == {leader}
         await_progress(outcomes, MIXED_WRITES, seconds=240)
-        assert levels(ensemble) == {1}
+        assert levels(ensemble) == {FEATURE_LEVEL}
         assert can_use_what_goes(ensemble)
 
         ensemble.play("upgrade", corral_version=old)
         assert set(versions(ensemble).values()) == {old}
 
         ensemble.play("upgrade", **new)
-        wait_until(lambda: levels(ensemble) == {2}, seconds=30, what="the feature level rises")
+        wait_until(lambda: levels(ensemble) == {FEATURE_LEVEL + 1}, seconds=30, what="the feature level rises")
         assert not can_use_what_goes(ensemble)
 
         back = ensemble.play("upgrade", corral_version=old, check=False)
         assert not back.is_good
-        assert "The ensemble is at feature level 2" in back.output
+        assert f"The ensemble is at feature level {FEATURE_LEVEL + 1}" in back.output
         assert "restore.yml" in back.output
         assert set(versions(ensemble).values()) == {next_version()}
     assert sessions_lived_on(outcomes)
