@@ -27,7 +27,8 @@ HANDLERS_MAX = 64  # requests at once: each holds a thread and a descriptor
 READ_S = 10.0  # for all of a request, from when it was accepted
 WRITE_S = 30.0  # for all of an answer
 REST_S = 0.2  # between attempts to accept where there is no descriptor for one
-ANY_HOST = frozenset(("/metrics", "/healthz"))  # scrapes come by whatever name, and there are only figures
+# Scrapes and probes come by whatever name, and there are only figures.
+ANY_HOST = frozenset(("/metrics", "/healthz", "/livez", "/readyz"))
 _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 

@@ -17,6 +17,7 @@ from node.processes.calls import Calls
 from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals
 from node.processes.telemetry_asking import Asking
+from node.processes.telemetry_facts import facts_of
 from node.processes.telemetry_figures import samples_of
 from node.processes.telemetry_links import Links
 from node.processes.telemetry_page import StatusPage
@@ -24,6 +25,8 @@ from node.processes.telemetry_tracing import provide_figures, tracing_of
 from node.processes.write_log import WriteLog
 from node.storage.files import RealFiles
 from node.storage.layout import log_directory
+from observability.admin.checks import check_routes
+from observability.admin.commands import Commands
 from observability.admin.explain import explain_routes
 from observability.assembly import Entry
 from observability.endpoint import AdminServer, Route, healthz, metrics_route
@@ -59,6 +62,7 @@ class Telemetry:
             self.poller.add(source)
         self.samples = samples_of(config)
         self.page = StatusPage(config, self.samples)
+        self.facts = facts_of(config)
         self.exemplars = Exemplars()
         self.write_log = WriteLog(RealFiles(), log_directory(config.log_dir))
         self.stories = Stories(
@@ -86,6 +90,8 @@ class Telemetry:
             "/metrics": metrics_route(registry_of(self.samples, self.exemplars)),
             "/healthz": healthz,
             **self.page.routes(),
+            **check_routes(self.samples.figures),
+            **Commands(self.facts, self.samples.figures).routes(),
             **explain_routes(Asking(self.calls, self.stories, self.slowest, self.write_log)),
         }
 

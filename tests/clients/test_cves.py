@@ -14,6 +14,7 @@ from node.config.problems import ConfigError
 from node.config.read import load_config
 from tests.clients.secured import Secured, secured
 from tests.corral import Ensemble
+from tests.waiting import wait_until
 from tests.wire import (
     AUTH,
     Acl,
@@ -134,7 +135,7 @@ def test_cve_2024_23944_a_recursive_watch_tells_nothing_of_nodes_that_one_may_no
 def test_cve_2024_51504_no_header_makes_an_address_of_ones_own(zoo: Secured) -> None:
     """Who asks for what is not his gets the same answer, whatever address he claims to come from."""
     spoofed = {"X_Forwarded_For": "127.0.0.1", "Forwarded": "for=127.0.0.1", "X_Real_IP": "127.0.0.1"}
-    for path in ("/commands/snapshot", "/commands/restore"):
+    for path in ("/commands/snapshot", "/commands/snap", "/commands/restore"):
         assert http_get(zoo, path)[0] == http_get(zoo, path, **spoofed)[0] == 404
 
 
@@ -155,10 +156,11 @@ def test_cve_2026_24281_no_name_out_of_dns_counts(tmp_path: Path) -> None:
 
 def test_cve_2026_24308_settings_that_are_secret_stand_in_no_log_and_no_answer(zoo: Secured) -> None:
     words = [four_letter(zoo.servers.addresses[0], word) for word in ("srvr", "corl")]
-    pages = [http_get(zoo, path)[1].decode() for path in ("/status", "/metrics")]
+    paths = ("/status", "/metrics", "/commands/system_properties", "/commands/initial_configuration")
+    pages = [http_get(zoo, path)[1].decode() for path in paths]
     said = "".join((zoo.servers.log(1), *words, *pages))
 
-    assert "corral_peer_questions" in said
+    assert "ssl.keyStore.password=***" in said
     for secret in ("changeit", "builder", "D/InIHSb7yEEbrWz8b9l71RjZJU"):
         assert secret not in said
 
@@ -172,3 +174,8 @@ def test_a_session_cannot_be_taken_over_by_guessing_its_password(zoo: Secured, a
             answer = thief.receive_handshake()
             assert answer is None or answer.timeout_ms == 0
     assert ann.call(GetData("/")).err == 0
+
+
+def test_probes_find_a_serving_member_ready_and_live(zoo: Secured) -> None:
+    wait_until(lambda: http_get(zoo, "/livez") == (200, b"ok\n"), what="every process has told how it is")
+    wait_until(lambda: http_get(zoo, "/readyz?exclude=room") == (200, b"ok\n"), what="it serves")

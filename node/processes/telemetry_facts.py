@@ -1,0 +1,48 @@
+"""What of a member does not change while it runs, for the admin HTTP's /commands (observability/admin/commands.py)."""
+
+import platform
+import re
+from pathlib import Path
+
+from node.config.address import Role, format_address
+from node.config.member import Member, MemberConfig
+from node.config.properties import parse_properties
+from node.processes.processor_words import VERSION, user_name
+from observability.admin.commands import MemberFacts
+
+_SECRET = re.compile(r"password$|superDigest$", re.IGNORECASE)
+
+
+def facts_of(config: MemberConfig) -> MemberFacts:
+    entries = [(entry.key, "***" if _SECRET.search(entry.key) else entry.value)
+               for entry in parse_properties(config.file.read_text(encoding="utf-8", errors="replace"), config.file)]
+    return MemberFacts(
+        id=config.id,
+        version=VERSION,
+        configuration=_configuration(config),
+        environment={
+            "zookeeper.version": VERSION, "host.name": platform.node(), "python.version": platform.python_version(),
+            "os.name": platform.system(), "os.arch": platform.machine(), "os.version": platform.release(),
+            "user.name": user_name(), "user.home": str(Path("~").expanduser()), "user.dir": str(Path.cwd())},
+        properties={f"zookeeper.{key}": value for key, value in entries},
+        places={member.id: _places(member) for member in config.members.values()},
+        voters=tuple(i for i, member in config.members.items() if member.role is Role.PARTICIPANT),
+        file="".join(f"{key}={value}\n" for key, value in entries),
+    )
+
+
+def _configuration(config: MemberConfig) -> dict[str, object]:
+    tls = config.security.tls
+    return {
+        "client_port": config.client_port, "secure_client_port": tls.port if tls is not None and tls.port else -1,
+        "data_dir": str(config.data_dir), "data_log_dir": str(config.log_dir), "tick_time": config.tick_ms,
+        "max_client_cnxns": config.max_client_cnxns, "min_session_timeout": config.min_session_timeout_ms,
+        "max_session_timeout": config.max_session_timeout_ms, "server_id": config.id,
+        "client_port_listen_backlog": config.listen_backlog, "init_limit": config.init_limit,
+        "sync_limit": config.sync_limit,
+    }
+
+
+def _places(member: Member) -> tuple[str, str, str]:
+    client = format_address(member.client.host, member.client.port) if member.client is not None else ""
+    return (format_address(member.host, member.quorum_port), format_address(member.host, member.election_port), client)
