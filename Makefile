@@ -53,8 +53,9 @@ nemesis: $(VENV)/installed-test
 	.ci/packages $(MACHINES)
 	$(BIN)/python -m tests.machines $(ARGS)
 
-bench: $(VENV)/installed
-	.ci/packages zookeeper gcc libc6-dev python3-dev
+# Side by side with ZooKeeper and etcd, on a machine that does nothing else; what it writes stands in docs/performance.md.
+bench: $(VENV)/installed-bench
+	.ci/packages zookeeper etcd-server nghttp2-client gcc libc6-dev python3-dev
 	$(BIN)/python -m bench.run $(ARGS)
 
 # The dashboards of a live ensemble, drawn by Grafana's own components in a browser, for README.md.
@@ -82,3 +83,6 @@ $(VENV)/installed: pyproject.toml .ci/environment
 
 $(VENV)/installed-test: $(VENV)/installed
 	.ci/environment $(PYTHON) $(VENV) test
+
+$(VENV)/installed-bench: $(VENV)/installed
+	.ci/environment $(PYTHON) $(VENV) bench

@@ -14,11 +14,10 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench import procfs
 from bench.compiled import library
@@ -46,19 +45,35 @@ class Member:
 
 
 class Ensemble(ABC):
+    """*settings*: more lines of each member's zoo.cfg."""
+
     name: str
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: tuple[str, ...] = (), *, count: int = MEMBERS) -> None:
         self.folder = folder
+        self.settings = settings
+        self.count = count
         self.marker = f"{MARKER}={self.name}-{folder.name}-{os.getpid()}"
         self.environment = os.environ | dict([self.marker.split("=", 1)])
 
     @abstractmethod
-    def start(self) -> None:
-        """Returns once a quorum serves."""
+    def prepare(self) -> None:
+        """Chooses ports."""
 
     @abstractmethod
-    def stop(self) -> None: ...
+    def addresses(self) -> list[str]:
+        """Of all members, once prepared."""
+
+    @abstractmethod
+    def start(self, *, is_kept: bool = False) -> None:
+        """Returns once a quorum serves.  is_kept: with the data of before."""
+
+    @abstractmethod
+    def stop(self, *, is_kept: bool = False) -> None: ...
+
+    @abstractmethod
+    def change(self, settings: tuple[str, ...]) -> None:
+        """Of members that are stopped."""
 
     @abstractmethod
     def members(self) -> list[Member]: ...
@@ -86,7 +101,7 @@ class Ensemble(ABC):
         while True:
             members = self.members()
             roles = [member.role for member in members]
-            if sorted(roles) == ["follower"] * (MEMBERS - 1) + ["leader"]:
+            if sorted(roles) == ["follower"] * (self.count - 1) + ["leader"]:
                 return members
             if time.monotonic() > deadline:
                 raise EnsembleError(f"{self.name}: roles are {roles} for {SERVING_TIMEOUT_S:.0f} s")
@@ -125,8 +140,15 @@ class Ensemble(ABC):
     @contextmanager
     def running(self) -> Iterator[None]:
         """However it ends, no process and no data of the ensemble is left."""
-        try:
+        with self.ended():
+            self.prepare()
             self.start()
+            yield
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """As running, for those who start it themselves."""
+        try:
             yield
         finally:
             # A second Ctrl-C would leave orphans.
@@ -143,57 +165,16 @@ class Ensemble(ABC):
                     signal.signal(signum, handler)
 
 
-class ZooKeeper(Ensemble):
-    """Debian's, by peers/zookeeper3."""
-
-    name = "zookeeper"
-    script = str(Path(__file__).parent / "peers" / "zookeeper3")
-
-    def zookeeper3(self, command: str, *arguments: str, check: bool = True) -> str:
-        words = (sys.executable, self.script, command, "--dir", str(self.folder / "data"))
-        return self.run(*words, *arguments, check=check)
-
-    def start(self) -> None:
-        self.zookeeper3("start", "--port", str(free_ports(range(24)) - 1))
-
-    def stop(self) -> None:
-        self.zookeeper3("stop", "--wipe", check=False)
-
-    def status(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.zookeeper3("status").splitlines()]
-
-    def members(self) -> list[Member]:
-        return [
-            Member(
-                id=member["id"],
-                address=f"127.0.0.1:{member['client_port']}",
-                role=member["mode"] or "down",
-                pids=frozenset([member["pid"]] if member["pid"] else []),
-            )
-            for member in self.status()
-        ]
-
-    def kill(self, member: Member) -> None:
-        self.zookeeper3("kill", "--id", str(member.id))
-
-    def restart(self, member: Member) -> None:
-        self.zookeeper3("restart", "--id", str(member.id))
-
-    def version(self) -> str:
-        java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
-        return f"ZooKeeper {self.status()[0]['version']}, {java.stderr.partition(chr(10))[0]}"
-
-
 class Corral(Ensemble):
     """By its own command, beside this Python."""
 
     name = "corral"
     command = str(Path(sys.executable).parent / "corral")
     is_compiled = True  # as the wheel has it, and so every host
-    settings: tuple[str, ...] = ("maxClientCnxns=0",)
+    port = 0
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, settings: tuple[str, ...] = (), *, count: int = MEMBERS) -> None:
+        super().__init__(folder, ("maxClientCnxns=0", *settings), count=count)
         if not Path(self.command).exists():
             raise EnsembleError(f"no {self.command}: run `make` first")
         self.environment["XDG_DATA_HOME"] = str(folder)  # the user's last `corral up` stays theirs
@@ -207,14 +188,25 @@ class Corral(Ensemble):
     def data(self) -> tuple[str, str]:
         return ("--data", str(self.folder / "data"))
 
-    def start(self) -> None:
-        port = free_ports(range(MEMBERS))
-        size = ("--members", str(MEMBERS), "--client-port", str(port))
-        settings = [word for each in self.settings for word in ("--set", each)]
-        self.corral("up", "--detach", "--json", *size, *settings, *self.data)
+    def prepare(self) -> None:
+        self.port = free_ports(range(self.count))
 
-    def stop(self) -> None:
-        self.corral("down", "--wipe", *self.data, check=False)
+    def addresses(self) -> list[str]:
+        return [f"127.0.0.1:{self.port + number}" for number in range(self.count)]
+
+    def start(self, *, is_kept: bool = False) -> None:
+        size = ("--members", str(self.count), "--client-port", str(self.port))
+        settings = [word for each in self.settings for word in ("--set", each)]
+        self.corral("up", "--detach", "--json", *(() if is_kept else (*size, *settings)), *self.data)
+
+    def stop(self, *, is_kept: bool = False) -> None:
+        self.corral("down", *(() if is_kept else ("--wipe",)), *self.data, check=False)
+
+    def change(self, settings: tuple[str, ...]) -> None:
+        for file in (self.folder / "data").glob("m*/zoo.cfg"):
+            keys = {each.partition("=")[0] for each in settings}
+            left = [line for line in file.read_text().splitlines() if line.partition("=")[0].strip() not in keys]
+            file.write_text("\n".join([*left, *settings]) + "\n")
 
     def members(self) -> list[Member]:
         """status says by its exit code that no quorum serves: no error here."""
@@ -251,10 +243,6 @@ class PlainCorral(Corral):
 
     name = "corral-plain"
     is_compiled = False
-
-
-ENSEMBLES: dict[str, Callable[[Path], Ensemble]] = {
-    "corral": Corral, "corral-plain": PlainCorral, "zookeeper": ZooKeeper}
 
 
 def free_ports(offsets: range) -> int:

@@ -5,7 +5,7 @@ a ratio is taken within a round: what slows the machine for a minute slows both.
 the median of those ratios, and the range says how far it can be trusted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
@@ -16,6 +16,7 @@ class Verdict(StrEnum):
     MISSED = "missed"
     FAILED = "failed"  # a round of the subject gave no figure, or wrong replies
     UNKNOWN = "unknown"
+    NONE = "–"  # there is no target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Target:
         return self.ratio_min is not None or self.ratio_max is not None
 
     def verdict(self, *, value: float, ratio: float | None) -> Verdict:
+        if self == NO_TARGET:
+            return Verdict.NONE
         if self.value_below is not None and value >= self.value_below:
             return Verdict.MISSED
         if not self.needs_ratio:
@@ -53,14 +56,21 @@ class Target:
         return Verdict.MISSED if too_low or too_high else Verdict.REACHED
 
 
+NO_TARGET = Target()
+
+
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table.  key: where a measurement holds its value, and its name in JSON."""
+    """One line of the table.  key: where a measurement holds its value, and its name in JSON.
+
+    target: what a release must reach.  goal: what is wanted after that.
+    """
 
     key: str
     title: str
     unit: str
-    target: Target
+    target: Target = NO_TARGET
+    goal: Target = NO_TARGET
 
 
 @dataclass(frozen=True)
@@ -71,38 +81,73 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A reference.  None: there was no round in which it could be measured, or it has no such operation."""
+
+    name: str
+    summary: Summary | None
+    ratio: Summary | None
+
+
+@dataclass(frozen=True)
 class Result:
-    """A figure over all rounds.  None: there was no round in which it could be measured."""
+    """A figure over all rounds.  generator: cores that the load generator took while it loaded the subject."""
 
     figure: Figure
     subject: Summary | None
-    reference: Summary | None
-    ratio: Summary | None
+    references: tuple[Compared, ...]
     verdict: Verdict
+    goal: Verdict
+    generator: float | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """The generator was about as busy as it can be: the subject may be able to do more."""
+        return self.generator is not None and self.generator > GENERATOR_MAX
+
+    @property
+    def ratio(self) -> Summary | None:
+        """To the first reference."""
+        return self.references[0].ratio if self.references else None
+
+
+Round = Mapping[str, float | None]  # ensemble -> value; None: it failed; absent: it has no such operation
+
+GENERATOR_MAX = 0.7  # of a core: it has one thread
 
 
 def summarise(values: Sequence[float]) -> Summary | None:
     return Summary(median(values), min(values), max(values)) if values else None
 
 
-def ratios(rounds: Iterable[tuple[float | None, float | None]]) -> list[float]:
+def values_of(name: str, rounds: Sequence[Round]) -> list[float]:
+    return [value for each in rounds if (value := each.get(name)) is not None]
+
+
+def ratios(rounds: Sequence[Round], subject: str, reference: str) -> list[float]:
     """subject/reference of each round that has both; a reference of 0 has no ratio."""
-    return [s / r for s, r in rounds if s is not None and r is not None and r > 0]
+    pairs = [(each.get(subject), each.get(reference)) for each in rounds]
+    return [s / r for s, r in pairs if s is not None and r is not None and r > 0]
 
 
-def reduce(figure: Figure, rounds: Sequence[tuple[float | None, float | None]]) -> Result:
-    """rounds: (subject, reference) of each; None where it failed, or had no reference to run."""
-    subject = summarise([s for s, _ in rounds if s is not None])
-    ratio = summarise(ratios(rounds))
-    verdict = Verdict.UNKNOWN
-    if any(s is None for s, _ in rounds):
-        verdict = Verdict.FAILED
-    elif subject is not None:
-        verdict = figure.target.verdict(
-            value=subject.median, ratio=None if ratio is None else ratio.median
-        )
-    reference = summarise([r for _, r in rounds if r is not None])
-    return Result(figure, subject, reference, ratio, verdict)
+def reduce(
+    figure: Figure, rounds: Sequence[Round], subject: str, references: Sequence[str], generator: Sequence[float] = (),
+) -> Result:
+    """The verdicts are on the median of the ratios to the first reference."""
+    own = summarise(values_of(subject, rounds))
+    compared = tuple(
+        Compared(name, summarise(values_of(name, rounds)), summarise(ratios(rounds, subject, name)))
+        for name in references)
+    first = compared[0].ratio if compared else None
+    ratio = None if first is None else first.median
+    if any(each.get(subject) is None for each in rounds):
+        target = goal = Verdict.FAILED
+    elif own is None:
+        target = goal = Verdict.UNKNOWN
+    else:
+        target = figure.target.verdict(value=own.median, ratio=ratio)
+        goal = figure.goal.verdict(value=own.median, ratio=ratio)
+    return Result(figure, own, compared, target, goal, median(generator) if generator else None)
 
 
 def number(value: float) -> str:
@@ -122,23 +167,29 @@ def spread(summary: Summary | None, suffix: str = "") -> str:
     return f"{middle}{suffix}" if low == high else f"{middle}{suffix} ({low}–{high})"
 
 
-def table(results: Sequence[Result], *, subject: str, reference: str | None) -> str:
-    """Aligned columns of plain text, one line per figure; without a reference, no ratios."""
-    titles = ["", "unit", subject, reference or "", "ratio", "target", "verdict"]
-    rows = [titles] + [
-        [
-            result.figure.title,
-            result.figure.unit,
-            spread(result.subject),
-            spread(result.reference),
-            spread(result.ratio, "×"),
-            str(result.figure.target),
-            result.verdict.value,
-        ]
-        for result in results
-    ]
-    if reference is None:
-        rows = [row[:3] + row[5:] for row in rows]
+def generator_cell(result: Result) -> str:
+    if result.generator is None:
+        return "–"
+    return f"{result.generator:.2f}" + (" (bound by it)" if result.is_bound else "")
+
+
+def cells(results: Sequence[Result], *, subject: str, references: Sequence[str]) -> list[list[str]]:
+    """The table as rows of text, titles first."""
+    compared = [title for name in references for title in (name, "ratio")]
+    rows = [["", "unit", subject, *compared, "target", "", "goal", "", "generator"]]
+    for result in results:
+        figure = result.figure
+        others = [
+            text for each in result.references for text in (spread(each.summary), spread(each.ratio, "×"))]
+        rows.append([
+            figure.title, figure.unit, spread(result.subject), *others,
+            str(figure.target), result.verdict.value, str(figure.goal), result.goal.value, generator_cell(result)])
+    return rows
+
+
+def table(results: Sequence[Result], *, subject: str, references: Sequence[str]) -> str:
+    """Aligned columns of plain text, one line per figure."""
+    rows = cells(results, subject=subject, references=references)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rule = "  ".join("─" * width for width in widths)
     lines = [
@@ -146,6 +197,13 @@ def table(results: Sequence[Result], *, subject: str, reference: str | None) -> 
         for row in rows
     ]
     return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def markdown(results: Sequence[Result], *, subject: str, references: Sequence[str]) -> str:
+    """The same as a table of Markdown."""
+    rows = cells(results, subject=subject, references=references)
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
 def as_json(result: Result) -> dict[str, object]:
@@ -159,8 +217,12 @@ def as_json(result: Result) -> dict[str, object]:
         "title": result.figure.title,
         "unit": result.figure.unit,
         "subject": plain(result.subject),
-        "reference": plain(result.reference),
-        "ratio": plain(result.ratio),
+        "references": {
+            each.name: {"value": plain(each.summary), "ratio": plain(each.ratio)} for each in result.references},
         "target": str(result.figure.target),
         "verdict": result.verdict.value,
+        "goal": str(result.figure.goal),
+        "goal_verdict": result.goal.value,
+        "generator": result.generator,
+        "is_bound": result.is_bound,
     }

@@ -19,6 +19,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,12 +38,12 @@
 
 /* ------------------------------------------------------------------ options */
 
-enum workload { W_SET, W_GET, W_EXISTS, W_CHILDREN, W_CREATE, W_CHURN, W_MULTI, W_MIXED, W_PING, W_SYNC };
-enum mode { M_LOAD, M_WATCH, M_CONNECT, M_READY, M_OUTAGE };
+enum workload { W_SET, W_GET, W_EXISTS, W_CHILDREN, W_CREATE, W_CHURN, W_MULTI, W_MIXED, W_PING, W_SYNC, W_SYNC_GET };
+enum mode { M_LOAD, M_WATCH, M_CONNECT, M_READY, M_OUTAGE, M_HOLD };
 
 static const char *const workload_names[] = { "set", "get", "exists", "children", "create",
-                                              "churn", "multi", "mixed", "ping", "sync" };
-static const char *const mode_names[] = { "load", "watch", "connect", "ready", "outage" };
+                                              "churn", "multi", "mixed", "ping", "sync", "sync-get" };
+static const char *const mode_names[] = { "load", "watch", "connect", "ready", "outage", "hold" };
 
 static struct {
     enum mode mode;
@@ -57,6 +58,8 @@ static struct {
     double duration, warmup;    /* seconds */
     int session_timeout_ms;
     int reply_timeout_ms;       /* a reply later than this is an error */
+    unsigned watches;           /* hold: nodes that each connection watches */
+    bool abandon;               /* hold: leave the sessions, without a connection */
     bool ephemeral;             /* create and churn make ephemeral nodes */
     bool cleanup;               /* delete the nodes afterwards */
     uint64_t seed;
@@ -675,6 +678,10 @@ static void send_next(struct conn *c, int64_t start)
     case W_MULTI:    send_multi(c, opt.workload_arg, start); break;
     case W_PING:     send_bare(c, OP_PING, start); break;
     case W_SYNC:     send_sync(c, start); break;
+    case W_SYNC_GET:
+        send_sync(c, start);
+        send_read(c, OP_GET, key_path(key), false, key, start);
+        break;
     case W_CHURN:
         if (c->deleted < c->created) {
             send_delete(c, new_path(c, c->deleted++), start);
@@ -1201,6 +1208,8 @@ static bool is_write(int op)
 
 static void load_reply(struct conn *c, const struct request *q, int err, int64_t now)
 {
+    if (opt.workload == W_SYNC_GET && q->op == OP_SYNC)
+        return;                 /* the read behind it completes the operation */
     if (measuring && err == 0)
         completed++;
     /* Open loop: what was due while measuring counts, however late the reply. */
@@ -1551,6 +1560,56 @@ static void run_outage(void)
     print_tail();
 }
 
+/* ---------------------------------------------------------------- hold mode */
+
+static volatile sig_atomic_t hold_ended;
+
+static void end_hold(int signal_number) { (void)signal_number, hold_ended = 1; }
+static bool hold_over(void) { return hold_ended; }
+
+/* The watches of one connection. */
+static void send_watches(struct conn *c)
+{
+    for (uint32_t key = 0; key < opt.watches; key++)
+        send_read(c, OP_GET, key_path(key), true, key, now_ns());
+    conn_flush(c);
+}
+
+/* Keeps sessions, and what they watch, until SIGTERM or --duration: for whoever measures what they cost. */
+static void run_hold(void)
+{
+    enum { SET_UP_SECONDS = 120 };
+    struct sigaction end = { .sa_handler = end_hold };
+    sigaction(SIGTERM, &end, NULL);
+    open_all();
+    if (opt.watches > 0) {
+        opt.keys = opt.watches;
+        setup_nodes(true);
+        for (int i = 0; i < conn_total; i++)
+            if (conns[i].state == C_READY)
+                send_watches(&conns[i]);
+        loop_until(nothing_in_flight, after(SET_UP_SECONDS));
+        if (in_flight)
+            count_error("%" PRIu64 " watches were never set", in_flight);
+    }
+    begin_measuring();
+    if (opt.abandon) {
+        for (int i = 0; i < conn_total; i++)
+            conn_close(&conns[i]);
+    } else {
+        puts("held");
+        fflush(stdout);
+        loop_until(hold_over, after(opt.duration));
+        if (ready_count < conn_total)
+            count_error("only %d of %d sessions are left", ready_count, conn_total);
+        close_all();
+    }
+    end_measuring();
+    print_head();
+    printf(", \"watches\": %u", opt.watches);
+    print_tail();
+}
+
 /* --------------------------------------------------------------------- main */
 
 static const char usage[] =
@@ -1560,9 +1619,10 @@ static const char usage[] =
     "  --connect               open and close sessions, --conns at a time\n"
     "  --ready                 wait until each host serves a request, at most --duration\n"
     "  --outage                write without pause through failures, report the longest gap\n"
+    "  --hold                  keep --conns idle sessions until SIGTERM or --duration; prints \"held\" when they are\n"
     "options\n"
     "  --hosts H:P,...         servers; connections are spread round-robin (127.0.0.1:2181)\n"
-    "  --op OP                 set get exists children create churn ping sync multi:K mixed:P (set)\n"
+    "  --op OP                 set get exists children create churn ping sync sync-get multi:K mixed:P (set)\n"
     "  --conns N               sessions (1)\n"
     "  --window N              requests in flight per connection (1)\n"
     "  --rate N                open loop: N requests per second in all, timed from when due\n"
@@ -1570,6 +1630,8 @@ static const char usage[] =
     "  --keys N                nodes under ROOT/keys (1000)\n"
     "  --duration S            seconds to measure (8); 0 only makes the nodes\n"
     "  --warmup S              seconds of load before that (2)\n"
+    "  --watches N             hold: each session watches the first N keys\n"
+    "  --abandon               hold: drop the connections at once, and leave the sessions to expire\n"
     "  --ephemeral             create and churn make ephemeral nodes\n"
     "  --cleanup               delete the nodes afterwards (load mode)\n"
     "  --root PATH             where the nodes go (/zkload)\n"
@@ -1633,7 +1695,8 @@ static double number(const char *name, const char *text, double least)
 static void parse_options(int argc, char **argv)
 {
     enum { O_HOSTS = 256, O_OP, O_CONNS, O_WINDOW, O_RATE, O_VALUE, O_KEYS, O_DURATION, O_WARMUP, O_ROOT,
-           O_SESSION, O_TIMEOUT, O_SEED, O_EPHEMERAL, O_CLEANUP, O_WATCH, O_CONNECT, O_READY, O_OUTAGE, O_HELP };
+           O_SESSION, O_TIMEOUT, O_SEED, O_EPHEMERAL, O_CLEANUP, O_WATCH, O_CONNECT, O_READY, O_OUTAGE, O_HOLD,
+           O_WATCHES, O_ABANDON, O_HELP };
     static const struct option known[] = {
         { "hosts", 1, 0, O_HOSTS }, { "op", 1, 0, O_OP }, { "conns", 1, 0, O_CONNS },
         { "window", 1, 0, O_WINDOW }, { "rate", 1, 0, O_RATE }, { "value", 1, 0, O_VALUE },
@@ -1641,7 +1704,8 @@ static void parse_options(int argc, char **argv)
         { "root", 1, 0, O_ROOT }, { "session-timeout", 1, 0, O_SESSION }, { "timeout", 1, 0, O_TIMEOUT },
         { "seed", 1, 0, O_SEED }, { "ephemeral", 0, 0, O_EPHEMERAL }, { "cleanup", 0, 0, O_CLEANUP },
         { "watch", 0, 0, O_WATCH }, { "connect", 0, 0, O_CONNECT }, { "ready", 0, 0, O_READY },
-        { "outage", 0, 0, O_OUTAGE }, { "help", 0, 0, O_HELP }, { 0 },
+        { "outage", 0, 0, O_OUTAGE }, { "hold", 0, 0, O_HOLD }, { "watches", 1, 0, O_WATCHES },
+        { "abandon", 0, 0, O_ABANDON }, { "help", 0, 0, O_HELP }, { 0 },
     };
     int o, index = 0;
     while ((o = getopt_long(argc, argv, "", known, &index)) != -1) {
@@ -1665,6 +1729,9 @@ static void parse_options(int argc, char **argv)
         case O_CONNECT:   opt.mode = M_CONNECT; break;
         case O_READY:     opt.mode = M_READY; break;
         case O_OUTAGE:    opt.mode = M_OUTAGE; break;
+        case O_HOLD:      opt.mode = M_HOLD; break;
+        case O_WATCHES:   opt.watches = (unsigned)number(name, optarg, 0); break;
+        case O_ABANDON:   opt.abandon = true; break;
         case O_HELP:      fputs(usage, stdout); exit(0);
         case O_ROOT:
             if (optarg[0] != '/' || strrchr(optarg, '/') != optarg || !optarg[1] || strlen(optarg) >= sizeof opt.root)
@@ -1718,6 +1785,7 @@ int main(int argc, char **argv)
     case M_CONNECT: run_connect(); break;
     case M_READY:   run_ready(); break;
     case M_OUTAGE:  run_outage(); break;
+    case M_HOLD:    run_hold(); break;
     }
     return errors ? 1 : 0;
 }
