@@ -11,6 +11,7 @@ ensemble's data): the member stops, with the same code.
 """
 
 import argparse
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -207,7 +208,10 @@ class Supervisor:
             metrics=format_address(config.metrics_address, config.metrics_port),
             processes=[RunningProcess(c.name, c.pid, c.restarts) for c in self.children],
         )
-        write_running(config.run_dir, running)
+        try:
+            write_running(config.run_dir, running)
+        except OSError as error:
+            self.log.warning("state_not_written", reason=str(error))
 
 
 def _dead_children() -> list[tuple[int, int]]:
@@ -240,10 +244,11 @@ def _lock(data_dir: Path) -> int:
     except BlockingIOError:
         holder = os.pread(lock, 20, 0).decode().strip()
         os.close(lock)
-        problem = f"process {holder} runs a member on this data"
+        problem = f"process {holder or 'unknown'} runs a member on this data"
         raise RefusedError(problem, file=data_dir, cure="stop it, or give another dataDir") from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk: whoever comes second is refused without our pid
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
 
 

@@ -39,6 +39,9 @@ EVENTS: tuple[Event, ...] = (
     Event("process_lost", "info", "broadcast", "a process of this member has ended, as asked to or not; a dead "
           "processor "
           "costs its clients a reconnect", "if nobody asked it to: process_died, or systemd, says more"),
+    Event("state_not_written", "warning", "supervisor", "which processes run cannot be written to the run directory: "
+          "`corral status` and `corral stop` do not know", "`reason` says why: usually a full disk; make room, or set "
+          "corral.runDir to another"),
     Event("process_died", "warning", "supervisor", "a process has ended by itself; it is started again at once, then "
           "after longer and longer pauses", "read what that process logged last; code −9 is the kernel's OOM killer "
           "or somebody's SIGKILL"),

@@ -168,8 +168,11 @@ class ProcessorShell:
         self.clients.finish()
         if self.audit is not None and not code:
             self.audit.stopped()
-        self.sockets.close()
         return code
+
+    def close(self) -> None:
+        """Once the loop has ended: a timer that was due still sends."""
+        self.sockets.close()
 
     def _listen(self) -> None:
         if self.departure.is_under_way:
@@ -328,6 +331,7 @@ def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     asyncio.set_event_loop(loop)
     shell = ProcessorShell(config, index, loop, notify)
     code = loop.run_until_complete(shell.run())
+    shell.close()
     loop.close()
     if code:
         sys.exit(code)

@@ -208,3 +208,23 @@ def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
 
     assert errors.startswith("server.1: 192.0.2.1:2888 is no address of this host")
     assert "quorumListenOnAllIPs=true" in errors
+
+
+def test_a_run_directory_that_takes_no_file_ends_nothing(member: Running) -> None:
+    """A full disk does that; the processes run on, and the state is written once it can be."""
+    member.start()
+    before = member.wait_started(3)
+    aside = member.run_dir / "state.json.new"
+    aside.mkdir()
+
+    os.kill(before.processes[0].pid, signal.SIGKILL)
+    wait_until(lambda: len(member.lines("started")) == 4, what="it is started again")
+    aside.rmdir()
+    os.kill(before.processes[1].pid, signal.SIGKILL)
+
+    def again() -> RunningMember | None:
+        state = member.state()
+        return state if state and all(each.restarts for each in state.processes[:2]) else None
+
+    after = wait_until(again, what="the state is written again")
+    assert after.pid == before.pid

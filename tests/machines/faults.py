@@ -176,6 +176,20 @@ def disk_full(ensemble: Ensemble, rng: Random) -> Iterator[str]:
         ensemble.revive()
 
 
+@contextmanager
+def start_on_full_disk(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+    """It cannot serve, and does so by itself once there is room."""
+    member, what = victim(ensemble, rng)
+    ensemble.members[member].kill()
+    ensemble.members[member].disk.fill()
+    try:
+        ensemble.revive()
+        yield what
+    finally:
+        ensemble.members[member].disk.free()
+    assert ensemble.members[member].runs, f"member {member} has ended, with {ensemble.members[member].exit_code}"
+
+
 def write_ballast(ensemble: Ensemble, member: int) -> bool:
     """Until the member's broadcast process ends: whether it did."""
     before = ensemble.members[member].pids().get("broadcast")
@@ -320,6 +334,7 @@ FAULTS: Final[tuple[Row, ...]] = (
     Row("delay", "network", delay, (3, 8)),
     Row("loss", "network", loss, (3, 8)),
     Row("disk full", "disk", disk_full, (1, 4)),
+    Row("start on a full disk", "processes", start_on_full_disk, (2, 5)),
     Row("disk dies", "processes", disk_dies, (0.5, 5)),
     Row("sync error", "disk", sync_error, (1, 5)),
     Row("slow sync", "disk", slow_sync, (3, 8)),

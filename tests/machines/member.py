@@ -40,12 +40,12 @@ class Syncs:
 
 
 class Member:
-    """directory: of what is not on its disk: zoo.cfg, what it prints, its run directory."""
+    """directory: of what is not on its disk: zoo.cfg, and what it prints."""
 
     def __init__(self, place: Place, directory: Path, libraries: list[Path]) -> None:
         self.place, self.id, self.directory = place, place.number, directory
         self.disk = Disk(directory / "disk", directory / "disk.img")
-        self.run_dir, self.config_file, self.log_file = directory / "run", directory / "zoo.cfg", directory / "log"
+        self.config_file, self.log_file = directory / "zoo.cfg", directory / "log"
         directory.mkdir()
         self.syncs, self.clock = Syncs(directory / "syncs"), Clock(directory / "clock")
         self._libraries = libraries
@@ -54,6 +54,10 @@ class Member:
     @property
     def data_dir(self) -> Path:
         return self.disk.mount / "data"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.data_dir / "run"
 
     @property
     def address(self) -> Address:
@@ -65,7 +69,7 @@ class Member:
         self.disk.make()
         self.data_dir.mkdir(mode=0o700)
         (self.data_dir / "myid").write_text(f"{self.id}\n")
-        lines = {**settings, "dataDir": str(self.data_dir), "corral.runDir": str(self.run_dir)}
+        lines = {**settings, "dataDir": str(self.data_dir)}
         self.config_file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         run("sync", "--file-system", str(self.disk.mount))
 

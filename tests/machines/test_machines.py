@@ -8,7 +8,7 @@ from tests.machines.faults import FAULTS, LYING_DISKS, row
 from tests.machines.run import each_once, for_minutes, run, tell
 
 SEED = 5
-SHORT = ("one-way partition", "power cut of all")
+SHORT = ("one-way partition", "start on a full disk", "power cut of all")
 LONG_MINUTES = 10.0
 
 
