@@ -31,8 +31,8 @@ class Load:
     def history(self) -> History:
         return self.shift.history
 
-    def await_progress(self, turns: int = 3) -> None:
-        """Until each client has had so many more turns go well."""
+    def await_progress(self, turns: int = 1) -> None:
+        """Until each client has had so many more turns go well: at least a lock held, or a session lived."""
         goals = {worker: worker.turns + turns for worker in self.workers}
 
         def behind() -> list[str]:

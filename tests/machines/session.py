@@ -14,7 +14,7 @@ from tests.wire import Address
 
 REQUEST_S: Final = 12.0
 START_S: Final = 8.0
-SESSION_S: Final = 8.0
+SESSION_S: Final = 6.0
 REFUSALS: Final = {BadVersionError: "BadVersion", NodeExistsError: "NodeExists", NoNodeError: "NoNode"}
 
 Request = Callable[[], Any]  # sends it, waits for the answer, and returns what goes into the history
