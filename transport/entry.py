@@ -49,7 +49,8 @@ class ControlEntry(msgspec.Struct, frozen=True):
     *restored*: names the restoration that this history comes from (node/backup/restoring.py); empty: none.
     *servers*: member -> value of its server.N line; empty below LEVEL_OF_RECONFIG, and of a standalone member.
     *config_version*: zxid of the RECONFIG entry that made them, 0: they are zoo.cfg's. *intent*: zxid of the request
-    for that. *voters_before*: of a RECONFIG entry alone: whose quorum it needs, too, until it is committed.
+    for that. *voters_before*: of a RECONFIG entry alone: whose quorum it needs, too, until it is committed;
+    *servers_before*: where those of them are that are no longer among *servers*.
     """
 
     leader: int
@@ -63,6 +64,12 @@ class ControlEntry(msgspec.Struct, frozen=True):
     config_version: int = 0
     intent: int = 0
     voters_before: list[int] = []
+    servers_before: dict[int, str] = {}
+
+    @property
+    def reconfigured(self) -> dict[int, str]:
+        """All servers that the last reconfiguration says something of; none before the first."""
+        return self.servers_before | self.servers if self.config_version else {}
 
 
 _unpack_control = unpacker(ControlEntry)

@@ -203,11 +203,15 @@ class Differs(Message, frozen=True):
 
 
 class Refused(Message, frozen=True):
-    """The stream ends. *leader*: who leads as far as known (0: nobody). *operator*: must see to the reason."""
+    """The stream ends. *leader*: who leads as far as known (0: nobody). *operator*: must see to the reason.
+
+    *servers*: where members are, by the last reconfiguration that the sender knows of.
+    """
 
     reason: Reason
     leader: int
     operator: bool = False
+    servers: Servers = {}
 
 
 # --- processor <-> the leader's broadcast (ipc to the own one, else tcp) ---------------------------------------
@@ -389,10 +393,11 @@ class Settled(Message, frozen=True):
 
 
 class Elected(Message, frozen=True):
-    """election -> broadcast; counts only for *round*."""
+    """election -> broadcast; counts only for *round*. *servers*: where members are, as the votes say."""
 
     round: int
     leader: int
+    servers: Servers = {}
 
 
 class Leaving(Message, frozen=True):
@@ -469,6 +474,7 @@ class Vote(Message, frozen=True):
     *state*: looking, leading, following. *logical_clock*: the sender's round of election, raised to the highest seen.
     *votes*: the sender may vote and be elected. *epoch*: of the leader that the sender follows or is, 0 while looking.
     *is_answer*: to a vote; it is not answered in turn. *leader_stands*: as Look says it of whom is voted for.
+    *servers*: as in Refused; who is voted for may be one of whom the receiver has never heard.
     """
 
     sender: int
@@ -482,6 +488,7 @@ class Vote(Message, frozen=True):
     epoch: EpochNumber
     is_answer: bool
     leader_stands: bool = True
+    servers: Servers = {}
 
 
 # --- to telemetry (PUSH, lossy) ---------------------------------------------------------------------------------

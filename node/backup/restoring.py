@@ -208,7 +208,7 @@ def restored_control(before: ControlEntry, plan: Plan) -> ControlEntry:
     """Nobody is named: the first epoch's entry names those that start it."""
     return msgspec.structs.replace(
         before, incarnations={}, voters=plan.voters, restored=plan.name, servers={}, config_version=0, intent=0,
-        voters_before=[])
+        voters_before=[], servers_before={})
 
 
 def adapt(loaded: Loaded, plan: Plan) -> None:

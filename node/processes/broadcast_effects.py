@@ -120,13 +120,8 @@ class Effects:
         self._local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch, effect.stands, effect.supports, list(effect.voters_before),
-            self._servers()))
+            self._member.control.reconfigured if self._member.control is not None else {}))
         self._status.is_changed = True
-
-    def _servers(self) -> dict[int, str]:
-        """Of the last reconfiguration."""
-        control = self._member.control
-        return control.servers if control is not None and control.config_version else {}
 
     def _settle(self, effect: effects.Settle) -> None:
         self._local.tell("election", Settled(effect.round, effect.leader, effect.epoch))

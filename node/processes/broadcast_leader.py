@@ -6,7 +6,7 @@ from node.processes.keyring import Keyring
 from node.processes.peers import Peers
 from node.zab import events
 from transport.endpoints import is_refused
-from transport.messages import Message, decode_peer, encode
+from transport.messages import Message, Refused, decode_peer, encode
 from transport.poller import Poller
 from transport.sockets import Sockets, Stream
 from transport.zxid import MemberId
@@ -61,7 +61,10 @@ class LeaderStream:
                 if stream.is_lost:
                     yield self.lost()
                 return
-            yield events.FromLeader(life, decode_peer(payload))
+            message = decode_peer(payload)
+            if isinstance(message, Refused) and message.servers:
+                self._peers.meet(message.servers)  # it may know of somebody who leads, and of whom we have never heard
+            yield events.FromLeader(life, message)
 
     def lost(self) -> events.LeaderLost:
         """End this life. *gone* only where that end itself hung up on us, and its host now says that nobody listens.

@@ -42,7 +42,9 @@ class Outgoing:
         self._streams.learners.pop(effect.stream, None)
         self._commits.forget(effect.stream)
         self._submissions.forget(effect.stream)
-        self._streams.refuse(effect.stream, Refused(effect.reason, effect.leader, effect.operator))
+        control = self._member.control
+        self._streams.refuse(effect.stream, Refused(
+            effect.reason, effect.leader, effect.operator, control.reconfigured if control is not None else {}))
 
     # To the leader -----------------------------------------------------------------------------
 

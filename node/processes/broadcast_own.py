@@ -95,6 +95,7 @@ class OwnMessages:
             case LocalHello():
                 self._on_hello(stream, message)
             case Elected():
+                self._reconfigs.meet(message.servers)
                 self._step(events.Elected(message.round, MemberId(message.leader)))
             case DigestReport():
                 digest = message.digest

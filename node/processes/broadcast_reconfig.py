@@ -48,6 +48,10 @@ class Reconfigs:
         if answer is not None:
             answer(ReconfigAnswer(effect.intent, effect.err, effect.reason))
 
+    def meet(self, servers: dict[int, str]) -> None:
+        """What election has heard of members of whom our own log does not tell."""
+        self._peers.meet(servers)
+
     def on_turn(self) -> None:
         """Whether the log has come to name other servers, or they have come to count."""
         control = self._member.control
@@ -55,7 +59,7 @@ class Reconfigs:
             return
         if control is not self._seen:
             self._seen = control
-            self._peers.follow(control.servers)
+            self._peers.follow(control.reconfigured)
             self._asked.pop(control.intent, None)
         if self._written != control.config_version <= self._member.committed:
             self._written = control.config_version

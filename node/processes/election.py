@@ -74,6 +74,7 @@ class ElectionShell:
                     self._step(election.PeerConnected(MemberId(received.member)) if received.is_open
                                else election.PeerLost(MemberId(received.member)))
                 else:
+                    self._meet(received[1].servers)
                     self._step(election.VoteReceived(MemberId(received[0]), received[1]))
             due_ms = self.core.deadline_ms
             if due_ms is not None and now_ms() >= due_ms:
@@ -102,7 +103,7 @@ class ElectionShell:
                     self.log.info("elected", leader=effect.leader, round=effect.round)
                     self._sample_due_ms = 0
                     if self.local is not None:
-                        self.local.send(encode(Elected(effect.round, effect.leader)))
+                        self.local.send(encode(Elected(effect.round, effect.leader, self.links.heard)))
 
     # Broadcast ---------------------------------------------------------------------------------
 
@@ -141,7 +142,8 @@ class ElectionShell:
         match message:
             case Look():
                 self._rounds += 1
-                self._meet(message.servers)
+                self.links.follow(message.servers)
+                self._meet({})
                 self._step(election.Look(
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
@@ -156,9 +158,10 @@ class ElectionShell:
                 self.log.warning("unexpected_message", type=type(message).__name__)
 
     def _meet(self, servers: dict[int, str]) -> None:
-        """Whom a reconfiguration has brought in; nobody is forgotten."""
+        """Whom a reconfiguration has brought in, and others know of; nobody is forgotten."""
         if servers:
             self.links.meet(servers)
+        if len(self.links.members) != len(self.core.peers):
             self.core.peers = tuple(MemberId(each) for each in self.links.members)
 
     # Figures -----------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ class VoteLinks:
         self._sockets, self._poller, self._keyring = sockets, poller, keyring
         self._addresses = Peers(config, "election")
         self._me = config.id
+        self._servers: dict[int, str] = {}
+        self.heard: dict[int, str] = {}  # server lines that came with votes
         self._peers = {member: _Peer() for member in config.members if member != config.id}
         endpoints: list[str] = []
         if not config.is_standalone:
@@ -67,17 +69,27 @@ class VoteLinks:
         """All others."""
         return sorted(self._peers)
 
-    def meet(self, servers: Mapping[int, str]) -> None:
-        """The server lines of a reconfiguration."""
+    def follow(self, servers: dict[int, str]) -> None:
+        """The server lines of a reconfiguration, which go along with each vote."""
+        self._servers = servers
         self._addresses.follow(servers)
-        for member in servers:
+        self._add()
+
+    def meet(self, servers: Mapping[int, str]) -> None:
+        """Of one that another member knows of."""
+        self.heard.update(servers)
+        self._addresses.meet(servers)
+        self._add()
+
+    def _add(self) -> None:
+        for member in self._addresses.members():
             if member != self._me and member not in self._peers:
                 self._peers[member] = _Peer()
 
     def send(self, member: int, vote: Vote) -> None:
         peer = self._peers.get(member)
         if peer is not None:
-            peer.vote = encode(vote)
+            peer.vote = encode(msgspec.structs.replace(vote, servers=self._servers) if self._servers else vote)
             self._advance(member, peer, now_ms())
 
     def receive(self) -> Iterator[tuple[int, Vote] | PeerOpened]:

@@ -1,5 +1,6 @@
 """Where the other members are: their host resolved, its addresses taken in turn."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Literal
@@ -23,6 +24,9 @@ class Peers:
         """Whether zoo.cfg or a reconfiguration names it. The log may name voters that no file does yet."""
         return member in self._named
 
+    def members(self) -> list[int]:
+        return list(self._named)
+
     def follow(self, servers: Mapping[int, str]) -> None:
         """The server lines of a reconfiguration, which go before those of zoo.cfg."""
         for member, line in servers.items():
@@ -31,6 +35,11 @@ class Peers:
             if self._named.get(member) != place:
                 self._named[member] = place
                 self._found.pop(member, None)
+
+    def meet(self, servers: Mapping[int, str]) -> None:
+        """What another member says of those that are not known here: it may be older than what is, or nonsense."""
+        with contextlib.suppress(ValueError):
+            self.follow({member: line for member, line in servers.items() if member not in self._named})
 
     def endpoint(self, member: int, attempt: int = 0) -> str:
         """tcp://…; the next address at each attempt. May ask the resolver, which may block."""

@@ -95,7 +95,8 @@ def reconfigured_entry(
         leader=leader, feature_level=control.feature_level, settings=control.settings,
         incarnations=dict(sorted((control.incarnations | dict(incarnations)).items())), voters=list(voters),
         version=control.version, restored=control.restored, servers=dict(sorted(servers.items())),
-        config_version=zxid, intent=intent, voters_before=control.voters)
+        config_version=zxid, intent=intent, voters_before=control.voters, servers_before={
+            member: line for member, line in control.servers.items() if member not in servers})
 
 
 def _named(servers: Mapping[int, str], voters: Collection[int], level: int) -> dict[int, str]:

@@ -57,6 +57,7 @@ class Broadcast(Process):
         self.check_due_ms = 0
         self.linked: dict[bytes, int] = {}  # streams that may submit -> their member
         self.leader: Stream | None = None
+        self.met: set[int] = set()  # whom others have told of
         self.leader_life = 0
         self.sync: Sync | None = None
         self.sync_is_run = False
@@ -269,6 +270,7 @@ class Broadcast(Process):
             case msg.Touches():
                 self.hand_in(ev.FromLearner(stream, self.member, message))  # type: ignore[arg-type]
             case msg.Elected():
+                self.met.update(message.servers)
                 self.hand_in(ev.Elected(message.round, message.leader))  # type: ignore[arg-type]
             case msg.DigestReport():
                 digest = message.digest
@@ -316,7 +318,7 @@ class Broadcast(Process):
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch, effect.stands, effect.supports, list(effect.voters_before),
-            self.core.control.servers if self.core.control and self.core.control.config_version else {})
+            self.core.control.reconfigured if self.core.control else {})
         self.tell(self.look, "election")
 
     def on_settle(self, effect: fx.Settle) -> None:
@@ -331,14 +333,19 @@ class Broadcast(Process):
         self.trace("connects to leader %d, life %d", effect.leader, life)
         stream = self.world.network.connect(
             self, (effect.leader, "peer"),
-            on_message=lambda data: self.hand_in(ev.FromLeader(life, msg.decode_peer(data))),
+            on_message=lambda data: self.on_leader_message(life, msg.decode_peer(data)),
             on_lost=lambda: self.hand_in(ev.LeaderLost(life, gone=stream.was_refused)))
         self.leader = stream
 
+    def on_leader_message(self, life: int, message: msg.Message) -> None:
+        if isinstance(message, msg.Refused):
+            self.met.update(message.servers)
+        self.hand_in(ev.FromLeader(life, message))
+
     def known(self) -> set[int]:
-        """Whom zoo.cfg names, or a reconfiguration."""
+        """Whom zoo.cfg names, or a reconfiguration, or somebody has told of."""
         control = self.core.control
-        return {*self.core_config.voters, *(control.servers if control and control.config_version else ())}
+        return {*self.core_config.voters, *(control.reconfigured if control else ()), *self.met}
 
     def on_disconnect(self, effect: fx.Disconnect) -> None:
         self.discard_received()
@@ -365,7 +372,8 @@ class Broadcast(Process):
     def on_drop(self, effect: fx.Drop) -> None:
         self.trace("drops %s: %s", effect.stream.hex(), effect.reason)
         self.outbox.forget(effect.stream)
-        refused = msg.Refused(effect.reason, effect.leader, effect.operator)
+        refused = msg.Refused(
+            effect.reason, effect.leader, effect.operator, self.core.control.reconfigured if self.core.control else {})
         self.world.network.router_send(effect.stream, msg.encode(refused))
         self.world.network.router_close(effect.stream)
 

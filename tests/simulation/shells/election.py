@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from node.zab import election as core
 from node.zab.election import Decided, ElectionEvent, SendVote
 from node.zab.election import Election as ElectionCore
@@ -39,6 +41,8 @@ class Election(Process):
         self.core = ElectionCore(
             me=MemberId(host.member), peers=tuple(MemberId(each) for each in others), ensemble=ensemble.scale.ensemble)
         self.peers = {member: Peer() for member in others}
+        self.servers: dict[int, str] = {}  # of the last reconfiguration
+        self.heard: dict[int, str] = {}
         self.local: Stream | None = None
         self.was_told = False  # by the broadcast process that this stream leads to
         self.deadline_ms: int | None = None
@@ -67,7 +71,7 @@ class Election(Process):
             leader = self.host.rng.choice(self.host.ensemble.members)
         self.trace("decides for %d, round %d", leader, effect.round)
         if self.local is not None:
-            self.local.send(encode(Elected(effect.round, leader)))
+            self.local.send(encode(Elected(effect.round, leader, self.heard)))
 
     def ask_deadline(self) -> None:
         deadline_ms = self.core.deadline_ms
@@ -101,6 +105,7 @@ class Election(Process):
         match message:
             case Look():
                 self.was_told = True
+                self.servers = message.servers
                 self.meet(message.servers)
                 self.step(core.Look(
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
@@ -115,6 +120,7 @@ class Election(Process):
 
     def meet(self, servers: dict[int, str]) -> None:
         """Whom a reconfiguration has brought in."""
+        self.heard.update(servers)
         for member in servers:
             if member != self.member:
                 self.peers.setdefault(member, Peer())
@@ -123,18 +129,20 @@ class Election(Process):
     # --- votes ---
 
     def on_router_message(self, link: str, stream: bytes, peer: int, data: bytes) -> None:
+        vote = decode_vote(data)
+        self.meet(vote.servers)
         sender = self.peers.get(peer)
         if sender is None:
             return  # our zoo.cfg does not name it
         sender.delay_ms, sender.retry_us = RETRY_MS_MIN, 0  # it lives: no need to wait before calling it
-        self.step(core.VoteReceived(MemberId(peer), decode_vote(data)))
+        self.step(core.VoteReceived(MemberId(peer), vote))
         self.advance(peer)
 
     def on_router_lost(self, link: str, stream: bytes) -> None:
         """Our own stream to it tells whether it is there."""
 
     def send(self, member: int, vote: Vote) -> None:
-        self.peers[member].vote = vote
+        self.peers[member].vote = structs.replace(vote, servers=self.servers)
         self.advance(member)
 
     def advance(self, member: int) -> None:
