@@ -11,10 +11,14 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.fuzz.edits import INPUT_BYTES_MAX, edited, random_edits
-from tests.fuzz.targets import TARGETS, Target, target_of
 
+if TYPE_CHECKING:
+    from tests.fuzz.targets import Target
+
+PACKAGES = ["node", "transport", "observability"]
 FOUND = Path("build/fuzz")
 POOL_MAX = 400
 EXAMPLES = """examples:
@@ -26,6 +30,13 @@ EXAMPLES = """examples:
 
 
 def main() -> int:
+    if "--atheris" in sys.argv:
+        import atheris
+
+        with atheris.instrument_imports(include=PACKAGES):
+            import tests.fuzz.targets  # noqa: F401
+    from tests.fuzz.targets import TARGETS, target_of
+
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5, help="in all (default: 5)")
@@ -49,7 +60,7 @@ def main() -> int:
     return int(any(harmful))
 
 
-def fuzz(target: Target, rng: random.Random, seconds: float) -> int:
+def fuzz(target: "Target", rng: random.Random, seconds: float) -> int:
     """How many harmful inputs were found; of one kind of failure, one is kept."""
     seeds = target.seeds()
     pool, told = list(seeds), set[str]()
@@ -75,7 +86,7 @@ def fuzz(target: Target, rng: random.Random, seconds: float) -> int:
     return len(told)
 
 
-def keep(target: Target, data: bytes) -> None:
+def keep(target: "Target", data: bytes) -> None:
     FOUND.mkdir(parents=True, exist_ok=True)
     path = FOUND / f"{target.name}-{hashlib.sha256(data).hexdigest()[:8]}"
     path.write_bytes(data)
@@ -83,7 +94,7 @@ def keep(target: Target, data: bytes) -> None:
     say(f"HARM: python -m tests.fuzz --targets {target.name} --input {path}")
 
 
-def led_by_coverage(target: Target, minutes: float) -> int:
+def led_by_coverage(target: "Target", minutes: float) -> int:
     """Does not come back: libFuzzer ends the process, with 77 where an input did harm."""
     import atheris
 
@@ -91,7 +102,6 @@ def led_by_coverage(target: Target, minutes: float) -> int:
     seeds.mkdir(parents=True, exist_ok=True)
     for data in target.seeds():
         (seeds / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
-    atheris.instrument_all()
     atheris.Setup([
         sys.argv[0], f"-max_total_time={int(minutes * 60)}", f"-max_len={INPUT_BYTES_MAX}",
         f"-artifact_prefix={FOUND}/{target.name}-", str(seeds)], target.run)

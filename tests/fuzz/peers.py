@@ -38,6 +38,7 @@ from transport.messages import (
     NewEpoch,
     NewLeader,
     PeerMessage,
+    Ping,
     Pong,
     Records,
     SubmitHello,
@@ -124,16 +125,22 @@ def batch(data: bytes) -> None:
 
 
 class Attacked(Ensemble):
-    """*position*: as the log of a real member, it knows only where records end."""
+    """*heard*: what the liar was sent on his stream, and has not answered."""
 
     def __init__(self) -> None:
+        self.lives = 0
+        self.heard: list[Message] = []
         super().__init__(3)
         self.elect(1)
         self.run()
         self.submit(1, b"a" * 90, 3)
         self.submit(1, b"b", 1)
         self.run()
-        self.lives = 0
+
+    def _post(self, stream: bytes, way: str, message: Message) -> None:
+        if stream == self.stream:
+            self.heard.append(message)
+        super()._post(stream, way, message)
 
     def _perform(self, host: Host, effect: Effect) -> None:
         super()._perform(host, effect)
@@ -154,6 +161,7 @@ class Attacked(Ensemble):
     def lie_as_learner(self, target: int, message: Message) -> None:
         if isinstance(message, Hello):
             self.lives += 1
+            self.heard.clear()
         self.step(target, FromLearner(self.stream, LIAR, message), TurnEnd())
 
     def recovers(self) -> None:
@@ -191,6 +199,12 @@ def learner(data: bytes) -> None:
                 ensemble.elect(choices.pick((1, 2)), 1, 2)
             case 3:
                 ensemble.lie_as_learner(1, _honest_hello(ensemble))
+            case due if due < 11 and ensemble.heard:
+                answer = _answer(ensemble, ensemble.heard.pop(0))
+                if answer is not None and choices.below(3) == 0:
+                    answer = received(_twisted(choices, answer, ensemble), decode_peer)
+                if answer is not None:
+                    ensemble.lie_as_learner(1, answer)
             case _:
                 message = received(drawn(choices, PEER, FACTS), decode_peer)
                 if message is not None:
@@ -207,6 +221,33 @@ def _honest_hello(ensemble: Ensemble) -> Hello:
     return Hello(
         3, "zoo", disk.incarnation, disk.initial, 7, disk.accepted_epoch, disk.current_epoch, last, last, disk.epochs(),
         1, {}, "", [1, 2, 3])
+
+
+def _answer(ensemble: Attacked, message: Message) -> Message | None:
+    """What a sound learner would say, so that lies come in every phase."""
+    disk = ensemble.hosts[LIAR].disk
+    last = disk.last_zxid()
+    match message:
+        case NewEpoch():
+            return AckEpoch(message.epoch, disk.current_epoch, last, last, disk.epochs(), True, [])
+        case NewLeader():
+            return AckNewLeader(message.epoch, message.zxid)
+        case Records():
+            return Ack(read_record_header(message.data).last_zxid)
+        case Ping():
+            return Pong(message.sent_ms, ensemble.now_ms, [])
+        case _:
+            return None
+
+
+def _twisted(choices: Choices, message: Message, ensemble: Attacked) -> Message:
+    """One of its numbers is another one, perhaps only a little."""
+    numbers = [each for each in message.__struct_fields__ if type(getattr(message, each)) is int]
+    name = choices.pick(numbers)
+    value = getattr(message, name)
+    last = ensemble.hosts[MemberId(1)].disk.last_zxid()
+    near = (value, value - 1, value + 2, last, last - 1)
+    return msgspec.structs.replace(message, **{name: choices.number(near)})
 
 
 def leader(data: bytes) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.fuzz import client, files, peers, votes
 
 CORPUS = Path(__file__).parent / "corpus"
-STORIES = [bytes(range(start, 256, 7)) for start in (0, 3, 5)]  # for what is made of decisions
+# For what is made of decisions: any, and mostly what is due.
+STORIES = [bytes(range(start, 256, 7)) for start in (0, 3, 5)] + [b"\0\3" + b"\1\5\1\1" * 30, b"\1\3\1" + b"\5\2" * 60]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ MEMBERS = (MemberId(1), MemberId(2), MemberId(3))
 LIAR = MemberId(3)
 ROUNDS_MAX = 400
 LAST = make_zxid(epoch=4, counter=3)
-FACTS = Facts(numbers=(0, 1, 2, 3, 4, 5, 1 << 32, (1 << 32) + 5, LAST))
+FACTS = Facts(numbers=(0, 1, 2, 3, 4, 5, 1 << 32, 1 << 62, (1 << 64) - 1, LAST))
 
 
 class Members:
