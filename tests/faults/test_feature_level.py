@@ -9,8 +9,10 @@ from tests.faults.figures import await_all_serving, await_serving, leader_of, lo
 from tests.faults.trees import agreed_tree
 from tests.waiting import wait_until
 from tests.wire import Connection, Create
+from transport.entry import FEATURE_LEVEL
 
-NEW = "/corral-test-level-2"  # creating it needs feature level 2: a test hook of execution
+NOW, NEXT = FEATURE_LEVEL, FEATURE_LEVEL + 1
+NEW = f"/corral-test-level-{NEXT}"  # creating it needs that feature level: a test hook of execution
 SYSTEM_ERROR, NODE_EXISTS = -1, -110
 
 
@@ -22,7 +24,7 @@ def set_level(ensemble: Ensemble, member: int, level: int) -> None:
 
 def upgrade(ensemble: Ensemble, member: int) -> None:
     ensemble.stop(member)
-    set_level(ensemble, member, 2)
+    set_level(ensemble, member, NEXT)
     ensemble.start(member)
 
 
@@ -36,30 +38,30 @@ def levels(ensemble: Ensemble) -> set[int]:
 
 
 def test_mixed_members_behave_as_the_lowest_and_an_old_one_refuses_a_new_log(own: Start) -> None:
-    ensemble = own({"corral.featureLevel": "1"})
+    ensemble = own({"corral.featureLevel": str(NOW)})
     first, second = (member for member in (1, 2, 3) if member != leader_of(ensemble))
     for member in (first, second):
         upgrade(ensemble, member)
         await_all_serving(ensemble)
-        assert levels(ensemble) == {1}
+        assert levels(ensemble) == {NOW}
         assert [create(ensemble, m, NEW) for m in (1, 2, 3)] == [SYSTEM_ERROR] * 3
 
     last = ({1, 2, 3} - {first, second}).pop()
     upgrade(ensemble, last)
-    wait_until(lambda: levels(ensemble) == {2}, what="the level rises")
+    wait_until(lambda: levels(ensemble) == {NEXT}, what="the level rises")
     assert [create(ensemble, m, NEW) for m in (1, 2, 3)] == [0, NODE_EXISTS, NODE_EXISTS]
     agreed_tree(ensemble)
 
     ensemble.stop(last)
-    set_level(ensemble, last, 1)
+    set_level(ensemble, last, NOW)
     ensemble.corral("start", str(last), "--data", str(ensemble.data), check=False)
     refused = wait_until(lambda: log_lines(ensemble, last, "refused"), what="the old one refuses")
-    assert "feature level 2, this version supports up to 1" in refused[-1]["reason"]
-    assert f"install Corral {version('corral')} or later that supports feature level 2" in refused[-1]["reason"]
+    assert f"feature level {NEXT}, this version supports up to {NOW}" in refused[-1]["reason"]
+    assert f"install Corral {version('corral')} or later that supports feature level {NEXT}" in refused[-1]["reason"]
     wait_until(lambda: ensemble.running(last) is None, what="it ends")
     await_serving(ensemble, first, second)
 
-    set_level(ensemble, last, 2)
+    set_level(ensemble, last, NEXT)
     ensemble.start(last)
     assert NEW in agreed_tree(ensemble)
 
@@ -69,9 +71,9 @@ def test_a_level_that_this_version_does_not_know_is_an_error_of_its_key(own: Sta
     ensemble.stop(1)
     path = ensemble.home(1) / "later.cfg"
     text = (ensemble.home(1) / "zoo.cfg").read_text()
-    path.write_text(text.replace("corral.testHooks=true", "corral.featureLevel=2"))
+    path.write_text(text.replace("corral.testHooks=true", f"corral.featureLevel={NEXT}"))
 
     done = ensemble.corral("member", str(path), check=False)
 
     assert done.returncode == 78
-    assert "corral.featureLevel: this version supports up to 1" in done.stderr
+    assert f"corral.featureLevel: this version supports up to {NOW}" in done.stderr

@@ -4,13 +4,17 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from node.config.member import MemberConfig
+from node.processes import broadcast_effects
 from node.processes.broadcast_commits import HOLD_MS, Commits
 from node.processes.broadcast_disk import Disk
+from node.processes.broadcast_effects import Effects
 from node.processes.broadcast_leader import LeaderStream
+from node.processes.broadcast_lease import MemberLease
 from node.processes.broadcast_local import UNATTENDED_MS, Local
 from node.processes.broadcast_records import MEMORY_BYTES_MAX, Records
 from node.processes.broadcast_streams import QUEUE_BYTES_MAX, Streams
@@ -20,11 +24,22 @@ from node.storage.errors import LogGapError
 from node.zab import effects, events
 from tests.processes.small_ensemble import make_configs
 from transport.entry import pack_record
-from transport.messages import Commit, Counters, LocalHello, Ping, Refused, Watermark, decode_local, decode_peer, encode
+from transport.messages import (
+    Commit,
+    Counters,
+    HandedOver,
+    LocalHello,
+    Ping,
+    Refused,
+    Watermark,
+    decode_local,
+    decode_peer,
+    encode,
+)
 from transport.messages import Records as RecordsMessage
 from transport.poller import Poller
 from transport.sockets import Listener, Sockets, Stream, StreamId
-from transport.zxid import MemberId, Zxid, make_zxid
+from transport.zxid import Epoch, MemberId, Zxid, make_zxid
 
 DEADLINE_S = 20.0
 
@@ -362,3 +377,27 @@ def test_a_voter_that_this_members_files_do_not_name_is_nobody_to_connect_to(
 
     assert leader.stream is None
     assert list(leader.receive(10)) == []
+
+
+@pytest.mark.skipif(broadcast_effects.__file__.endswith(".so"), reason="what is compiled takes no stand-ins")
+def test_the_end_of_a_lease_is_told_before_anybody_hears_that_another_leads(sockets: Sockets, tmp_path: Path) -> None:
+    """A disk may stand still between the two, and the turn ends only after it."""
+    link = Link(sockets, tmp_path)
+    local = Local(link.listener)
+    local.add(link.name, LocalHello("processor", 0, 1, 1, 0), 1)
+    told: list[str] = []
+    lease = MemberLease(1, lease_ms=100, local=local, peers=None, keyring=None)  # type: ignore[arg-type]
+    performed = SimpleNamespace(
+        send=lambda _: told.append("handed over"), send_records=None, send_leader=None, connect=None, drop=None,
+        append=None, flush=None, truncate=None, receive_snapshot=None, send_snapshot=None)
+    outbound = Effects(
+        member=None, disk=None, records=None, streams=performed, history=performed,  # type: ignore[arg-type]
+        outgoing=performed, acks=None, local=local, lease=lease, submissions=None,  # type: ignore[arg-type]
+        status=SimpleNamespace(is_changed=False), timings=None, log=None,  # type: ignore[arg-type]
+        on_hand_over_failed=lambda _: None, on_reconfig_refused=lambda _: None)
+    local.publish = lambda: told.append("published")  # type: ignore[method-assign]
+
+    outbound.perform([
+        effects.Lease(0, Epoch(1), MemberId(0), "looking"), effects.Send(b"learner", HandedOver(1, 2))])
+
+    assert told == ["published", "handed over"]

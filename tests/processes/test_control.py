@@ -137,6 +137,14 @@ def test_where_nobody_is_left_to_take_over_it_is_said_who_is_where(started: Star
     assert ensemble.leader() == leader
 
 
+def test_a_lone_member_has_nobody_to_hand_over_to(started: Started) -> None:
+    operator = Operator(started(1), 1)
+    operator.say(HELLO)
+
+    assert operator.say(HandOverWanted(0, 200)) == ControlRefused(
+        "member 1 is the only voter: there is nobody to hand over to")
+
+
 def test_a_drain_that_is_undone_ends(started: Started) -> None:
     ensemble = started(3)
     follower = next(member for member in ensemble.configs if member != ensemble.leader())
