@@ -83,13 +83,13 @@ def test_a_member_with_a_wrong_configuration_lists_every_problem(tmp_path: Path)
 
 
 def test_check_names_what_is_lost_and_starts_nothing(tmp_path: Path) -> None:
-    path = config(tmp_path, 1, "reconfigEnabled=true\n")
+    path = config(tmp_path, 1, "audit.impl.class=org.example.Audit\n")
     run("keys", "init", path)
 
     result = run("member", "--check", path)
 
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"warning: {path}:6: reconfigEnabled: not built yet")
+    assert result.stdout.startswith(f"warning: {path}:6: audit.impl.class: not built yet")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
