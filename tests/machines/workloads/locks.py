@@ -1,4 +1,7 @@
-"""Clients that take a lock in turn, by the recipe that every client knows: the lowest sequential ephemeral."""
+"""Clients that take a lock in turn, by the recipe that every client knows: the lowest sequential ephemeral.
+
+Every few seconds it is another lock: what a dead session has left holds up one of them only, until it expires.
+"""
 
 import random
 import time
@@ -10,7 +13,8 @@ from tests.machines.session import Session, answer
 from tests.machines.workloads.worker import Shift, connect
 
 ROOT: Final = "/lock"
-WAIT_S: Final = 20.0
+KEY_S: Final = 5.0  # for which one lock is used
+WAIT_S: Final = 5.0
 POLL_S: Final = 0.05
 
 
@@ -21,6 +25,7 @@ class NotAcquiredError(OSError):
 class Locks:
     def __init__(self, session: Session, shift: Shift, rng: random.Random) -> None:
         self.session, self.shift, self.random = session, shift, rng
+        self.key = ""
         self.is_sound = False  # it has no znode left over that blocks the others
 
     def turn(self) -> bool:
@@ -28,8 +33,23 @@ class Locks:
             self.session.end()
             self.session.kazoo = self.session.new_client()
             connect(self.session, self.shift.stopping)
-        self.is_sound = self.hold_for_a_while()
+        key = f"{int(self.shift.history.clock_s() / KEY_S):05}"
+        if key != self.key:
+            self.key = key
+            self.is_sound = self.make().outcome is not Outcome.UNKNOWN
+        self.is_sound = self.is_sound and self.hold_for_a_while()
         return self.is_sound
+
+    @property
+    def root(self) -> str:
+        return f"{ROOT}/{self.key}"
+
+    def make(self) -> Operation:
+        """The lock's own znode; another client may have been faster."""
+        def request() -> None:
+            answer(self.session.kazoo.create_async(self.root))
+
+        return self.session.do(request, f"{KIND}-root", self.key, "create")
 
     def hold_for_a_while(self) -> bool:
         """Whether every request was answered."""
@@ -37,7 +57,7 @@ class Locks:
 
         def request() -> int:
             nonlocal path
-            path = answer(self.session.kazoo.create_async(f"{ROOT}/n-", b"", ephemeral=True, sequence=True))
+            path = answer(self.session.kazoo.create_async(f"{self.root}/n-", b"", ephemeral=True, sequence=True))
             self.await_lowest(path)
             stat = answer(self.session.kazoo.exists_async(path))
             if stat is None:
@@ -45,7 +65,7 @@ class Locks:
             czxid: int = stat.czxid
             return czxid
 
-        acquired = self.session.do(request, KIND, ROOT, "acquire")
+        acquired = self.session.do(request, KIND, self.key, "acquire")
         if not acquired.is_ok:
             return False
         for _ in range(self.random.randint(1, 5)):
@@ -57,7 +77,7 @@ class Locks:
     def await_lowest(self, path: str) -> None:
         """Raises NotAcquiredError."""
         name, until_s = path.rpartition("/")[2], time.monotonic() + WAIT_S
-        while min(names := answer(self.session.kazoo.get_children_async(ROOT)), default="") != name:
+        while min(names := answer(self.session.kazoo.get_children_async(self.root)), default="") != name:
             if name not in names or time.monotonic() > until_s or self.shift.stopping.is_set():
                 raise NotAcquiredError(path)
             self.shift.pause(POLL_S)
@@ -67,13 +87,13 @@ class Locks:
             czxid: int = answer(self.session.kazoo.set_async(path, b"")).czxid
             return czxid
 
-        return self.session.do(request, KIND, ROOT, "touch", acquired.result)
+        return self.session.do(request, KIND, self.key, "touch", acquired.result)
 
     def release(self, acquired: Operation, path: str) -> Operation:
         def request() -> None:
             answer(self.session.kazoo.delete_async(path))
 
-        return self.session.do(request, KIND, ROOT, "release", acquired.result)
+        return self.session.do(request, KIND, self.key, "release", acquired.result)
 
     def end(self) -> None:
         self.session.end()
