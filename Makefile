@@ -6,7 +6,7 @@
 #   make test TESTS=tests/zab        some of the tests
 #   make wheelhouse PYTHONS=3.12     what hosts with that Python need to run Corral, without internet
 
-.PHONY: all up test test-all test-deploy wheelhouse simulate nemesis bench pictures lint clean
+.PHONY: all up test test-all test-deploy wheelhouse simulate nemesis fuzz soak bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 TESTS ?=
 SEEDS ?= 1000
+MINUTES ?= 15
 PYTHONS ?= 3.11 3.13
 PYTEST := $(BIN)/pytest --quiet --timeout=300
 HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
@@ -52,6 +53,15 @@ simulate: $(VENV)/installed-test
 nemesis: $(VENV)/installed-test
 	.ci/packages $(MACHINES)
 	$(BIN)/python -m tests.machines $(ARGS)
+
+# Hostile input to all that takes in bytes of others: docs/reliability.md.
+fuzz: $(VENV)/installed-test
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
+
+# Ten thousand sessions through rolling restarts and a storm: docs/reliability.md.
+soak: $(VENV)/installed-test
+	.ci/packages gcc libc6-dev python3-dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 # Side by side with ZooKeeper and etcd, on a machine that does nothing else; what it writes stands in docs/performance.md.
 bench: $(VENV)/installed-bench

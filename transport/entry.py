@@ -75,9 +75,6 @@ class ControlEntry(msgspec.Struct, frozen=True):
 _unpack_control = unpacker(ControlEntry)
 
 
-_unpack_control = unpacker(ControlEntry)
-
-
 class RecordHeader(NamedTuple):
     first_zxid: Zxid
     count: int  # type: ignore[assignment]  # hides tuple.count
