@@ -16,6 +16,7 @@ broadcast.py           the one writer: ZAB between the sockets and the log. Its 
   broadcast_leader.py     the stream to the leader
   broadcast_local.py      the processes of this member: welcome, watermark, lease, questions
   broadcast_submit.py     batches of processors, taken at most once
+  broadcast_reconfig.py   who asked for other members; their addresses, and the file that names them
   broadcast_lease.py      the lease under which they serve
   broadcast_control.py    what an operator asks of the member; broadcast_draining.py why it is not to lead
   broadcast_status.py     the member's figures

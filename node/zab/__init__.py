@@ -5,7 +5,7 @@ looking.py      without a leader: election is asked, peers are probed
 follower.py     a learner's side of all three phases
 leader.py       the leader's side; discovery.py its first phase, learner_stream.py its view of one learner,
                 heartbeat.py its pings, lease and the digests that come with them, control.py its control entries,
-                handover.py how it hands leadership on
+                handover.py how it hands leadership on, reconfiguration.py how members come and go
 election.py     fast leader election: a core of its own, in a process of its own
 intake.py       the leader takes batches at most once and in order
 
