@@ -45,7 +45,10 @@ from transport.messages import (
     Touches,
     UpToDate,
 )
-from transport.zxid import Epoch, MemberId, Zxid, make_zxid
+from transport.zxid import COUNTER_MASK, Epoch, MemberId, Zxid, counter_of, make_zxid
+
+# An epoch of so many requests ends: its zxids must not run into the next one's. What is left lasts beyond any tick.
+COUNTER_END = COUNTER_MASK - (1 << 32)
 
 
 class Phase(StrEnum):
@@ -524,6 +527,8 @@ class Leader:
             self.heartbeat.renew(self.epoch)
             if now_ms >= self.heartbeat.lease_until_ms:
                 raise RoleEnded("no quorum has answered within the lease")
+            if counter_of(self.core.history.last) > COUNTER_END:
+                raise RoleEnded("the zxids of this epoch are used up")
             self.handover.check()
         else:
             self._check_progress()

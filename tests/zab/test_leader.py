@@ -66,7 +66,7 @@ from transport.messages import (
     Truncate,
     UpToDate,
 )
-from transport.zxid import Epoch, MemberId
+from transport.zxid import Epoch, MemberId, epoch_of
 
 ME = MemberId(3)
 KNOWN = hello(2, last=z(4, 3), accepted=4, current=4, committed=z(4, 3))
@@ -481,6 +481,20 @@ def test_without_answers_of_a_quorum_it_stops_at_the_end_of_the_lease() -> None:
         Lease(0, Epoch(5), MemberId(0), "looking"), AcceptBatches(Epoch(5), accept=False),
         Drop(stream(2), "looking", MemberId(0)),
         Look(driver.round, Epoch(5), z(5, 0), True, VOTERS, MemberId(0), Epoch(0), True)]
+
+
+def test_an_epoch_ends_before_its_zxids_run_into_the_next_one() -> None:
+    driver = serving_leader()
+    most = (1 << 32) - 1  # that a record counts
+    for _ in range(((1 << 40) - (1 << 32)) // most):
+        driver.step(Propose(b"requests", most, 0))
+    driver.step(Tick())
+    assert driver.member.role == "leader"
+
+    driver.step(Propose(b"requests", most, 0), Tick())
+
+    assert driver.member.role == "looking"
+    assert epoch_of(driver.member.last_zxid) == 5
 
 
 def test_an_answer_of_the_future_ends_the_stream() -> None:
