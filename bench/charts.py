@@ -24,14 +24,14 @@ def draw_ratios(results: Sequence[Result], file: Path) -> None:
         assert result.ratio
         goal = result.figure.goal
         is_good = result.ratio.median >= 1 if _wants_more(result) else result.ratio.median <= 1
-        axes.barh(at, result.ratio.median, left=0, color=BETTER if is_good else WORSE, height=0.65)
+        axes.barh(at, result.ratio.median - 1, left=1, color=BETTER if is_good else WORSE, height=0.65)
         axes.plot([result.ratio.low, result.ratio.high], [at, at], color=GOAL, linewidth=1)
         wanted = goal.ratio_min if goal.ratio_min is not None else goal.ratio_max
         if wanted is not None:
             axes.plot([wanted, wanted], [at - 0.4, at + 0.4], color=GOAL, linewidth=2)
     axes.set_xscale("log")
     axes.axvline(1, color="#888888", linewidth=0.8)
-    axes.set_yticks(range(len(results)), [_label(result) for result in reversed(results)], fontsize=8)
+    axes.set_yticks(range(len(results)), _labels(results)[::-1], fontsize=8)
     axes.set_xlabel(f"Corral / {results[0].references[0].name if results else ''}   (thin line: range; mark: goal)")
     axes.margins(y=0.01)
     sheet.savefig(file, dpi=DPI)
@@ -42,8 +42,14 @@ def _wants_more(result: Result) -> bool:
     return result.figure.unit in ("ops/s", "per s")
 
 
-def _label(result: Result) -> str:
-    return result.figure.title + (" ↑" if _wants_more(result) else " ↓")
+def _labels(results: Sequence[Result]) -> list[str]:
+    """With an arrow to where it is better. "…" stands for the title before, up to its last comma."""
+    found, before = [], ""
+    for result in results:
+        title = result.figure.title.replace("…", before.rpartition(",")[0] + ",")
+        before = title
+        found.append(title + (" ↑" if _wants_more(result) else " ↓"))
+    return found
 
 
 def draw_growth(curves: Sequence[dict[str, Any]], file: Path) -> None:

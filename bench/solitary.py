@@ -24,7 +24,8 @@ SETTLED_CORES = 0.1  # less than this is at rest
 SETTLE_S = 120.0
 TIMES_AS_MANY = 5  # of the larger size of a footprint against the smaller
 SNAPSHOT_RATE = 1_000  # writes per second
-SNAPSHOTS = ("snapCount=5000",)  # so that one follows the other
+# So that one follows the other; Corral counts requests only once there is a quarter of so much log.
+SNAPSHOTS = ("snapCount=5000", "corral.snapshotBytes=2097152")
 WATCH_CONNECTIONS = MEMBERS
 
 

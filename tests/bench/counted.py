@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from tests.requests.solo import Solo, create, frame, get_data, request, set_data, string
 from tests.simulation.client import Client, ClientOptions
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.durable import DurableEnd
 from tests.simulation.ensemble import Ensemble, Scale
-from tests.simulation.host import HostOptions
+from tests.simulation.host import DATA_DIR, LOG_DIR, HostOptions
 from tests.simulation.network import Direction, Network, NetworkOptions
 from tests.simulation.process import Process
 from tests.simulation.scheduler import SECOND
@@ -132,6 +134,26 @@ class CountingNetwork(Network):
         self.bytes[link] += len(data)
 
 
+class CountingDisk(SimulatedDisk):
+    """*calls* of the system by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+
+    def check(self, operation: str) -> None:
+        self.calls[operation] += 1
+        super().check(operation)
+
+
+class Costs(NamedTuple):
+    """*disk*: calls of the system, of all three members."""
+
+    messages: Counter[Link]
+    bytes: Counter[Link]
+    disk: Counter[str]
+
+
 class Pipeline(Client):
     """Keeps *window* sets in flight until *left* is used up."""
 
@@ -169,6 +191,10 @@ class Three:
             members=3, clients=1, segment_bytes=64 << 20, snapshot_watermarks=1_000_000, digest_records=1_000_000)
         self.ensemble = Ensemble(
             self.world, scale=scale, host_options=HostOptions(), client_options=ClientOptions())
+        self.disks = [CountingDisk() for _ in self.ensemble.members]
+        for host, disk in zip(self.ensemble.hosts.values(), self.disks, strict=True):
+            host.disk = disk
+            host.durable = DurableEnd(disk, data_dir=DATA_DIR, log_dir=LOG_DIR)
         self.ensemble.start()
         self.run(SERVE_US, lambda: self.ensemble.leader() is not None)
         follower = next(member for member in self.ensemble.members if member != self.ensemble.leader())
@@ -193,10 +219,11 @@ class Three:
             return f"{link.sender_role} → {'its broadcast' if own else 'leader'}"
         return f"{link.sender_role} → {link.receiver_role}"
 
-    def count(self, *, requests: int, window: int) -> tuple[Counter[Link], Counter[Link]]:
-        """Messages and bytes by link that so many sets took."""
-        self.network.messages.clear()
-        self.network.bytes.clear()
+    def count(self, *, requests: int, window: int) -> Costs:
+        """Of so many sets."""
+        for each in (self.network.messages, self.network.bytes, *(disk.calls for disk in self.disks)):
+            each.clear()
         self.client.begin(requests=requests, window=window)
         self.run(DONE_US, lambda: self.client.is_done)
-        return self.network.messages.copy(), self.network.bytes.copy()
+        calls = sum((disk.calls for disk in self.disks), Counter[str]())
+        return Costs(self.network.messages, self.network.bytes, calls)

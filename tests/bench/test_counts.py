@@ -59,13 +59,22 @@ def test_a_thousand_turns_of_one_request_call_no_more(kind: str) -> None:
     assert calls(lambda: core.turns(frames)) <= EACH_IN_ITS_TURN[kind]
 
 
-@pytest.mark.parametrize(("window", "limits"), [(1, ONE_IN_FLIGHT), (100, A_HUNDRED_IN_FLIGHT)])
-def test_writes_send_no_more_messages_and_bytes_over_any_link(window: int, limits: dict[str, tuple[int, int]]) -> None:
+DISK_ONE_IN_FLIGHT = {"pwrite": 3_030, "fdatasync": 3_030, "pread": 3_030}
+DISK_A_HUNDRED_IN_FLIGHT = {"pwrite": 80, "fdatasync": 80, "pread": 80}
+
+
+@pytest.mark.parametrize(
+    ("window", "limits", "disk_limits"),
+    [(1, ONE_IN_FLIGHT, DISK_ONE_IN_FLIGHT), (100, A_HUNDRED_IN_FLIGHT, DISK_A_HUNDRED_IN_FLIGHT)])
+def test_writes_cost_no_more_messages_and_bytes_on_any_link_and_no_more_of_the_disk(
+    window: int, limits: dict[str, tuple[int, int]], disk_limits: dict[str, int],
+) -> None:
     three = Three()
-    messages, sizes = three.count(requests=REQUESTS, window=window)
+    messages, sizes, disk = three.count(requests=REQUESTS, window=window)
 
     assert {name for link in messages if (name := three.kind_of(link)) not in limits} == set()
     over = {
         link: (messages[link], sizes[link]) for link in messages
         if messages[link] > limits[three.kind_of(link)][0] or sizes[link] > limits[three.kind_of(link)][1]}
     assert over == {}
+    assert {name: count for name, count in disk.items() if count > disk_limits.get(name, 0)} == {}
