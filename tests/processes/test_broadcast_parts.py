@@ -401,3 +401,15 @@ def test_the_end_of_a_lease_is_told_before_anybody_hears_that_another_leads(sock
         effects.Lease(0, Epoch(1), MemberId(0), "looking"), effects.Send(b"learner", HandedOver(1, 2))])
 
     assert told == ["published", "handed over"]
+
+
+def test_a_reconfiguration_says_where_members_are_and_hearsay_counts_of_strangers_alone(config: MemberConfig) -> None:
+    peers = Peers(config, "quorum")
+
+    peers.follow({7: "10.0.0.7:2888:3888:participant"})
+    peers.meet({7: "10.0.0.99:2888:3888:participant", 8: "[2001:db8::8]:2888:3888:participant;2181"})
+    peers.meet({9: "nonsense"})
+
+    assert peers.endpoint(7) == "tcp://10.0.0.7:2888"
+    assert peers.endpoint(8) == "tcp://[2001:db8::8]:2888"
+    assert not peers.knows(9)

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from node.storage.errors import RefusedError, StorageError
+from node.zab import core
+from node.zab.quorum import Electorate
 from tests.simulation.disk import PowerCutError
 from tests.simulation.ensemble import Ensemble, Scale
 from tests.simulation.faults import DAMAGES, WEIGHTS, FaultOptions, plan
@@ -13,7 +15,7 @@ from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network
 from tests.simulation.run import Options, drive
 from tests.simulation.shells.processor import ResyncError
-from tests.simulation.world import World
+from tests.simulation.world import InvariantViolation, World
 
 MEMBERS = 5
 
@@ -34,6 +36,11 @@ def run(seed: int) -> World:
     return world
 
 
+def run_all(chosen: list[int]) -> int:
+    """How often the members changed."""
+    return sum(run(seed).occurred["reconfigured"] for seed in chosen)
+
+
 def seeds(*, count: int, first: int = 0) -> list[int]:
     return list(range(first, first + count))
 
@@ -45,9 +52,15 @@ def test_members_come_and_go_under_faults_and_no_write_is_lost(seed: int) -> Non
     assert world.occurred["reconfigured"] >= 3
 
 
+def test_without_the_quorum_of_those_before_an_acknowledged_write_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the runs above can fail."""
+    monkeypatch.setattr(core, "Electorate", lambda voters, _before=(): Electorate(voters))
+
+    with pytest.raises(InvariantViolation, match="quorum durable"):
+        run_all(seeds(count=20))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 400, 40))
 def test_members_come_and_go_under_faults_and_no_write_is_lost_in_many_runs(first: int) -> None:
-    occurred = sum(run(seed).occurred["reconfigured"] for seed in seeds(first=100 + first, count=40))
-
-    assert occurred >= 40 * 3
+    assert run_all(seeds(first=100 + first, count=40)) >= 40 * 3
