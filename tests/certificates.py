@@ -29,9 +29,10 @@ class Identity:
     certificate: x509.Certificate
     authority: x509.Certificate
 
-    def pem(self, file: Path) -> Path:
+    def pem(self, file: Path, *, password: str = "") -> Path:
         """Key and certificate in one file, as ZooKeeper's PEM stores are."""
-        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
         file.write_bytes(key + self.certificate.public_bytes(Encoding.PEM))
         return file
 

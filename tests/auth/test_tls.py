@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,11 +64,8 @@ def test_another_password_is_said_and_nobody_is_asked_for_one(authority: Authori
     store = authority.issue_to("server").pkcs12(tmp_path / "server.p12")
     with pytest.raises(StoreError, match="another password"):
         make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", store, "wrong", None)))
-    locked = tmp_path / "locked.pem"
-    subprocess.run(
-        ["openssl", "pkey", "-in", str(pem.key_store.location), "-aes256", "-passout", "pass:right",
-         "-out", str(locked)],
-        check=True, capture_output=True)
+    locked = authority.issue_to("server").pem(tmp_path / "locked.pem", password="right")
+    make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", locked, "right", None)))
     with pytest.raises(StoreError, match="another password"):
         make_context(dataclasses.replace(pem, key_store=Store("ssl.keyStore", locked, "", None)))
 

@@ -18,7 +18,7 @@ from tests.wire import Address
 KINDS = ("genuine", "corral")
 USERS = {"bob": "builder", "root": "toor"}
 SUPER_DIGEST = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="  # of super:test
-# What Debian's package of ZooKeeper names as good to have, and TLS needs.
+# What TLS needs of what Debian's package of ZooKeeper depends on, and its manifest does not name.
 NETTY = [f"/usr/share/java/netty-{part}.jar" for part in (
     "buffer", "codec", "common", "handler", "resolver", "transport", "transport-native-epoll",
     "transport-native-unix-common")] if not JARS else []
