@@ -16,6 +16,7 @@ from bench.references import Etcd
 from bench.rows import ROWS, Kind, Row, many
 
 FAULT_AFTER_S = 2.0
+SET_UP_S = 120.0  # ten thousand sessions, each with a watch
 OPEN_PART = 0.5  # of the rate that the first reference reaches
 ETCDLOAD = Path(__file__).parent / "peers" / "etcdload"
 PIPELINED_SET = next(row for row in ROWS if row.name == "set")
@@ -56,9 +57,9 @@ class Bench:
     pace: Pace
     rate: float = field(default=0.0)
 
-    def load(self, hosts: str, arguments: Sequence[str], *, warmup_s: float, s: float) -> Load:
+    def load(self, hosts: str, arguments: Sequence[str], *, warmup_s: float, s: float, set_up_s: float = 0.0) -> Load:
         times = ("--warmup", str(warmup_s), "--duration", str(s))
-        return Load(self.zkload, ("--hosts", hosts, *arguments, *times), seconds=s + warmup_s)
+        return Load(self.zkload, ("--hosts", hosts, *arguments, *times), seconds=set_up_s + s + warmup_s)
 
     def warm_up(self, ensemble: Ensemble) -> None:
         if isinstance(ensemble, Etcd):
@@ -98,7 +99,7 @@ class Bench:
     def run(self, ensemble: Ensemble, row: Row, *more: str) -> dict[str, Any]:
         seconds = self.pace.load_s * row.times_longer
         with self.load(
-            ensemble.hosts(), (*row.load, *more), warmup_s=self.pace.load_warmup_s, s=seconds,
+            ensemble.hosts(), (*row.load, *more), warmup_s=self.pace.load_warmup_s, s=seconds, set_up_s=SET_UP_S,
         ) as load:
             return load.result()
 

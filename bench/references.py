@@ -30,7 +30,12 @@ class ZooKeeper(Ensemble):
     def start(self, *, is_kept: bool = False) -> None:
         settings = [word for each in self.settings for word in ("--set", each)]
         kept = ["--keep"] if is_kept else []
-        self.zookeeper3("start", "--port", str(self.port), "--members", str(self.count), *settings, *kept)
+        size = ("--port", str(self.port), "--members", str(self.count))
+        self.zookeeper3("start", *size, *settings, *kept, *self.jars())
+
+    def jars(self) -> tuple[str, ...]:
+        """Of another release than Debian's."""
+        return ()
 
     def stop(self, *, is_kept: bool = False) -> None:
         self.zookeeper3("stop", *([] if is_kept else ["--wipe"]), check=False)
@@ -61,6 +66,18 @@ class ZooKeeper(Ensemble):
     def version(self) -> str:
         java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
         return f"ZooKeeper {self.status()[0]['version']}, {java.stderr.partition(chr(10))[0]}"
+
+
+class ZooKeeper39(ZooKeeper):
+    """3.9, of jars that `peers/get-zk39-jars build/bench/zk39jars` brings."""
+
+    name = "zookeeper39"
+    folder_of_jars = Path(__file__).parent.parent / "build" / "bench" / "zk39jars"
+
+    def jars(self) -> tuple[str, ...]:
+        if not self.folder_of_jars.exists():
+            raise EnsembleError(f"no {self.folder_of_jars}: run bench/peers/get-zk39-jars {self.folder_of_jars}")
+        return ("--jars", str(self.folder_of_jars))
 
 
 class Etcd(Ensemble):
@@ -114,4 +131,5 @@ class Maker(Protocol):
     def __call__(self, folder: Path, settings: tuple[str, ...] = (), *, count: int = MEMBERS) -> Ensemble: ...
 
 
-ENSEMBLES: dict[str, Maker] = {"corral": Corral, "corral-plain": PlainCorral, "zookeeper": ZooKeeper, "etcd": Etcd}
+ENSEMBLES: dict[str, Maker] = {
+    "corral": Corral, "corral-plain": PlainCorral, "zookeeper": ZooKeeper, "zookeeper39": ZooKeeper39, "etcd": Etcd}
