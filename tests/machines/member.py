@@ -78,6 +78,8 @@ class Member:
     def start(self) -> None:
         """Returns at once."""
         assert not self.runs, f"member {self.id} runs"
+        if self._supervisor is not None:  # it has ended by itself
+            self.clock.forget(self._supervisor.pid)
         environment = {**os.environ, **self.clock.environment(), "LD_PRELOAD": ":".join(map(str, self._libraries)),
                        "CORRAL_TEST_SYNCS": str(self.syncs.file)}
         command = [*self.place.inside(), sys.executable, "-P", "-m", "node.supervisor", str(self.config_file),
