@@ -7,6 +7,7 @@ import pytest
 
 from bench.figures import Result, reduce
 from bench.fit import exponent, shape
+from bench.measure import is_comparable
 from bench.report import as_stored, by_group, figures_text, growth_text, merge, with_section
 from bench.rows import ROWS, Row, chosen
 
@@ -59,6 +60,14 @@ def test_rows_are_chosen_by_name_and_by_group_and_stay_in_their_order() -> None:
     assert chosen("core,values,open,sessions,memory,recovery") == list(ROWS)
     with pytest.raises(ValueError, match="no row or group gett, putt"):
         chosen("putt,set,gett")
+
+
+def test_etcd_is_measured_where_it_has_a_like_operation_and_nowhere_else() -> None:
+    compared = {each.name for each in ROWS if is_comparable(each, is_etcd=True)}
+
+    assert {"set", "get", "sync-get", "memory", "idle"} <= compared
+    assert not {"multi", "sessions", "large", "kill"} & compared
+    assert all(is_comparable(each, is_etcd=False) for each in ROWS)
 
 
 def test_names_of_rows_and_keys_of_their_figures_are_unique() -> None:
