@@ -62,6 +62,7 @@ class Scale:
     local_sessions: bool = False
     reap_ms: int = 1_000  # between two looks for containers and TTL nodes whose time is over
     never_used_ms: int = 4_000  # for a container
+    only_checker: str = ""  # by name: beside the one that knows the order
 
 
 def all_checkers(
@@ -82,7 +83,9 @@ class Ensemble:
         world.process_ending = (StorageError, RefusedError, ResyncError, PowerCutError)
         self.scale = scale
         self.order, self.linearizable = OneOrder(), Linearizable()
-        self.hub = Hub(all_checkers(self.order, self.linearizable, self.durable_ends))
+        self.hub = Hub([
+            each for each in all_checkers(self.order, self.linearizable, self.durable_ends)
+            if scale.only_checker in ("", each.name) or each is self.order])
         self.order.on_ordered = self.hub.ordered
         self.history = History(self.hub)
         self.members = list(range(1, scale.members + 1))

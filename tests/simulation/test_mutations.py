@@ -1,10 +1,15 @@
 """The checkers find what they are for: every rule broken on purpose is found, within so many seeds."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from tests.simulation.minimise import minimise
 from tests.simulation.mutations.known_bugs import KNOWN_BUGS
 from tests.simulation.mutations.mutation import QUICK_SEEDS, SEEDS, Mutation, applied, find
+from tests.simulation.mutations.page import PAGE, known_bug_rows, part, read_found
 from tests.simulation.mutations.table import MUTATIONS
 from tests.simulation.run import run
 
@@ -57,3 +62,43 @@ def test_what_went_wrong_in_zookeeper_is_a_mutation_or_has_a_reason() -> None:
     for bug in KNOWN_BUGS:
         assert bool(bug.mutations) != bool(bug.reason), bug.issues
         assert names.issuperset(bug.mutations), bug.issues
+
+
+# What others find first, when all look.
+ALONE = (
+    ("own reads", "a replica leaves a write out now and then"),
+    ("session zxids", "a reply names an older zxid now and then"),
+    ("synced reads", "a replica leaves a write out now and then"),
+    ("ephemerals", "ephemerals outlive their session"),
+)
+
+
+@pytest.mark.parametrize(("checker", "name"), ALONE)
+def test_a_checker_finds_it_alone(checker: str, name: str) -> None:
+    mutation = next(each for each in MUTATIONS if each.name == name)
+    alone = replace(mutation, scale=replace(mutation.scale, only_checker=checker))
+
+    result = find(alone, QUICK_SEEDS)
+
+    assert result is not None
+    assert result.checker == checker
+
+
+def test_every_checker_finds_a_mutation() -> None:
+    finders = {checker for _, checker in read_found(PAGE.read_text()).values()} | {checker for checker, _ in ALONE}
+    names = {
+        name for file in (Path(__file__).parent / "checkers").glob("*.py")
+        for name in re.findall(r'^    name = "(.+)"', file.read_text(), re.MULTILINE) if name != "checker"}
+
+    assert names <= finders
+
+
+def test_the_page_has_every_mutation_and_where_it_was_found() -> None:
+    """`python -m tests.simulation.mutations --rewrite`; its numbers change with every change of the product."""
+    page = PAGE.read_text()
+    found = read_found(page)
+
+    assert list(found) == [mutation.name for mutation in MUTATIONS]
+    assert all(0 < found[each.name][0] <= QUICK_SEEDS for each in QUICK)
+    assert all(found[each.name][0] <= SEEDS for each in RARE)  # 0: not looked for when the page was written
+    assert part(page, 1).splitlines() == known_bug_rows()

@@ -1,4 +1,4 @@
-"""Hundreds of seeds: every invariant holds in every run, and the runs together met everything that can go wrong."""
+"""A hundred seeds, or a thousand: every invariant holds in every run, and together they met all that can go wrong."""
 
 import os
 import subprocess
@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from tests.simulation.occurrences import missing
+from tests.simulation.occurrences import RARE, missing
 from tests.simulation.run import Options, run
 
-SEEDS = 200
+SEEDS = 1000 if os.environ.get("CORRAL_TEST_ALL") else 100
 PARTS = 8  # so that a failure stops a part, not all
 
 
@@ -33,7 +33,7 @@ def test_every_invariant_holds(part: int, occurred: Counter[str]) -> None:
 
 def test_the_runs_met_everything_that_they_are_for(occurred: Counter[str]) -> None:
     """Runs after the ones above, on what they have counted."""
-    assert missing(occurred) == []
+    assert set(missing(occurred)) <= ({*RARE} if SEEDS < 1000 else set())
 
 
 def test_one_seed_gives_one_run() -> None:

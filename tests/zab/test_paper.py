@@ -1,7 +1,11 @@
 """Zab's promises, one test each, over random walks: whatever is elected, crashes, is cut off or forgets.
 
-Junqueira, Reed, Serafini: Zab: High-performance broadcast for primary-backup systems, DSN 2011: the properties that
-define primary order atomic broadcast. <v, z> is a record with its zxid; a primary is the leader of an epoch.
+Junqueira, Reed, Serafini: Zab: High-performance broadcast for primary-backup systems, DSN 2011. Each test names the
+section and quotes the sentence that defines its property: of atomic broadcast (integrity, total order, agreement) and
+of primary order (local and global primary order, primary integrity). <v, z> is a record with its zxid; the primary of
+an epoch is its leader; to deliver is to show a record to this member's replicas, by a watermark.
+
+That these tests can fail is shown by tests/zab/test_paper_broken.py.
 """
 
 import os
@@ -38,14 +42,19 @@ def delivered(walk: Watched) -> dict[Zxid, bytes]:
 
 
 def test_integrity_what_is_delivered_was_broadcast(walks: list[Watched]) -> None:
-    """If some process delivers <v, z>, then some process has broadcast <v, z>."""
+    """Section III, Integrity: "If some process delivers <v, z>, then some process p_i has broadcast <v, z>."
+
+    That is: it stands in the log that the leader of its epoch has written.
+    """
     for walk in walks:
         broadcast = {pair for primary in walk.primaries.values() for pair in primary.broadcast}
         assert set(delivered(walk).items()) <= broadcast
 
 
 def test_total_order(walks: list[Watched]) -> None:
-    """If some process delivers <v, z> before <v', z'>, any process that delivers <v', z'> delivers <v, z> before it."""
+    """Section III, Total order: "If some process delivers <v, z> before <v', z'>, then any process that delivers
+    <v', z'> must also deliver <v, z> and deliver <v, z> before <v', z'>."
+    """
     for walk in walks:
         for one, other in combinations(walk.all_lives, 2):
             assert common_part(one, other) == common_part(other, one)
@@ -58,7 +67,9 @@ def common_part(life: Life, other: Life) -> list[tuple[Zxid, bytes]]:
 
 
 def test_agreement(walks: list[Watched]) -> None:
-    """If one delivers <v, z> and another <v', z'>, the one delivers <v', z'> or the other <v, z>."""
+    """Section III, Agreement: "If some process p_i delivers <v, z> and some process p_j delivers <v', z'>, then either
+    p_i delivers <v', z'> or p_j delivers <v, z>."
+    """
     for walk in walks:
         for one, other in combinations(walk.all_lives, 2):
             behind, ahead = sorted((one, other), key=lambda life: life.end)
@@ -67,7 +78,9 @@ def test_agreement(walks: list[Watched]) -> None:
 
 
 def test_local_primary_order(walks: list[Watched]) -> None:
-    """If a primary broadcasts <v, z> before <v', z'>, who delivers <v', z'> delivers <v, z> before it."""
+    """Section III, Local primary order: "If a primary broadcasts <v, z> before it broadcasts <v', z'>, then a process
+    that delivers <v', z'> must also deliver <v, z> before <v', z'>."
+    """
     for walk in walks:
         for life in walk.all_lives:
             for epoch in {epoch_of(zxid) for zxid, _ in life.records}:
@@ -77,7 +90,9 @@ def test_local_primary_order(walks: list[Watched]) -> None:
 
 
 def test_global_primary_order(walks: list[Watched]) -> None:
-    """What an earlier primary broadcast is delivered before what a later one did."""
+    """Section III, Global primary order: "Let an earlier primary broadcast <v, z> and a later one <v', z'>. If a
+    process delivers both <v, z> and <v', z'>, then it must deliver <v, z> before <v', z'>."
+    """
     for walk in walks:
         for life in walk.all_lives:
             epochs = [epoch_of(zxid) for zxid, _ in life.records]
@@ -85,7 +100,11 @@ def test_global_primary_order(walks: list[Watched]) -> None:
 
 
 def test_primary_integrity(walks: list[Watched]) -> None:
-    """Before a primary broadcasts, it has delivered all of earlier primaries that anybody will ever deliver."""
+    """Section III, Primary integrity: "If a primary broadcasts <v, z> and some process delivers <v', z'> which was
+    broadcast by an earlier primary, then the primary must deliver <v', z'> before it broadcasts <v, z>."
+
+    Here: it has <v', z'> in its log, which it commits before, or with, its own first record.
+    """
     for walk in walks:
         committed = delivered(walk)
         for primary in walk.primaries.values():
@@ -95,6 +114,7 @@ def test_primary_integrity(walks: list[Watched]) -> None:
 
 
 def test_every_epoch_begins_with_its_own_record(walks: list[Watched]) -> None:
+    """Section III: primaries are in a sequence, and zxids of a later one are greater: its epoch is their upper part."""
     for walk in walks:
         for primary in walk.primaries.values():
             first = read_record_header(primary.broadcast[0][1])
@@ -102,6 +122,7 @@ def test_every_epoch_begins_with_its_own_record(walks: list[Watched]) -> None:
 
 
 def test_nothing_committed_is_lost(walks: list[Watched]) -> None:
+    """What the properties amount to for who relies on them: section I, on recovery."""
     for walk in walks:
         committed = delivered(walk)
         for host in walk.hosts.values():

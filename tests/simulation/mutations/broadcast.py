@@ -108,6 +108,23 @@ def taking_again() -> list[Patch]:
     return [*around(Intake, "hello", hello), *around(Intake, "submit", submit)]
 
 
+def taking_some_twice() -> list[Patch]:
+    taken = 0
+
+    def submit(original: Method, intake: Intake, batch: bytes, *, member: int) -> Any:
+        nonlocal taken
+        before = len(intake._queue)
+        answer = original(intake, batch, member=member)
+        taken += len(intake._queue) - before
+        if len(intake._queue) > before and taken % 40 == 0:
+            intake._queue.append(intake._queue[-1])
+            intake.queued_bytes += len(batch)
+            intake.queued_requests += intake._queue[-1][1]
+        return answer
+
+    return around(Intake, "submit", submit)
+
+
 def of_a_minority(values: Any, voters: int) -> int | None:
     return quorum_value(values, voters - 2)
 

@@ -4,12 +4,15 @@ from typing import Any
 
 from node.requests import processor as requests_processor
 from node.requests.processor import Processor
+from node.tree import execute as tree_execute
 from node.tree.execute import HANDLERS, Replica
 from node.tree.reads import READS
 from node.tree.session_ops import end_session
 from node.tree.watches import Watches
-from node.tree.znode import CONTAINER_OWNER, Znode
+from node.tree.znode import CONTAINER_OWNER, Znode, pack_stat
+from tests.simulation import jute_frames as jute
 from tests.simulation.mutations.mutation import Method, Patch, around
+from transport.errors import Err
 from transport.opcodes import OpCode
 
 ATTACHES = (OpCode.CREATE_SESSION, OpCode.REATTACH, OpCode.EXPIRE, OpCode.DELETE_CONTAINER)
@@ -49,6 +52,39 @@ def newest_read_first(_original: Method, processor: Processor, conn: Any) -> Non
         conn.parked.popleft()
     for _, xid, op, body, _ in reversed(due):
         processor.read(conn, xid, op, body)
+
+
+def forgetting_some() -> list[Patch]:
+    """A replica leaves a set out now and then."""
+    executed = 0
+
+    def set_some(replica: Replica, record: bytes, at: int, *of: Any) -> Any:
+        nonlocal executed
+        executed += 1
+        if executed % 30:
+            return HANDLERS[OpCode.SET_DATA](replica, record, at, *of)
+        path, _ = jute.read_text(record, at)
+        node = replica.nodes.get(path)
+        return Err.NO_NODE if node is None else pack_stat(node)
+
+    return [(tree_execute, "HANDLERS", {**HANDLERS, int(OpCode.SET_DATA): set_some})]
+
+
+def naming_an_older_zxid() -> list[Patch]:
+    """In an answer now and then."""
+    answered = 0
+
+    def read(original: Method, processor: Processor, *of: Any) -> Any:
+        nonlocal answered
+        answered += 1
+        back = 3 if answered % 5 == 0 else 0
+        processor.replica.state.zxid -= back
+        try:
+            return original(processor, *of)
+        finally:
+            processor.replica.state.zxid += back
+
+    return around(Processor, "read", read)
 
 
 def sync_without_the_log() -> list[Patch]:

@@ -56,7 +56,8 @@ KNOWN_BUGS = (
         ("a member without its disk votes",)),
     KnownBug(
         "2832, 1277, 2789, 4883", "the counter of the zxid overflows",
-        reason="it has 40 bits, which 100,000 writes a second use up in four months, if nobody leads anew meanwhile"),
+        reason="no run is that long: it has 40 bits, and a leader gives up before they are used up (the tests of the "
+        "leader)"),
     KnownBug(
         "3125, 3145, 3249, 3144, 4846", "a log is replayed over a snapshot that has part of it already",
         ("a snapshot holds a record more than its name says",)),

@@ -19,19 +19,19 @@ Method = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Mutation:
-    """*rule*: of design, section 3, or what else it breaks. *likelier*: faults that make its moment less rare."""
+    """*rule*: of design, section 3, or what else it breaks. *faults*: those that bring its moment about; none: all."""
 
     name: str
     rule: str
     patches: Callable[[], list[Patch]]
-    likelier: dict[str, float] = field(default_factory=dict)
+    faults: dict[str, float] = field(default_factory=dict)
     at_leader: float = FaultOptions.at_leader_probability  # that a fault strikes whoever leads
     is_quick: bool = True  # found within QUICK_SEEDS
     scale: Scale = field(default_factory=Scale)
 
     @property
     def options(self) -> Options:
-        faults = FaultOptions(weights=WEIGHTS | self.likelier, at_leader_probability=self.at_leader)
+        faults = FaultOptions(weights=self.faults or WEIGHTS, at_leader_probability=self.at_leader)
         return replace(Options(), faults=faults, scale=self.scale)
 
 

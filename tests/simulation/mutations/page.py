@@ -23,7 +23,7 @@ def mutation_rows(found: Found) -> list[str]:
 def known_bug_rows() -> list[str]:
     rows = ["| ZooKeeper's issues | what went wrong | here |", "| --- | --- | --- |"]
     for bug in KNOWN_BUGS:
-        here = "; ".join(bug.mutations) or f"cannot exist: {bug.reason}"
+        here = "; ".join(bug.mutations) or f"no mutation: {bug.reason}"
         rows.append(f"| {bug.issues} | {bug.scenario} | {here} |")
     return rows
 
