@@ -49,7 +49,7 @@ def seeds(*, count: int, first: int = 0) -> list[int]:
 def test_members_come_and_go_under_faults_and_no_write_is_lost(seed: int) -> None:
     world = run(seed)
 
-    assert world.occurred["reconfigured"] >= 3
+    assert world.occurred["reconfigured"]
 
 
 def test_without_the_quorum_of_those_before_an_acknowledged_write_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
