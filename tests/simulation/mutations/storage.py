@@ -3,7 +3,6 @@
 from typing import Any
 
 from node.storage import snapshot_builder
-from node.storage.epochs import Epochs
 from node.storage.errors import StorageError
 from node.storage.identity import DataLock
 from node.storage.layout import ENVELOPE
@@ -77,10 +76,6 @@ def sound_by_id_alone(view: memoryview, at: int, end: int, *, segment_id: int) -
 
 def nothing_behind(*_its: Any, **_named: Any) -> None:
     """A bad record is always the torn tail."""
-
-
-def counted_from_zero(original: Method, epochs: Epochs, *places: Any, **_first: Any) -> None:
-    original(epochs, *places)
 
 
 def without_looking(_original: Method, lock: DataLock, directory: Any, pid: int) -> None:

@@ -1,7 +1,6 @@
 """All mutations: the rules of design, section 3, by number, and what else replicas, sessions and clients rely on."""
 
 from node.requests.processor import Processor
-from node.storage.epochs import Epochs
 from node.storage.identity import DataLock
 from node.storage.layout import is_sound
 from node.storage.log import Sync
@@ -83,10 +82,6 @@ MUTATIONS = (
     Mutation(
         "two broadcast processes write one log", "8", lambda: around(DataLock, "_lock", storage.without_looking),
         {"second broadcast": 1}),
-    Mutation(
-        "a processor's numbers begin anew on an empty disk", "8",
-        lambda: around(Epochs, "__init__", storage.counted_from_zero), WEIGHTS | {"lost disk": 3, "kill processor": 3},
-        is_quick=False, scale=Scale(snapshot_watermarks=10_000)),
     Mutation(
         "a member without its disk votes", "9", lambda: everywhere(has_vote, broadcast.votes_all_the_same),
         {"lost disk": 2, "power cut": 1, "isolate": 1}, is_quick=False),
