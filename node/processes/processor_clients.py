@@ -94,6 +94,7 @@ class Clients:
         self.blocked -= conn.paused
         self._idle.on_lost(conn)
         self._core.lost(conn)
+        client.connection = None  # they hold each other, and nobody collects garbage here
 
     def _after_early_bytes(self, client: ClientSocket, conn: Connection) -> None:
         if conn.phase in (Phase.ATTACHING, Phase.RECONFIGURING) or conn.holds:

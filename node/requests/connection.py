@@ -26,10 +26,10 @@ class Connection:
     """
 
     __slots__ = (
-        "address", "bulky", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
+        "address", "awaited", "bulky", "context", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
         "input", "is_read_only", "is_secure", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome",
         "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known", "sasl", "seen_zxid",
-        "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "word",
+        "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "upgrades", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -57,10 +57,13 @@ class Connection:
         self.outcome = ""  # why it was closed, in a word of corral_client_connections_closed_total
         self.submitted = 0
         self.done = 0
+        self.upgrades = False  # its session is local, and may become a global one
+        self.awaited = 0  # of a session that may: nothing is taken before that write is done, which may have done it
         self.parked: deque[tuple[int, int, int, bytes, int]] = deque()  # writes before it, xid, op, body, read at (ns)
         self.paused = False
         self.pack_untraced: Pack = REQUEST.pack  # of a local session, one that marks its requests
         self.pack_request: Pack = REQUEST.pack  # the same; with a trace context, one that adds it
+        self.context = b""
         self.trace_bytes = 0  # of that context
         self.frames_in = self.frames_out = 0
         self.last_xid = self.last_op = self.last_zxid = 0
@@ -75,4 +78,11 @@ class Connection:
     def trace(self, context: bytes) -> None:
         """The requests from here on carry it; empty: none."""
         self.pack_request = traced_pack(context, self.pack_untraced) if context else self.pack_untraced
+        self.context = context
         self.trace_bytes = len(context)
+
+    def became_global(self) -> None:
+        """The session: what comes from now on is a request of one that others know."""
+        self.upgrades = False
+        self.pack_untraced = REQUEST.pack
+        self.trace(self.context)

@@ -70,6 +70,7 @@ READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type
 WRITES = frozenset(int(op) for op in (
     OpCode.CREATE, OpCode.CREATE2, OpCode.DELETE, OpCode.SET_DATA, OpCode.SET_ACL, OpCode.MULTI, OpCode.SYNC,
     OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.RECONFIG, OpCode.CLOSE_SESSION))
+MAY_OWN = frozenset(int(op) for op in (OpCode.CREATE, OpCode.CREATE2, OpCode.MULTI))  # an ephemeral node, afterwards
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Processor:
             self._feed_early(conn, data)
             return
         submissions = self.submissions
-        if submissions.is_full:
+        if submissions.is_full or conn.awaited > conn.done:
             conn.holds = True
             conn.input = data
             return
@@ -175,7 +176,7 @@ class Processor:
         limit = self._frame_limit
         nodes, zxid, out = self.replica.nodes, self.replica.zxid, conn.out
         session_id = conn.session_id
-        number = conn.number
+        number, upgrades = conn.number, conn.upgrades
         identity = -1  # its place in the batch's table, once a write needs it
         at = 0
         end = len(data)
@@ -205,6 +206,11 @@ class Processor:
                     identity = -1
                     room = BATCH_BYTES_MAX
                     conn.holds = submissions.is_full
+                if upgrades and op in MAY_OWN:
+                    # What comes behind it is a request of the global session, should it be one then: marked as of a
+                    # local one, it could make the session anew after its end.
+                    conn.awaited = conn.submitted
+                    conn.holds = True
             elif op not in NEVER_PARKED and (conn.submitted != conn.done or conn.parked):
                 conn.parked.append((conn.submitted, xid, op, data[at + 12:stop], self.now_ns))
                 conn.holds = len(conn.parked) >= PARKED_MAX
@@ -380,7 +386,8 @@ class Processor:
             session_id = self.local.open(
                 generation=self.submissions.generation, timeout_ms=timeout_ms, now_ms=conn.heard_ms,
                 taken=self.replica.sessions).id
-        conn.pack_untraced = local_pack(timeout_ms=timeout_ms, may_upgrade=self.config.local_sessions_upgrade)
+        conn.upgrades = self.config.local_sessions_upgrade
+        conn.pack_untraced = local_pack(timeout_ms=timeout_ms, may_upgrade=conn.upgrades)
         conn.trace(b"")
         self._begin(conn, session_id, timeout_ms)
 
@@ -590,6 +597,10 @@ class Processor:
     def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None:
         """Its new connection is elsewhere, or a newer one here: the older one closes. From nowhere: it was local."""
         self.local.pop(session_id, None)
+        if old_source == 0:
+            here = self.by_session.get(session_id)
+            if here is not None:
+                here.became_global()
         if old_source != self.source:
             return
         conn = self.connections.get(old_connection)

@@ -258,3 +258,26 @@ def test_ten_thousand_idle_sessions_are_held_and_others_work(
 
         works(neighbour)
         assert int(re.findall(r"Connections: (\d+)", four_letter((host, port), "srvr"))[0]) >= 10_000
+
+
+# Ends ----------------------------------------------------------------------------------------------
+
+
+def anonymous_kb(process: Path) -> int:
+    found = re.search(r"RssAnon:\s+(\d+) kB", (process / "status").read_text())
+    assert found
+    return int(found[1])
+
+
+def test_connections_that_have_ended_leave_nothing_behind(lone: Ensemble) -> None:
+    processor = Path(f"/proc/{lone.pids(1)['processor-0']}")
+
+    def come_and_go(times: int) -> None:
+        for _ in range(times):
+            assert four_letter(lone.addresses[0], "ruok") == "imok"
+
+    come_and_go(1000)
+    before = anonymous_kb(processor)
+    come_and_go(4000)
+
+    assert anonymous_kb(processor) - before < 2000  # half a kilobyte of each; what one holds takes three times that

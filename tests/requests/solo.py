@@ -48,13 +48,21 @@ class Solo:
         self.queue += self.core.submissions.seal(now_ms=1)
 
     def execute(self) -> None:
-        """All that is queued, as one record."""
+        """All that is queued, as one record; then what was held back behind it."""
         self.submit()
-        if self.queue:
-            body, count = b"".join(self.queue), sum(read_header(batch).count for batch in self.queue)
-            self.queue.clear()
-            self.core.replica.apply_record(pack_record(
-                first_zxid=self.core.replica.zxid + 1, count=count, time_ms=2, body=body))
+        while self.queue:
+            batches, self.queue = self.queue, []
+            self.apply(*batches)
+            for conn in list(self.core.connections.values()):
+                if conn.holds:
+                    self.core.feed(conn, b"", 0)
+            self.submit()
+
+    def apply(self, *batches: bytes) -> None:
+        """As one record."""
+        self.core.replica.apply_record(pack_record(
+            first_zxid=self.core.replica.zxid + 1, count=sum(read_header(batch).count for batch in batches), time_ms=2,
+            body=b"".join(batches)))
 
     def connect(self) -> Connection:
         """A connection with a session, its ConnectResponse taken."""

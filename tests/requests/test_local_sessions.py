@@ -6,6 +6,8 @@ from node.requests.connection import Connection, Phase
 from node.requests.local_sessions import LocalSessions
 from node.requests.passwords import session_password
 from tests.requests.solo import SECRET, Solo, create, frame, get_data, replies, request, set_data, string
+from transport.batch import EXPIRE_BODY, REQUEST, pack_batch
+from transport.opcodes import OpCode
 
 TIMEOUT_MS = 10_000
 CLOSE = -11
@@ -81,6 +83,30 @@ def test_its_first_ephemeral_makes_it_a_global_one() -> None:
     solo.execute()
     assert not solo.core.replica.sessions
     assert b"/e" not in solo.core.replica.nodes
+
+
+def test_what_was_sent_behind_its_first_ephemeral_does_not_make_it_anew_after_its_end() -> None:
+    solo = local_solo(upgrade=True)
+    conn = connected(solo)
+    solo.send(conn, create(1, b"/e", flags=1))
+    solo.submit()
+    solo.send(conn, create(2, b"/f", flags=1))
+    solo.submit()
+    first, *behind = solo.queue
+    solo.queue.clear()
+
+    solo.apply(first)
+    token = EXPIRE_BODY.pack(solo.core.source, conn.number)
+    solo.apply(pack_batch(
+        member=2, processor=0, generation=9, sequence=1, epoch=1, count=1, identities=[b""],
+        requests=REQUEST.pack(conn.session_id, 0, 0, OpCode.EXPIRE, 0, 0, 0, len(token)) + token))
+    solo.core.feed(conn, b"", 0)
+    solo.submit()
+    solo.apply(*solo.queue, *behind)
+
+    assert conn.session_id not in solo.core.replica.sessions
+    assert not solo.core.replica.nodes.keys() & {b"/e", b"/f"}
+    assert conn.phase is Phase.CLOSED
 
 
 def test_an_ephemeral_that_fails_makes_it_a_global_one_too() -> None:

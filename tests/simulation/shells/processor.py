@@ -251,6 +251,9 @@ class Processor(Process):
                 conn.out = []
             if conn.phase is Phase.CLOSED:
                 self.abort(conn)
+            elif conn.phase is Phase.READY and conn.holds:
+                self.core.feed(conn, b"", self.now_ms())
+                self.flush_soon()
 
     # --- broadcast ---
 
