@@ -26,10 +26,10 @@ class Connection:
     """
 
     __slots__ = (
-        "address", "awaited", "bulky", "context", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms", "holds", "identity",
-        "input", "is_read_only", "is_secure", "last_op", "last_xid", "last_zxid", "missing", "number", "out", "outcome",
-        "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known", "sasl", "seen_zxid",
-        "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "upgrades", "word",
+        "address", "awaited", "bulky", "context", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms",
+        "holds", "identity", "input", "is_read_only", "is_secure", "last_op", "last_xid", "last_zxid", "missing",
+        "number", "out", "outcome", "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known",
+        "sasl", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "upgrades", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
