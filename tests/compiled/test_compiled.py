@@ -14,6 +14,7 @@ SEEN_BY_TESTS = (
     "README.md", "ansible", "bench", "dashboards", "docs", "examples", "pyproject.toml", "systemd", "tests")
 HOT = {"execute", "set_data", "leader", "follower", "processor", "broadcast", "log", "histogram"}
 CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", "tests/processes")
+PATCHES = "tests/zab/test_paper_broken.py"  # methods, which compiled classes do not let it
 CLIENTS = ("tests/clients/test_kazoo_nodes.py", "tests/clients/test_kazoo_watches.py",
            "tests/clients/test_kazoo_transactions.py", "tests/clients/test_kazoo_sessions.py")
 
@@ -42,7 +43,7 @@ def test_the_hot_modules_are_compiled(compiled: Path) -> None:
 
 
 def test_the_cores_and_processes_pass_their_tests(compiled: Path, tmp_path: Path) -> None:
-    done = run(compiled, tmp_path, *CORES)
+    done = run(compiled, tmp_path, *CORES, f"--ignore={PATCHES}")
 
     assert done.returncode == 0, done.stdout[-5000:]
     where = subprocess.run(

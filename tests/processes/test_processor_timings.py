@@ -217,15 +217,15 @@ def test_a_process_that_was_stopped_under_load_says_so(three: Served, role: str,
 
 
 def test_an_idle_process_that_was_stopped_says_so_where_a_timer_was_due(one: Served) -> None:
-    one.wait(lambda: one.takers[1].figure("election", "stalls") is not None)
+    one.wait(lambda: one.takers[1].figure("broadcast", "stalls") is not None)
 
-    one.pause(1, "election")
+    one.pause(1, "broadcast")
     stopped_ns = time.monotonic_ns()
     one.wait(lambda: time.monotonic_ns() - stopped_ns > 1.3e9)
-    one.resume(1, "election")
+    one.resume(1, "broadcast")
 
-    one.wait(lambda: one.takers[1].of("election", Note.STALLED), "no stall noted")
-    one.wait(lambda: one.takers[1].figure("election", "stalls"))
+    one.wait(lambda: one.takers[1].of("broadcast", Note.STALLED), "no stall noted")
+    one.wait(lambda: one.takers[1].figure("broadcast", "stalls"))
 
 
 def test_notes_of_pipelined_writes_are_few_and_in_few_messages(three: Served) -> None:
