@@ -29,6 +29,7 @@ CAUSES = (
     ("elected without a vote", "superseded"),
     ("member ", "superseded"),
     ("epoch ", "superseded"),
+    ("the zxids of this epoch", "zxids_used_up"),
 )
 
 

@@ -38,8 +38,9 @@ ENSEMBLE: tuple[Metric, ...] = (
     Metric("corral_elections_total", "counter", "How often this member began to look for a leader, by cause.",
            "elections", _BROADCAST,
            "leader_lost, leader_silent: the leader's process or link; lease_lost, no_quorum: a leader cut off from "
-           "the others; no_processor: processor 0 of the leader; handed_over: as planned; refused, superseded, "
-           "protocol_error: read the member's log; started: a restart.", labels=("cause",)),
+           "the others; no_processor: processor 0 of the leader; handed_over: as planned; zxids_used_up: "
+           "a new epoch counts anew; refused, superseded, protocol_error: read the member's log; started: a restart.",
+           labels=("cause",)),
     Metric("corral_election_seconds", "histogram", "From looking for a leader to serving again.", "election_ns",
            _BROADCAST, "Nobody writes through this member meanwhile. Long: voters missing, or a long synchronisation.",
            scale=NANOSECONDS),

@@ -20,7 +20,7 @@ from tests.faults.figures import await_all_serving, await_serving, leader_of, lo
 from tests.faults.trees import agreed_tree
 from tests.waiting import wait_until
 from tests.wire import Connection, Create
-from transport.entry import read_record_header
+from transport.entry import FEATURE_LEVEL, read_record_header
 
 UNIMPLEMENTED = -6
 EVERYBODY = (1, 2, 3)
@@ -108,12 +108,12 @@ def test_builds_of_two_levels_work_together_and_after_the_last_upgrade_only_a_ba
     assert creates(ensemble, f"{NEW}-mixed") == [0] * 3
     run(ensemble, second, None)  # back, while the level has not risen
     assert creates(ensemble, f"{NEW}-back") == [0] * 3
-    assert levels(ensemble) == {1}
+    assert levels(ensemble) == {FEATURE_LEVEL}
     assert record_versions(ensemble, first) == [1]
 
     for member in (second, last):
         run(ensemble, member, later)
-    wait_until(lambda: levels(ensemble) == {2}, what="the level rises")
+    wait_until(lambda: levels(ensemble) == {FEATURE_LEVEL + 1}, what="the level rises")
     assert creates(ensemble, f"{NEW}-risen") == [UNIMPLEMENTED] * 3
     assert record_versions(ensemble, first) == [1, 2]
 
@@ -121,7 +121,7 @@ def test_builds_of_two_levels_work_together_and_after_the_last_upgrade_only_a_ba
     start(ensemble, last, None)
     refused = wait_until(lambda: log_lines(ensemble, last, "refused"), what="the first build refuses")
     reason = refused[-1]["reason"]
-    assert "feature level 2, this version supports up to 1" in reason
+    assert f"feature level {FEATURE_LEVEL + 1}, this version supports up to {FEATURE_LEVEL}" in reason
     assert f"install Corral {next_version()} or later" in reason
     assert "corral restore" in reason
     wait_until(lambda: ensemble.running(last) is None, what="it ends")
@@ -142,27 +142,27 @@ def test_builds_of_two_levels_work_together_and_after_the_last_upgrade_only_a_ba
     tree = agreed_tree(ensemble)
     assert tree["/before"][0] == b"of the first build"
     assert f"{NEW}-back-{last}" not in tree
-    assert levels(ensemble) == {1}
+    assert levels(ensemble) == {FEATURE_LEVEL}
 
 
 def test_a_level_that_is_held_leaves_the_way_back_open_until_it_is_let_go(
     own: Start, later: Path, tmp_path: Path,
 ) -> None:
-    ensemble = own({"corral.testHooks": "false", "corral.featureLevel": "1"})
+    ensemble = own({"corral.testHooks": "false", "corral.featureLevel": str(FEATURE_LEVEL)})
     for member in EVERYBODY:
         run(ensemble, member, later)
     assert creates(ensemble, f"{NEW}-held") == [0] * 3
     run(ensemble, 2, None)
     run(ensemble, 2, later)
-    assert levels(ensemble) == {1}
+    assert levels(ensemble) == {FEATURE_LEVEL}
 
     for member in EVERYBODY:
         let_go(ensemble, member)
         run(ensemble, member, later)
-    wait_until(lambda: levels(ensemble) == {2}, what="the level rises")
+    wait_until(lambda: levels(ensemble) == {FEATURE_LEVEL + 1}, what="the level rises")
     assert creates(ensemble, f"{NEW}-let-go") == [UNIMPLEMENTED] * 3
 
-    file = tmp_path / "level-2.backup"
+    file = tmp_path / "next-level.backup"
     command_of(later, "backup", str(ensemble.home(1) / "zoo.cfg"), "--to", str(file))
     for member in EVERYBODY:
         ensemble.stop(member)
