@@ -298,10 +298,9 @@ def test_strangers_may_send_anything_to_the_members_ports(victims: Victims) -> N
         for number in range(60):
             edits = random_edits(rng) if number else []
             data = edited(greeting + rng.randbytes(200), edits, [b"GET / HTTP/1.1\r\n\r\n"])
-            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-                with closed_by_the_other():
-                    connection.sendall(data)
-                    connection.shutdown(socket.SHUT_WR)
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection, closed_by_the_other():
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
 
 
 # Operators' port ----------------------------------------------------------------------------------
@@ -318,12 +317,11 @@ def test_the_admin_port_answers_garbage_or_closes(victims: Victims) -> None:
     address = ("127.0.0.1", local.member(victims.leader).metrics_port)
     for number in range(150):
         data = seeds[number] if number < len(seeds) else edited(rng.choice(seeds), random_edits(rng), seeds)
-        with socket.create_connection(address, timeout=20) as connection:
-            with closed_by_the_other():
-                connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(1 << 16):
-                    pass
+        with socket.create_connection(address, timeout=20) as connection, closed_by_the_other():
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 16):
+                pass
     assert "http_failed" not in victims.ensemble.log(victims.leader)
 
 
