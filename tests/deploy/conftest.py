@@ -90,6 +90,14 @@ def ensemble(site: Site, deployed: Play) -> Site:
     return site
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first deployment is looked at first: what comes later changes the hosts, and leaves them so."""
+    places = [at for at, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    ours = sorted((items[at] for at in places), key=lambda item: item.path.name != "test_deploy.py")
+    for at, item in zip(places, ours, strict=True):
+        items[at] = item
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What the members logged last stands below a failure."""
