@@ -103,6 +103,8 @@ class Outputs:
 
     def _feed_held(self, client: ClientSocket, conn: Connection) -> None:
         """There is room for the answers to requests that came long ago."""
+        if client.connection is None:
+            return  # it has ended since
         client.owner.on_bytes(client, b"")
         is_free = not (conn.holds or conn.paused) if conn.is_read_only else self._may_read(conn)
         if is_free and conn.phase in (Phase.READY, Phase.READ_ONLY):

@@ -211,7 +211,7 @@ class Processor:
                     # local one, it could make the session anew after its end.
                     conn.awaited = conn.submitted
                     conn.holds = True
-            elif op not in NEVER_PARKED and (conn.submitted != conn.done or conn.parked):
+            elif (conn.submitted != conn.done or conn.parked) and op not in NEVER_PARKED:
                 conn.parked.append((conn.submitted, xid, op, data[at + 12:stop], self.now_ns))
                 conn.holds = len(conn.parked) >= PARKED_MAX
             elif op == AUTH:

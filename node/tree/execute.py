@@ -254,9 +254,7 @@ class Replica:
         if entry.feature_level < LEVEL_OF_RECONFIG or node is None or node.data == text:
             return
         node.data, node.mzxid, node.mtime, node.version = text, entry.config_version, header.time_ms, -1
-        if not node.is_dirty:
-            node.is_dirty = True
-            self.dirty.append(node)
+        self.tree.digest.touched(node)
         self.changes.append((EventType.NODE_DATA_CHANGED, CONFIG, node.acl))
         self._tell_watchers(header.last_zxid)
 

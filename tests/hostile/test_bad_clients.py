@@ -263,6 +263,22 @@ def test_ten_thousand_idle_sessions_are_held_and_others_work(
 # Ends ----------------------------------------------------------------------------------------------
 
 
+def test_a_client_that_breaks_off_while_its_requests_are_held_ends_nothing(
+    ensemble: Ensemble, neighbour: KazooClient
+) -> None:
+    before = ensemble.pids(1)
+
+    for _ in range(20):
+        connection = Connection.open(ensemble.addresses[0])
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # with a reset
+        connection.send(Create("/broken-off", b""), *[GetData("/")] * 400)
+        connection.sock.close()
+        works(neighbour, rounds=3)
+
+    assert ensemble.pids(1) == before
+    assert "process_failed" not in ensemble.log(1)
+
+
 def anonymous_kb(process: Path) -> int:
     found = re.search(r"RssAnon:\s+(\d+) kB", (process / "status").read_text())
     assert found
