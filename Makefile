@@ -21,7 +21,7 @@ PYTHONS ?= 3.11 3.13
 PYTEST := $(BIN)/pytest --quiet --timeout=300
 HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
 MACHINES := iproute2 nftables e2fsprogs gcc libc6-dev libfaketime
-PACKAGES := zookeeper gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(HOSTS)
+PACKAGES := zookeeper groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(HOSTS)
 
 all: $(VENV)/installed
 

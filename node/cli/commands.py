@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("node.cli.down", "Stop one member of a local ensemble."),
     "start": ("node.cli.down", "Start one member of a local ensemble."),
     "handover": ("node.cli.handover", "Have another member lead."),
+    "reconfig": ("node.cli.reconfig", "Show or change who the members are."),
     "drain": ("node.cli.drain", "Move a member's clients to the others."),
     "kill": ("node.cli.down", "Kill one member of a local ensemble by SIGKILL."),
     "member": ("node.cli.member", "Run one member from a zoo.cfg, in the foreground."),
@@ -19,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("node.cli.backup", "Write a member's state to a verified file; list and verify such files."),
     "restore": ("node.cli.restore", "Put a backup in place of the data of a stopped ensemble."),
     "self-check": ("node.cli.self_check", "Look whether one member is as it should be."),
+    "completion": ("node.cli.completion", "Make a shell complete commands and options."),
+    "manual": ("node.cli.manual", "Write the commands' help as pages for man(1)."),
 }
 
 
