@@ -48,7 +48,7 @@ def test_every_command_has_a_page_that_man_shows_without_a_complaint(tmp_path: P
 
     assert {f"corral-{name}.1" for name in COMMANDS} < {each.name for each in tmp_path.iterdir()}
     for each in tmp_path.iterdir():
-        shown = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-cbou", str(each)],
+        shown = subprocess.run(["groff", "-Kutf8", "-man", "-Tutf8", "-ww", "-P-cbou", str(each)],
                                check=True, capture_output=True, text=True)
         assert shown.stderr == ""
         assert all(word in shown.stdout for word in ("NAME", "SYNOPSIS", "DESCRIPTION", each.stem.upper()))
