@@ -71,6 +71,7 @@ EVENTS: tuple[Event, ...] = (
           "reason: asked to, drains (or is about to end), or no processor 0",
           "if for want of processor 0: see why that is gone"),
     Event("hand_over_asked", "info", "broadcast", "by `corral handover`"),
+    Event("reconfig_asked", "info", "broadcast", "by `corral reconfig`; reconfigured or reconfig_refused follows"),
     Event("draining", "info", "broadcast", "by `corral drain`: clients and leadership go to other members"),
     Event("drain_undone", "info", "broadcast", "by `corral drain --undo`: it takes clients again, and may lead"),
     Event("no_member_stands", "error", "broadcast", "no member has a working processor 0: this one leads on, and "

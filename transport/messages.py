@@ -462,6 +462,28 @@ class DrainProgress(Message, frozen=True):
     remark: str = ""
 
 
+class MembersWanted(Message, frozen=True):
+    """Answered by MembersAre."""
+
+
+class MembersAre(Message, frozen=True):
+    """Of the last control entry in this member's log. *servers*: member -> value of its server.N line.
+
+    *version*: zxid of the reconfiguration that made them, 0: they are of zoo.cfg.
+    """
+
+    version: Number
+    servers: Servers
+    voters: Members
+
+
+class NewMembersWanted(Message, frozen=True):
+    """*servers*: what is to hold instead of those of *version*. Answered by MembersAre once it does; ControlRefused."""
+
+    version: Number
+    servers: Servers
+
+
 CONTROL_VERSION = 1
 
 
@@ -537,6 +559,7 @@ LocalMessage = (
 )
 ControlMessage = (
     ControlHello | ControlWelcome | ControlRefused | HandOverWanted | HandOverDone | DrainWanted | DrainProgress
+    | MembersWanted | MembersAre | NewMembersWanted
 )
 ElectionMessage = Vote
 TelemetryMessage = Sample | Timings | Relayed

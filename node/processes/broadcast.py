@@ -115,10 +115,10 @@ class Broadcast:
         self.door = Door(
             config.id, member=self.member, perform=self.effects.perform, made=made, lease=lease, timings=timings)
         self.draining = Draining(self.local, self.door.step)
+        self.reconfigs = Reconfigs(config, member=self.member, peers=peers, step=self.door.step, log=self.log)
         self.control = Control(
             config.id, self.control_listener, step=self.door.step, member=self.member, local=self.local,
-            draining=self.draining, addresses=client_addresses(config), log=self.log)
-        self.reconfigs = Reconfigs(config, member=self.member, peers=peers, step=self.door.step, log=self.log)
+            draining=self.draining, reconfigs=self.reconfigs, addresses=client_addresses(config), log=self.log)
         self.from_peers = PeerMessages(
             self.peer, step=self.door.step, streams=self.streams, submissions=self.submissions, commits=self.commits,
             relays=self.relays, reconfigs=self.reconfigs, local=self.local, lease=lease, timings=timings, log=limited)

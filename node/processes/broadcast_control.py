@@ -1,4 +1,4 @@
-"""What this member's operator asks of it, by commands on the same machine: hand over, drain.
+"""What this member's operator asks of it, by commands on the same machine: hand over, drain, other members.
 
 Who may open the socket in the run directory, may ask: that is its user, and root.
 """
@@ -12,6 +12,8 @@ from structlog.typing import FilteringBoundLogger
 
 from node.processes.broadcast_draining import Draining
 from node.processes.broadcast_local import Local
+from node.processes.broadcast_reconfig import Reconfigs
+from node.processes.broadcast_reconfiguring import Reconfiguring
 from node.zab import events
 from node.zab.events import Event, StreamId
 from node.zab.member import LearnerStatus, Member
@@ -25,7 +27,9 @@ from transport.messages import (
     DrainWanted,
     HandOverDone,
     HandOverWanted,
+    MembersWanted,
     Message,
+    NewMembersWanted,
     decode_control,
     encode,
 )
@@ -51,13 +55,14 @@ class Control:
 
     def __init__(
         self, me: int, listener: Listener, *, step: Callable[[Event], None], member: Member, local: Local,
-        draining: Draining, addresses: Mapping[int, str], log: FilteringBoundLogger,
+        draining: Draining, reconfigs: Reconfigs, addresses: Mapping[int, str], log: FilteringBoundLogger,
     ) -> None:
         self._me, self._listener, self._step, self._member = me, listener, step, member
         self._local, self._draining, self._addresses, self._log = local, draining, addresses, log
         self._greeted: set[StreamId] = set()
         self._handing: _Handing | None = None
         self._waiting: dict[StreamId, int] = {}  # for the end of the drain -> when it was told last
+        self._reconfiguring = Reconfiguring(member, reconfigs, send=self._send, log=log)
 
     def receive(self) -> None:
         for _ in range(MESSAGES_PER_TURN):
@@ -83,10 +88,15 @@ class Control:
             self._check_handing(self._handing)
         if self._waiting:
             self._check_drain()
+        self._reconfiguring.on_turn()
 
     def timeout_ms(self, timeout_ms: int) -> int:
         """How long the loop may sleep."""
-        return min(timeout_ms, PROGRESS_NS // 1_000_000) if self._handing or self._waiting else timeout_ms
+        return min(timeout_ms, PROGRESS_NS // 1_000_000) if self._is_busy else timeout_ms
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._handing is not None or bool(self._waiting) or self._reconfiguring.is_busy
 
     def on_hand_over_failed(self, reason: str) -> None:
         """The core's word; it need not be us who asked."""
@@ -106,6 +116,10 @@ class Control:
             self._on_hand_over(stream, message)
         elif isinstance(message, DrainWanted):
             self._on_drain(stream, message)
+        elif isinstance(message, MembersWanted):
+            self._reconfiguring.tell(stream)
+        elif isinstance(message, NewMembersWanted):
+            self._on_new_members(stream, message)
         else:
             self._refuse(stream, f"a member is not told {type(message).__name__}")
 
@@ -119,7 +133,7 @@ class Control:
         self._send(stream, ControlWelcome(self._me))
 
     def _on_hand_over(self, stream: StreamId, wanted: HandOverWanted) -> None:
-        refusal = self._refusal(wanted.heir)
+        refusal = self._cannot("hand over") or self._refusal(wanted.heir)
         if refusal:
             self._send(stream, ControlRefused(refusal))
             return
@@ -127,13 +141,25 @@ class Control:
         self._handing = _Handing(stream, wanted.heir, clock_ns())
         self._step(events.HandOver(MemberId(wanted.heir), wanted.within_ms))
 
+    def _on_new_members(self, stream: StreamId, wanted: NewMembersWanted) -> None:
+        refusal = self._cannot("change") or self._reconfiguring.refusal
+        if refusal:
+            self._send(stream, ControlRefused(refusal))
+        else:
+            self._reconfiguring.ask(stream, wanted)
+
+    def _cannot(self, what: str) -> str:
+        """Why no operator's wish that is a leader's to fulfil can be; "" if it can."""
+        member = self._member
+        if not member.is_serving:
+            return f"no quorum serves, so there is nothing to {what}: see `corral status`"
+        if member.role != "leader":
+            return f"member {self._me} does not lead: member {member.leader} does, {self._address(member.leader)}"
+        return ""
+
     def _refusal(self, heir: int) -> str:
         """Why leadership cannot be handed over to *heir*; "" if it may be tried."""
         member = self._member
-        if not member.is_serving:
-            return "no quorum serves, so there is nothing to hand over: see `corral status`"
-        if member.role != "leader":
-            return f"member {self._me} does not lead: member {member.leader} does, {self._address(member.leader)}"
         if len(member.voters) == 1 and self._me in member.voters:
             return f"member {self._me} is the only voter: there is nobody to hand over to"
         if heir == self._me:
@@ -234,5 +260,6 @@ class Control:
     def _forget(self, stream: StreamId) -> None:
         self._greeted.discard(stream)
         self._waiting.pop(stream, None)
+        self._reconfiguring.forget(stream)
         if self._handing is not None and self._handing.stream == stream:
             self._handing = None

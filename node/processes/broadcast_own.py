@@ -91,7 +91,7 @@ class OwnMessages:
                     self._local.pass_to_processor(message)
             case ReconfigWanted():
                 if self._submissions.is_linked(stream):
-                    self._reconfigs.ask(message, lambda answer: self._local.send(stream, answer))
+                    self._reconfigs.on_wanted(message, lambda answer: self._local.send(stream, answer))
             case LocalHello():
                 self._on_hello(stream, message)
             case Elected():

@@ -86,7 +86,7 @@ class PeerMessages:
                 self._relays.relay(member, message)
             case ReconfigWanted():
                 if self._submissions.is_linked(stream):
-                    self._reconfigs.ask(message, lambda answer: self._streams.send(stream, answer))
+                    self._reconfigs.on_wanted(message, lambda answer: self._streams.send(stream, answer))
             case _:
                 if isinstance(message, Hello):
                     self._streams.learners[stream] = member

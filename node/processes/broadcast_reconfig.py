@@ -16,7 +16,7 @@ from node.zab import effects
 from node.zab.events import Event, Reconfigure
 from node.zab.member import Member
 from transport.entry import ControlEntry
-from transport.messages import Message, ReconfigAnswer, ReconfigWanted
+from transport.messages import ReconfigAnswer, ReconfigWanted
 from transport.zxid import Zxid
 
 ASKED_MAX = 1000  # requests whose askers are remembered
@@ -30,18 +30,25 @@ class Reconfigs:
         log: FilteringBoundLogger,
     ) -> None:
         self._config, self._member, self._peers, self._step, self._log = config, member, peers, step, log
-        self._asked: dict[int, Callable[[Message], None]] = {}  # by intent: the way to answer
+        self._asked: dict[int, Callable[[ReconfigAnswer], None]] = {}  # by intent: the way to answer
         self._seen: ControlEntry | None = None
         self._written = 0
 
-    def ask(self, wanted: ReconfigWanted, answer: Callable[[Message], None]) -> None:
+    def on_wanted(self, wanted: ReconfigWanted, answer: Callable[[ReconfigAnswer], None]) -> None:
         """Of a processor, of this member or another."""
-        if not _is_sound(wanted.servers):
+        self.ask(wanted.intent, wanted.version, wanted.servers, answer)
+
+    def ask(
+        self, intent: int, version: int, servers: dict[int, str], answer: Callable[[ReconfigAnswer], None], *,
+        is_operators: bool = False,
+    ) -> None:
+        """*answer*: hears of a refusal alone."""
+        if not _is_sound(servers):
             return
-        self._asked[wanted.intent] = answer
+        self._asked[intent] = answer
         while len(self._asked) > ASKED_MAX:
             del self._asked[next(iter(self._asked))]
-        self._step(Reconfigure(Zxid(wanted.intent), wanted.version, wanted.servers))
+        self._step(Reconfigure(Zxid(intent), version, servers, is_operators))
 
     def on_refused(self, effect: effects.ReconfigRefused) -> None:
         answer = self._asked.pop(effect.intent, None)

@@ -28,8 +28,8 @@ class Prepared(msgspec.Struct, frozen=True, array_like=True):
     servers: dict[int, str]
 
 
-class _BadServersError(Exception):
-    """As ZooKeeper's BadArgumentsException."""
+class BadServersError(Exception):
+    """As ZooKeeper's BadArgumentsException; its text is what is wrong."""
 
 
 def disabled(
@@ -58,17 +58,18 @@ def prepare(
         return Err.NO_NODE if node is None else Err.NO_AUTH
     try:
         if asked.new_members is not None:
-            servers = _whole(asked.new_members.decode())
+            servers = whole_servers(asked.new_members.decode())
         else:
-            servers = _changed(control.servers, asked.joining_servers or b"", asked.leaving_servers or b"")
-    except _BadServersError:
+            servers = changed_servers(control.servers, asked.joining_servers or b"", asked.leaving_servers or b"")
+    except BadServersError:
         return Err.BAD_ARGUMENTS
     except ValueError:
         return Err.MARSHALLING_ERROR  # an id that is no number: ZooKeeper does not expect it
     return msgspec.msgpack.encode(Prepared(control.config_version, servers))
 
 
-def _whole(text: str) -> dict[int, str]:
+def whole_servers(text: str) -> dict[int, str]:
+    """Raises BadServersError, ValueError."""
     servers: dict[int, str] = {}
     for line in text.replace(",", "\n").splitlines():
         key, _, value = line.strip().partition("=")
@@ -76,25 +77,26 @@ def _whole(text: str) -> dict[int, str]:
         if not kind or kind == "version":
             continue
         if kind != "server":
-            raise _BadServersError(key)  # groups and weights
+            raise BadServersError(key)  # groups and weights
         servers[_member_id(number)] = format_server(_server(value.strip()))
     return dict(sorted(servers.items()))
 
 
-def _changed(before: dict[int, str], joining: bytes, leaving: bytes) -> dict[int, str]:
+def changed_servers(before: dict[int, str], joining: bytes, leaving: bytes) -> dict[int, str]:
+    """*before* with the lines of *joining* and without the ids of *leaving*.  Raises BadServersError, ValueError."""
     servers = {member: parse_server(line) for member, line in before.items()}
     for each in _split(leaving, ","):
         servers.pop(int(each), None)
     for each in _split(joining, ","):
         parts = _split(each.encode(), "=")
         if len(parts) != 2:
-            raise _BadServersError(each)
+            raise BadServersError(each)
         member, server = _member_id(parts[0].rpartition(".")[2]), _server(parts[1])
         if server.client is None:
-            raise _BadServersError("a port for clients is wanted")
+            raise BadServersError("a port for clients is wanted")
         for other, theirs in servers.items():
             if other != member and not _addresses(server).isdisjoint(_addresses(theirs)):
-                raise _BadServersError(f"an address of server.{other}")
+                raise BadServersError(f"an address of server.{other}")
         servers[member] = server
     return {member: format_server(server) for member, server in sorted(servers.items())}
 
@@ -105,10 +107,10 @@ def _split(text: bytes, separator: str) -> list[str]:
 
 
 def _member_id(text: str) -> int:
-    """Raises ValueError, _BadServersError: not one that sessions can be named after."""
+    """Raises ValueError, BadServersError: not one that sessions can be named after."""
     member = int(text)
     if not 1 <= member <= MEMBER_ID_MAX:
-        raise _BadServersError(text)
+        raise BadServersError(text)
     return member
 
 
@@ -116,7 +118,7 @@ def _server(line: str) -> ServerLine:
     try:
         return parse_server(line)
     except ValueError as error:
-        raise _BadServersError(line) from error
+        raise BadServersError(line) from error
 
 
 def _addresses(server: ServerLine) -> set[tuple[str, int]]:

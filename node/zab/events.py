@@ -166,12 +166,14 @@ class Reconfigure:
     """Asked of the leader by whoever executed the request at *intent*, which made *servers* out of those of *version*.
 
     Answered by ReconfigRefused; or by a RECONFIG entry that names the intent; or, with the epoch, by an EPOCH entry
-    before any such: then it came to nothing. To ask again does no harm.
+    before any such: then it came to nothing. To ask again does no harm. *is_operators*: asked for on the leader's own
+    machine: no request made it, so *intent* is below 0; and reconfigEnabled, which is for clients, does not matter.
     """
 
     intent: Zxid
     version: int
     servers: dict[int, str]
+    is_operators: bool = False
 
 
 @dataclass(frozen=True, slots=True)

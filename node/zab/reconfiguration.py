@@ -39,7 +39,7 @@ class Reconfiguration:
     def _refusal(self, wish: Reconfigure, control: ControlEntry | None) -> tuple[Err, str] | None:
         """In ZooKeeper's order, what does not depend on the other members."""
         config = self.core.config
-        if not config.reconfig_enabled:
+        if not config.reconfig_enabled and not wish.is_operators:
             return Err.RECONFIG_DISABLED, "reconfigEnabled=true stands in another member's zoo.cfg, not in the leader's"
         if control is None or control.feature_level < LEVEL_OF_RECONFIG:
             return Err.RECONFIG_DISABLED, f"the feature level is below {LEVEL_OF_RECONFIG}: upgrade every member"
