@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.unpacking import unpacker
 from transport.zxid import Zxid, counter_of, epoch_of
 
@@ -50,7 +51,8 @@ class ControlEntry(msgspec.Struct, frozen=True):
     *servers*: member -> value of its server.N line; empty below LEVEL_OF_RECONFIG, and of a standalone member.
     *config_version*: zxid of the RECONFIG entry that made them, 0: they are zoo.cfg's. *intent*: zxid of the request
     for that. *voters_before*: of a RECONFIG entry alone: whose quorum it needs, too, until it is committed;
-    *servers_before*: where those of them are that are no longer among *servers*.
+    *servers_before*: where those of them are that are no longer among *servers*. *hierarchy*, *hierarchy_before*: how
+    their votes are counted.
     """
 
     leader: int
@@ -65,6 +67,8 @@ class ControlEntry(msgspec.Struct, frozen=True):
     intent: int = 0
     voters_before: list[int] = []
     servers_before: dict[int, str] = {}
+    hierarchy: Hierarchy = MAJORITY
+    hierarchy_before: Hierarchy = MAJORITY
 
     @property
     def reconfigured(self) -> dict[int, str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.unpacking import unpacker
 from transport.zxid import EPOCH_MAX
 
@@ -58,6 +59,7 @@ class Hello(Message, frozen=True):
     settings: Settings
     restored: Name = ""  # as in ControlEntry
     voters: Members = []  # whom its zoo.cfg names
+    hierarchy: Hierarchy = MAJORITY  # and how their votes count there
 
 
 class AckEpoch(Message, frozen=True):
@@ -369,6 +371,7 @@ class Look(Message, frozen=True):
     *stands*: its processor 0 lives, or did within syncLimit. A leader needs it, to expire sessions: of equal positions
     one that stands leads. *supports*: it may help to elect others, though its own log does not name it.
     *voters_before*: while a reconfiguration is not committed, these must agree, too. *servers*: of the last one.
+    *hierarchy*, *hierarchy_before*: how their votes count.
     """
 
     round: int
@@ -382,6 +385,8 @@ class Look(Message, frozen=True):
     supports: bool = False
     voters_before: list[int] = []
     servers: dict[int, str] = {}
+    hierarchy: Hierarchy = MAJORITY
+    hierarchy_before: Hierarchy = MAJORITY
 
 
 class Settled(Message, frozen=True):

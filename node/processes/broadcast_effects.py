@@ -120,7 +120,8 @@ class Effects:
         self._local.tell("election", Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch, effect.stands, effect.supports, list(effect.voters_before),
-            self._member.control.reconfigured if self._member.control is not None else {}))
+            self._member.control.reconfigured if self._member.control is not None else {},
+            effect.hierarchy, effect.hierarchy_before))
         self._status.is_changed = True
 
     def _settle(self, effect: effects.Settle) -> None:

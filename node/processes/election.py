@@ -148,7 +148,8 @@ class ElectionShell:
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
                     MemberId(message.lost), Epoch(message.lost_epoch), message.stands, message.supports,
-                    tuple(MemberId(voter) for voter in message.voters_before)))
+                    tuple(MemberId(voter) for voter in message.voters_before), message.hierarchy,
+                    message.hierarchy_before))
             case Settled():
                 self._rounds += 1
                 self._step(election.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from transport.entry import FEATURE_LEVEL
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import MemberId
 
 SILENCE_MS_MIN = 500  # below that, a busy machine's scheduling looks like death
@@ -64,6 +65,7 @@ class ZabConfig:
     window_bytes: int = 32 << 20  # sent to a learner and not acked
     chunk_bytes: int = 1 << 20  # asked of SendRecords at a time
     uncommitted_bytes_max: int = 64 << 20  # proposed and not committed
+    hierarchy: Hierarchy = MAJORITY  # of zoo.cfg: its group.N and weight.N
     servers: dict[int, str] = field(default_factory=dict)  # of zoo.cfg: server.N; empty: standalone
     reconfig_enabled: bool = False
     standalone_enabled: bool = True  # then one voter alone is none that a reconfiguration may lead to

@@ -3,12 +3,13 @@
 One at a time, each committed before the next: the quorums of two configurations in a row intersect.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from node.zab.core import Core
 from node.zab.learner_stream import LearnerStream, Phase
 from node.zab.membership import changed_entry, common_level, opening_entry
+from node.zab.quorum import verifier
 from node.zab.reconfiguration import Reconfiguration, joining
 from node.zab.voters import next_voters
 from transport.entry import ControlEntry, Kind
@@ -38,9 +39,13 @@ class ControlEntries:
         core = self.core
         named = {each.member: each.hello.incarnation for each in learners if each.has_vote}
         return Change(Kind.EPOCH, opening_entry(
-            core.history.control, leader=core.me, voters=core.voters, settings=core.config.settings,
-            feature_level=common_level(self._supported, core.voters), version=core.config.version,
-            incarnations=named | {core.me: core.incarnation}, servers=core.config.servers))
+            core.history.control, leader=core.me, voters=core.config.voters, settings=core.config.settings,
+            feature_level=self._level(core.config.servers), version=core.config.version,
+            incarnations=named | {core.me: core.incarnation}, servers=core.config.servers,
+            hierarchy=core.config.hierarchy))
+
+    def _level(self, servers: Mapping[int, str]) -> int:
+        return common_level(self._supported, self.core.voters, servers)
 
     def next(self, learners: Iterable[LearnerStream]) -> Change | None:
         """Nothing while the last entry is not committed."""
@@ -54,7 +59,7 @@ class ControlEntries:
             or self._voters(control, learners))
         if change is not None:
             return change
-        level = common_level(self._supported, core.voters)
+        level = self._level(control.servers)
         if level > control.feature_level:
             core.report("feature_level", risen_to=level)
             return Change(Kind.FEATURE_LEVEL, changed_entry(
@@ -66,7 +71,7 @@ class ControlEntries:
         entry = self.reconfiguration.take(control, learners)
         if entry is None:
             return None
-        voters = tuple(MemberId(voter) for voter in entry.voters)
+        voters = verifier(entry.voters, entry.hierarchy).voters
         return Change(Kind.RECONFIG, entry, joining(learners, voters))
 
     def _admission(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
@@ -84,8 +89,8 @@ class ControlEntries:
 
     def _voters(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
         core = self.core
-        if control.config_version:
-            return None  # from the first reconfiguration on, only another one changes them
+        if control.config_version or control.hierarchy.groups or core.config.hierarchy.groups:
+            return None  # from the first reconfiguration on, and where groups decide, only another one changes them
         synchronised = {each.member: each for each in learners if each.phase >= Phase.SYNCHRONISED}
         voters = next_voters(
             now=core.voters, wanted=core.config.voters, me=core.me,

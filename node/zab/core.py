@@ -15,7 +15,7 @@ from node.zab.errors import FeatureLevelError, SettingsDifferError
 from node.zab.events import Recovered
 from node.zab.history import History
 from node.zab.membership import differing_setting, has_vote
-from node.zab.quorum import Electorate, is_quorum
+from node.zab.quorum import Electorate
 from transport.entry import FEATURE_LEVEL, ControlEntry
 from transport.messages import Digest, Hello
 from transport.zxid import Epoch, MemberId, Zxid
@@ -50,7 +50,7 @@ class Core:
         self.strangers: set[MemberId] = set()  # whose history comes from another restoration than ours
         self.effects: list[Effect] = []
         self.sync_ms = 0.0  # what a sync of our log takes, as the shell told last
-        self._electorate = Electorate(config.voters)
+        self._electorate = Electorate(config.voters, (), config.hierarchy)
         self._electorate_by: tuple[ControlEntry | None, bool] = (None, False)  # the entry that says so, if it is open
         self.check_control(self.history.control)
 
@@ -77,9 +77,13 @@ class Core:
         by, was_open = self._electorate_by
         if control is not by or is_open != was_open:
             self._electorate_by = control, is_open
-            self._electorate = Electorate(
-                tuple(MemberId(voter) for voter in control.voters) if control else self.config.voters,
-                tuple(MemberId(voter) for voter in control.voters_before) if control and is_open else ())
+            if control is None:
+                self._electorate = Electorate(self.config.voters, (), self.config.hierarchy)
+            else:
+                self._electorate = Electorate(
+                    tuple(MemberId(voter) for voter in control.voters),
+                    tuple(MemberId(voter) for voter in control.voters_before) if is_open else (),
+                    control.hierarchy, control.hierarchy_before)
         return self._electorate
 
     @property
@@ -98,7 +102,7 @@ class Core:
 
     def _has_vote(self, voters: tuple[MemberId, ...]) -> bool:
         # Most of us have another history: however good our position, the others must not wait for us to lead.
-        return not is_quorum(self.strangers, self.voters) and has_vote(
+        return not self.electorate.now.has_quorum(self.strangers) and has_vote(
             member=self.me, incarnation=self.incarnation, initial=self.initial,
             last_zxid=self.history.last, control=self.history.control, voters=voters)
 
@@ -183,7 +187,7 @@ class Core:
             accepted_epoch=self.accepted_epoch, current_epoch=self.current_epoch,
             last_zxid=history.last, committed=history.committed, epochs=list(history.epochs),
             feature_level=self.config.feature_level, settings=self.config.settings, restored=history.restored,
-            voters=list(self.config.voters))
+            voters=list(self.config.voters), hierarchy=self.config.hierarchy)
 
     @property
     def position(self) -> tuple[Epoch, Zxid]:

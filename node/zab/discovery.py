@@ -9,7 +9,7 @@ from node.zab.core import Core
 from node.zab.errors import ProtocolError, RoleEnded, check_epoch
 from node.zab.learner_stream import LearnerStream
 from node.zab.membership import differing_setting
-from node.zab.quorum import quorum_size
+from node.zab.quorum import Verifier
 from transport.messages import AckEpoch, Hello
 from transport.zxid import EPOCH_MAX, Epoch, MemberId
 
@@ -72,15 +72,16 @@ class Discovery:
             return 0  # nobody is left who could lead
         there = {self.core.me, *synchronised}
         return max(
-            self._free_ms([each for each in there if each in voters], quorum_size(len(voters)), ours)
-            for voters in self.core.electorate.sets)
+            self._free_ms([each for each in there if each in verifier.voters], verifier, ours)
+            for verifier in self.core.electorate.sets)
 
-    def _free_ms(self, members: list[MemberId], size: int, ours: Collection[MemberId]) -> int:
-        """When so many of *members* have no grant left, but to *ours*; when all have, if they are fewer."""
-        free_ms = sorted(
-            max((until for leader, until in self._grants[member].items() if leader not in ours), default=0)
-            for member in members)
-        return free_ms[min(size, len(free_ms)) - 1] if free_ms else 0
+    def _free_ms(self, members: list[MemberId], verifier: Verifier, ours: Collection[MemberId]) -> int:
+        """When a quorum of *members* has no grant left, but to *ours*; when all have, if they are none."""
+        free_ms = {
+            member: max((until for leader, until in self._grants[member].items() if leader not in ours), default=0)
+            for member in members}
+        earliest = verifier.value({member: -until for member, until in free_ms.items()})
+        return max(free_ms.values(), default=0) if earliest is None else -earliest
 
 
 def refuses(core: Core, member: MemberId, hello: Hello) -> str:

@@ -8,6 +8,7 @@ later; one is outstanding at most (TruncateLog waits for it in the shell; its Fl
 from dataclasses import dataclass
 
 from node.zab.events import StreamId
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.messages import Message
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -17,7 +18,7 @@ class Look:
     """Ask election for a leader; nothing is appended or acked any more until Elected comes for this round.
 
     *lost*: the leader just lost, of *lost_epoch* (0: none): asked by Connect, election need not send us back to it.
-    *stands*, *supports*, *voters_before*: as messages.Look.
+    *stands*, *supports*, *voters_before*, *hierarchy*, *hierarchy_before*: as messages.Look.
     """
 
     round: int
@@ -30,6 +31,8 @@ class Look:
     stands: bool
     supports: bool = False
     voters_before: tuple[MemberId, ...] = ()
+    hierarchy: Hierarchy = MAJORITY
+    hierarchy_before: Hierarchy = MAJORITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from node.zab.quorum import Electorate
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.messages import Vote
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -48,6 +49,8 @@ class Look:
     stands: bool = True
     supports: bool = False
     voters_before: tuple[MemberId, ...] = ()
+    hierarchy: Hierarchy = MAJORITY
+    hierarchy_before: Hierarchy = MAJORITY
 
     @property
     def may_vote(self) -> bool:
@@ -55,7 +58,7 @@ class Look:
 
     @property
     def electorate(self) -> Electorate:
-        return Electorate(self.voters, self.voters_before)
+        return Electorate(self.voters, self.voters_before, self.hierarchy, self.hierarchy_before)
 
 
 @dataclass(frozen=True, slots=True)

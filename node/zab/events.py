@@ -5,6 +5,7 @@ The shell hands in all that waits, in order, then a TurnEnd; a Tick when `Member
 
 from dataclasses import dataclass
 
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.messages import EpochTable, Message
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -174,6 +175,7 @@ class Reconfigure:
     version: int
     servers: dict[int, str]
     is_operators: bool = False
+    hierarchy: Hierarchy = MAJORITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
 from node.zab.membership import has_vote
-from node.zab.quorum import backed_value
 from node.zab.synchronisation import plan
 from transport.entry import (
     DIGEST_POINT,
@@ -154,7 +153,9 @@ class Leader:
     def _has_vote(self, hello: Hello) -> bool:
         core = self.core
         control = core.history.control
-        if control is None and hello.voters and set(hello.voters) != set(core.config.voters):
+        if control is None and hello.voters and (
+            set(hello.voters) != set(core.config.voters) or hello.hierarchy != core.config.hierarchy
+        ):
             # Nothing is logged yet, so files say who votes: with another one, its quorums are not ours.
             core.report(
                 "voters_differ", alarm=True, member=hello.member, configured=list(core.config.voters),
@@ -514,9 +515,7 @@ class Leader:
         """
         if learner.phase is not LearnerPhase.SERVING or learner.counted_ack() is None:
             return
-        voters = self.core.voters
-        acks = self._acks(but=learner)
-        backed = Zxid(backed_value([acks[voter] for voter in voters if voter in acks], len(voters)))
+        backed = Zxid(self.core.electorate.now.backed(self._acks(but=learner), learner.member))
         if backed > max(learner.told_backed, learner.told_committed):
             learner.told_backed = backed
             self.core.emit(Send(learner.stream, Backed(backed)))

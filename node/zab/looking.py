@@ -7,6 +7,7 @@ while no decision comes, one peer after the other is asked, so that a dead elect
 from node.zab.core import NO_EPOCH, UNKNOWN_LEADER, Core
 from node.zab.effects import Drop, Look
 from node.zab.events import StreamId
+from transport.hierarchy import MAJORITY
 from transport.messages import Hello, Message, Refused
 from transport.zxid import Epoch, MemberId
 
@@ -86,10 +87,11 @@ class Looking:
             self._heir = UNKNOWN_LEADER
             core.round += 1
             lost, lost_epoch = self._lost
-            electorate = core.electorate
+            electorate, control = core.electorate, core.history.control
             core.emit(Look(
                 core.round, *core.position, core.votes, electorate.voters, lost, lost_epoch, core.stands, core.supports,
-                electorate.before))
+                electorate.before, control.hierarchy if control else core.config.hierarchy,
+                control.hierarchy_before if control else MAJORITY))
         if core.now_ms >= self._probe_ms:
             self._probe_ms = core.now_ms + core.timing.tick_ms
             if self._heir:

@@ -41,7 +41,6 @@ from node.zab.events import (
 from node.zab.follower import Follower
 from node.zab.leader import Leader
 from node.zab.looking import Looking
-from node.zab.quorum import quorum_size
 from transport.entry import ControlEntry
 from transport.messages import Digest, Hello, NewEpoch, Touches
 from transport.zxid import Epoch, MemberId, Zxid
@@ -160,9 +159,7 @@ class Member:
         serving = {each.member for each in self.learners if each.votes and each.phase == "serving"}
         if self.is_serving:
             serving.add(self._core.me)
-        return min(
-            sum(voter in serving for voter in voters) - quorum_size(len(voters))
-            for voters in self._core.electorate.sets)
+        return min(each.slack(serving) for each in self._core.electorate.sets)
 
     # --- the door ---
 
@@ -269,8 +266,10 @@ class Member:
             "recovered", last_zxid=core.history.last, committed=core.history.committed,
             accepted_epoch=core.accepted_epoch, current_epoch=core.current_epoch, votes=core.votes)
         control = core.history.control
-        if not (control and control.config_version) and set(core.voters) != set(core.config.voters):
-            core.report("voters_differ", alarm=True, log=list(core.voters), configured=list(core.config.voters))
+        if control and not control.config_version and (
+            set(control.voters) != set(core.config.voters) or control.hierarchy != core.config.hierarchy
+        ):
+            core.report("voters_differ", alarm=True, log=control.voters, configured=list(core.config.voters))
         core.emit(*core.history.release())
         self._role = Looking(core)
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 
 from node.config.servers import is_participant
 from transport.entry import FEATURE_LEVEL_FIRST, LEVEL_OF_RECONFIG, ControlEntry
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import MemberId
 
 
@@ -32,11 +33,16 @@ def has_vote(
     return recorded == incarnation and (last_zxid > 0 or initial)
 
 
-def common_level(supported: Mapping[MemberId, int], voters: tuple[MemberId, ...]) -> int:
-    """The highest feature level that every voter can follow, as far as all have said; else the first one."""
+def common_level(
+    supported: Mapping[MemberId, int], voters: Collection[MemberId], others: Collection[int] = (),
+) -> int:
+    """The highest feature level that every voter can follow, as far as all have said; else the first one.
+
+    *others*: who follows without a vote. They hold nothing up, but are not left behind if they have said what they can.
+    """
     if any(voter not in supported for voter in voters):
         return FEATURE_LEVEL_FIRST
-    return min(supported[voter] for voter in voters)
+    return min(level for member, level in supported.items() if member in voters or member in others)
 
 
 def differing_setting(
@@ -52,14 +58,18 @@ def differing_setting(
 def opening_entry(
     before: ControlEntry | None, *, leader: MemberId, voters: tuple[MemberId, ...], settings: dict[str, str],
     feature_level: int, version: str, incarnations: Mapping[MemberId, str], servers: Mapping[int, str] | None = None,
+    hierarchy: Hierarchy = MAJORITY,
 ) -> ControlEntry:
-    """Of an epoch: what held before, and who else votes. *settings*, *feature_level*, *version*: of the very first."""
+    """Of an epoch: what held before, and who else votes.
+
+    *voters*, *hierarchy*, *settings*, *feature_level*, *version*: of the very first.
+    """
     if before is not None:
         return changed_entry(before, leader=leader, incarnations=incarnations, servers=servers)
     return ControlEntry(
         leader=leader, feature_level=feature_level, settings=settings,
         incarnations=dict(sorted(incarnations.items())), voters=list(voters), version=version,
-        servers=_named(servers or {}, voters, feature_level))
+        servers=_named(servers or {}, voters, feature_level), hierarchy=hierarchy)
 
 
 def changed_entry(
@@ -83,12 +93,13 @@ def changed_entry(
         restored=control.restored,
         servers=control.servers if control.config_version or servers is None else _named(servers, named, level),
         config_version=control.config_version,
-        intent=control.intent)
+        intent=control.intent,
+        hierarchy=control.hierarchy)
 
 
 def reconfigured_entry(
     control: ControlEntry, *, leader: MemberId, zxid: int, intent: int, servers: Mapping[int, str],
-    voters: tuple[MemberId, ...], incarnations: Mapping[MemberId, str],
+    voters: tuple[MemberId, ...], incarnations: Mapping[MemberId, str], hierarchy: Hierarchy = MAJORITY,
 ) -> ControlEntry:
     """*zxid*: its own, which is the version of the new configuration. *incarnations*: those that are new."""
     return ControlEntry(
@@ -96,7 +107,8 @@ def reconfigured_entry(
         incarnations=dict(sorted((control.incarnations | dict(incarnations)).items())), voters=list(voters),
         version=control.version, restored=control.restored, servers=dict(sorted(servers.items())),
         config_version=zxid, intent=intent, voters_before=control.voters, servers_before={
-            member: line for member, line in control.servers.items() if member not in servers})
+            member: line for member, line in control.servers.items() if member not in servers},
+        hierarchy=hierarchy, hierarchy_before=control.hierarchy)
 
 
 def _named(servers: Mapping[int, str], voters: Collection[int], level: int) -> dict[int, str]:

@@ -1,9 +1,13 @@
-"""Majorities. A quorum of voters is more than half of them; acks are cumulative positions."""
+"""Quorums: of voters more than half, or of groups and weights; acks are cumulative positions."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from node.zab.groups import Groups
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import MemberId
+
+UNREACHED = (1 << 63) - 1  # higher than any position
 
 
 def quorum_size(voters: int) -> int:
@@ -36,41 +40,74 @@ def quorum_value(values: Iterable[int], voters: int) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Verifier:
+    """What a quorum of these voters is. *voters*: those whose votes weigh something. *groups*: None: a majority."""
+
+    voters: tuple[MemberId, ...]
+    groups: Groups | None = None
+
+    def has_quorum(self, members: Collection[int]) -> bool:
+        return is_quorum(members, self.voters) if self.groups is None else self.groups.has_quorum(members)
+
+    def value(self, values: Mapping[MemberId, int]) -> int | None:
+        """As quorum_value; who does not vote counts for nothing."""
+        if self.groups is not None:
+            return self.groups.value(values)
+        return quorum_value([values[each] for each in self.voters if each in values], len(self.voters))
+
+    def backed(self, values: Mapping[MemberId, int], by: MemberId) -> int:
+        """As backed_value; *values*: of all others than *by*, who would complete the quorum."""
+        if self.groups is None:
+            return backed_value([values[each] for each in self.voters if each in values], len(self.voters))
+        found = self.groups.value({**values, by: UNREACHED})
+        return 0 if found in (None, UNREACHED) else found or 0
+
+    def slack(self, members: Collection[int]) -> int:
+        """How many of *members*, whichever they are, may fail before they are no quorum; negative: they are none."""
+        if self.groups is None:
+            return sum(voter in members for voter in self.voters) - quorum_size(len(self.voters))
+        return self.groups.slack(members)
+
+
+def verifier(voters: Iterable[int], hierarchy: Hierarchy = MAJORITY) -> Verifier:
+    """*voters*: all participants, in order."""
+    if not hierarchy.groups:
+        return Verifier(tuple(MemberId(each) for each in voters))
+    weighing = tuple(MemberId(each) for each in voters if hierarchy.weight(each))
+    return Verifier(weighing, Groups(hierarchy, weighing))
+
+
 class Electorate:
     """Who decides. *before*: the voters until now, while a reconfiguration is not committed: both must agree."""
 
-    voters: tuple[MemberId, ...]
-    before: tuple[MemberId, ...] = ()
-
-    @property
-    def members(self) -> tuple[MemberId, ...]:
-        """All whose votes count for anything."""
-        return tuple(sorted({*self.voters, *self.before})) if self.before else self.voters
-
-    @property
-    def sets(self) -> tuple[tuple[MemberId, ...], ...]:
-        """Of each, a quorum is needed."""
-        return (self.voters, self.before) if self.before else (self.voters,)
+    def __init__(
+        self, voters: tuple[MemberId, ...], before: tuple[MemberId, ...] = (),
+        hierarchy: Hierarchy = MAJORITY, hierarchy_before: Hierarchy = MAJORITY,
+    ) -> None:
+        self.now = verifier(voters, hierarchy)  # of those to come, while a reconfiguration is not committed
+        self._before = verifier(before, hierarchy_before) if before else None
+        self.voters = self.now.voters
+        self.before = self._before.voters if self._before else ()
+        # Of each, a quorum is needed.
+        self.sets: tuple[Verifier, ...] = (self.now, self._before) if self._before else (self.now,)
+        # All whose votes count for anything.
+        self.members = tuple(sorted({*self.voters, *self.before})) if before else self.voters
 
     def has_quorum(self, members: Collection[int]) -> bool:
-        return all(is_quorum(members, each) for each in self.sets)
+        return all(each.has_quorum(members) for each in self.sets)
 
     def value(self, values: Mapping[MemberId, int]) -> int | None:
         """As quorum_value, of all that must agree; who does not vote counts for nothing."""
-        found = _value(values, self.voters)
-        if found is None or not self.before:
+        found = self.now.value(values)
+        if found is None or self._before is None:
             return found
-        other = _value(values, self.before)
+        other = self._before.value(values)
         return None if other is None else min(found, other)
 
     def committed(self, acks: Mapping[MemberId, int], *, changed_at: int) -> int | None:
         """Up to where all is committed. What stands before the reconfiguration, at *changed_at*, needs the old only."""
         found = self.value(acks)
-        if not self.before or (found is not None and found >= changed_at):
+        if self._before is None or (found is not None and found >= changed_at):
             return found
-        old = _value(acks, self.before)
+        old = self._before.value(acks)
         return None if old is None else min(old, changed_at - 1)
-
-
-def _value(values: Mapping[MemberId, int], voters: tuple[MemberId, ...]) -> int | None:
-    return quorum_value([values[each] for each in voters if each in values], len(voters))

@@ -13,7 +13,7 @@ from node.zab.effects import ReconfigRefused
 from node.zab.events import Reconfigure
 from node.zab.learner_stream import LearnerStream, Phase
 from node.zab.membership import reconfigured_entry
-from node.zab.quorum import is_quorum
+from node.zab.quorum import verifier
 from transport.entry import LEVEL_OF_RECONFIG, ControlEntry
 from transport.errors import Err
 from transport.zxid import MemberId, Zxid
@@ -56,18 +56,20 @@ class Reconfiguration:
         wish, self._wish = self._wish, None
         if wish is None:
             return None
-        voters = participants(wish.servers)
+        participating = participants(wish.servers)
+        to_come = verifier(participating, wish.hierarchy)
+        voters = to_come.voters
         there = {each.member: each for each in learners}
         unfit = {voter: why for voter in voters if (why := self._unfitness(voter, there.get(voter)))}
-        if not is_quorum([each for each in voters if each not in unfit], voters):
+        if not to_come.has_quorum([each for each in voters if each not in unfit]):
             reasons = "; ".join(f"member {voter} {why}" for voter, why in unfit.items())
             self._refuse(wish, Err.NEW_CONFIG_NO_QUORUM, f"no quorum of the new voters is ready: {reasons}")
             return None
         core = self.core
-        core.report("reconfigured", before=list(core.voters), after=list(voters), version=core.history.last + 1)
+        core.report("reconfigured", before=list(core.voters), after=list(participating), version=core.history.last + 1)
         return reconfigured_entry(
             control, leader=core.me, zxid=Zxid(core.history.last + 1), intent=wish.intent, servers=wish.servers,
-            voters=voters, incarnations={
+            voters=participating, hierarchy=wish.hierarchy, incarnations={
                 each.member: each.hello.incarnation for each in joining(there.values(), voters)})
 
     def _unfitness(self, voter: MemberId, learner: LearnerStream | None) -> str:

@@ -54,7 +54,7 @@ def test_members_come_and_go_under_faults_and_no_write_is_lost(seed: int) -> Non
 
 def test_without_the_quorum_of_those_before_an_acknowledged_write_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the runs above can fail."""
-    monkeypatch.setattr(core, "Electorate", lambda voters, _before=(): Electorate(voters))
+    monkeypatch.setattr(core, "Electorate", lambda voters, _before=(), *_: Electorate(voters))
 
     with pytest.raises(InvariantViolation, match="quorum durable"):
         run_all(seeds(count=20))

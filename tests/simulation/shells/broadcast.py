@@ -318,7 +318,8 @@ class Broadcast(Process):
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
             effect.lost, effect.lost_epoch, effect.stands, effect.supports, list(effect.voters_before),
-            self.core.control.reconfigured if self.core.control else {})
+            self.core.control.reconfigured if self.core.control else {},
+            effect.hierarchy, effect.hierarchy_before)
         self.tell(self.look, "election")
 
     def on_settle(self, effect: fx.Settle) -> None:

@@ -111,7 +111,8 @@ class Election(Process):
                     message.round, Epoch(message.current_epoch), Zxid(message.last_zxid), message.votes,
                     tuple(MemberId(voter) for voter in message.voters),
                     MemberId(message.lost), Epoch(message.lost_epoch), message.stands, message.supports,
-                    tuple(MemberId(voter) for voter in message.voters_before)))
+                    tuple(MemberId(voter) for voter in message.voters_before),
+                    message.hierarchy, message.hierarchy_before))
             case Settled():
                 self.was_told = True
                 self.step(core.Settled(message.round, MemberId(message.leader), Epoch(message.epoch)))

@@ -233,6 +233,8 @@ class Processor(Process):
         self.flush_due = False
         core, now = self.core, self.now_ms()
         core.statistics.now_ms = now
+        if core.entrance.is_crowded:
+            core.entrance.admit()
         batches = core.submissions.seal(now)
         if batches:
             self.link.submit(batches, now)
