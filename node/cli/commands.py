@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drain": ("node.cli.drain", "Move a member's clients to the others."),
     "kill": ("node.cli.down", "Kill one member of a local ensemble by SIGKILL."),
     "member": ("node.cli.member", "Run one member from a zoo.cfg, in the foreground."),
+    "config": ("node.cli.config", "Say what each key of a zoo.cfg is, and why."),
     "keys": ("node.cli.keys", "Make and show the keys of members."),
     "backup": ("node.cli.backup", "Write a member's state to a verified file; list and verify such files."),
     "restore": ("node.cli.restore", "Put a backup in place of the data of a stopped ensemble."),

@@ -28,7 +28,8 @@ class Key:
     """One key, or a family: N stands for a number, * for anything.
 
     loss: what an operator who sets it does not get.  harmless: a pattern of values that lose
-    nothing; the default always is one.  least, most: bounds of an INT that is honoured.
+    nothing; the default always is one.  least, most: bounds of an INT that is honoured.  is_live: `corral config
+    reload` changes it in a running member.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Key:
     kind: Kind = Kind.TEXT
     least: int = 0
     most: int = 2**31 - 1
+    is_live: bool = False
 
     def loses(self, value: str) -> bool:
         """Whether this value asks for something that Corral does not do."""
@@ -49,9 +51,9 @@ class Key:
 
 
 def honoured(
-    name: str, default: str, meaning: str, kind: Kind, least: int = 0, most: int = 2**31 - 1
+    name: str, default: str, meaning: str, kind: Kind, least: int = 0, most: int = 2**31 - 1, *, live: bool = False
 ) -> Key:
-    return Key(name, Standing.HONOURED, meaning, default, kind=kind, least=least, most=most)
+    return Key(name, Standing.HONOURED, meaning, default, kind=kind, least=least, most=most, is_live=live)
 
 
 def ignored(name: str, default: str, meaning: str, loss: str, harmless: str = "") -> Key:

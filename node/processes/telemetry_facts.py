@@ -1,20 +1,19 @@
 """What of a member does not change while it runs, for the admin HTTP's /commands (observability/admin/commands.py)."""
 
 import platform
-import re
+from dataclasses import asdict
 from pathlib import Path
 
 from node.config.address import Role, format_address
+from node.config.explain import HIDDEN, explain, is_secret
 from node.config.member import Member, MemberConfig
 from node.config.properties import parse_properties
 from node.processes.processor_words import VERSION, user_name
 from observability.admin.commands import MemberFacts
 
-_SECRET = re.compile(r"password$|superDigest$", re.IGNORECASE)
-
 
 def facts_of(config: MemberConfig) -> MemberFacts:
-    entries = [(entry.key, "***" if _SECRET.search(entry.key) else entry.value)
+    entries = [(entry.key, HIDDEN if is_secret(entry.key) else entry.value)
                for entry in parse_properties(config.file.read_text(encoding="utf-8", errors="replace"), config.file)]
     return MemberFacts(
         id=config.id,
@@ -28,6 +27,7 @@ def facts_of(config: MemberConfig) -> MemberFacts:
         places={member.id: _places(member) for member in config.members.values()},
         voters=tuple(i for i, member in config.members.items() if member.role is Role.PARTICIPANT),
         file="".join(f"{key}={value}\n" for key, value in entries),
+        explained=tuple(asdict(each) for each in explain(config.file)),
     )
 
 

@@ -24,7 +24,7 @@ class MemberFacts:
     """What of a member does not change while it runs. *configuration*, *environment*, *properties*: name -> value.
 
     *places*: member -> (quorum, election, client) addresses. *voters*: their members. *file*: what zoo.cfg says,
-    without what is secret.
+    without what is secret. *explained*: each key of it, and of the table, as `corral config explain` tells it.
     """
 
     id: int
@@ -35,6 +35,7 @@ class MemberFacts:
     places: Mapping[int, tuple[str, str, str]]
     voters: tuple[int, ...]
     file: str
+    explained: tuple[Mapping[str, Any], ...] = ()
 
 
 class Commands:
@@ -55,6 +56,7 @@ class Commands:
             ("configuration", "conf", "config"): lambda _: dict(self._facts.configuration),
             ("environment", "env", "envi"): lambda _: dict(self._facts.environment),
             ("initial_configuration", "icfg"): lambda _: {"initial_configuration": self._facts.file},
+            ("explain_configuration",): lambda _: {"keys": list(self._facts.explained)},
             ("is_read_only", "isro"): lambda found: {"read_only": not _is_serving(found)},
             ("leader", "lead"): self._leader,
             ("dirs",): _directories,

@@ -99,6 +99,8 @@ SECURITY: tuple[Key, ...] = (
     ignored("ssl.allowReverseDnsLookup", "", "names of hosts by their addresses",
              "no name is looked up", "true|false"),
     ignored("kerberos.*", "", "names of Kerberos principals", _NO_SASL),
+    ignored("IPAuthenticationProvider.*", "", "which address of a client counts",
+             "that of its connection, always: X-Forwarded-For is not believed", "false"),
     ignored("removeHostFromPrincipal", "false", "names of Kerberos principals", _NO_SASL),
     ignored("removeRealmFromPrincipal", "false", "names of Kerberos principals", _NO_SASL),
     ignored("auth_to_local", "", "names of Kerberos principals", _NO_SASL),
