@@ -188,9 +188,9 @@ EVENTS: tuple[Event, ...] = (
           "was dropped", "do both members run the same version? Report it, with the traceback in `exception`",
           limited=True),
     # --- what clients can cause ---
-    Event("too_many_connections", "warning", "processor", "an address has more connections than maxClientCnxns; "
-          "further "
-          "ones are refused", "find the client that does not close, or raise maxClientCnxns", limited=True),
+    Event("too_many_connections", "warning", "processor", "there are more connections than maxClientCnxns (of "
+          "an address), corral.maxClientCnxnsPerPrefix (of a network) or maxCnxns (in all); further ones are refused",
+          "find the client that does not close, or raise the limit that `cure` names", limited=True),
     Event("out_of_open_files", "warning", "processor", "no more connections: the limit of open files is reached",
           "raise it (LimitNOFILE=, ulimit -Hn), or spread the clients over more members", limited=True),
     Event("client_closed", "warning", "processor", "a client broke the protocol, or does not take its answers, and was "

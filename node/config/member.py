@@ -7,6 +7,8 @@ from pathlib import Path
 from node.config.address import MEMBER_ID_MAX as MEMBER_ID_MAX
 from node.config.address import Address, Role
 from node.config.security import Security
+from transport.hierarchy import Hierarchy
+from node.requests.overload import OverloadRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,17 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """large_bytes: a longer request counts as large; 0: none does.  reply_bytes_max: 0: none."""
+    """large_bytes: a longer request counts as large; 0: none does.  reply_bytes_max, connections_max, per_prefix
+    (connections from one network of prefix_v4 or prefix_v6 bits): 0: no limit."""
 
     large_bytes: int
     large_bytes_max: int
     reply_bytes_max: int
+    connections_max: int
+    per_prefix: int
+    prefix_v4: int
+    prefix_v6: int
+    overload: OverloadRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +80,14 @@ class MemberConfig:
     Paths are absolute.  client_addresses: hosts to listen on, all with client_port; a wildcard of
     either family stands for both.  Hosts may be names: whoever binds or connects resolves them.
     audit_file: None where audit.enable is not set.  servers: value of each server line, as ZooKeeper writes it;
-    none of a standalone member.
+    none of a standalone member.  hierarchy: of group and weight lines.
     """
 
     file: Path
     id: int
     members: Mapping[int, Member]
     servers: Mapping[int, str]
+    hierarchy: Hierarchy
     standalone_enabled: bool
     reconfig_enabled: bool
     tick_ms: int
@@ -97,7 +106,6 @@ class MemberConfig:
     max_session_timeout_ms: int
     four_letter_words: frozenset[str]
     jute_max_buffer: int
-    global_outstanding_limit: int
     snap_count: int
     snap_retain_count: int
     snapshot_bytes: int

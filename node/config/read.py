@@ -9,10 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from node.config.address import WILDCARDS, Address, Role, ServerLine, format_server, parse_server, strip_brackets
-from node.config.member import MEMBER_ID_MAX, Limits, Member, MemberConfig, Rules, Tracing
+from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Rules, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
+from node.config.read_limits import read_limits
 from node.config.read_security import read_security
+from node.config.read_servers import check_servers, read_groups
 from node.config.table import (
     FOUR_LETTER_WORDS,
     FOUR_LETTER_WORDS_UNBUILT,
@@ -22,6 +24,7 @@ from node.config.table import (
     nearest_name,
 )
 from transport.entry import FEATURE_LEVEL
+from transport.hierarchy import MAJORITY, Hierarchy
 
 SNAPSHOTS_KEPT_MIN = 3  # as ZooKeeper's PurgeTxnLog
 # A path of a Unix socket has at most 107 bytes; the names in the directory take the rest.
@@ -223,6 +226,7 @@ class _Reader:
             id=member_id,
             members=members,
             servers=self.server_lines(),
+            hierarchy=self.hierarchy(),
             standalone_enabled=self.flag("standaloneEnabled"),
             reconfig_enabled=self.flag("reconfigEnabled"),
             tick_ms=tick_ms,
@@ -241,15 +245,11 @@ class _Reader:
             max_session_timeout_ms=most,
             four_letter_words=self.four_letter_words(),
             jute_max_buffer=self.number("jute.maxbuffer"),
-            global_outstanding_limit=self.number("globalOutstandingLimit"),
             snap_count=self.number("snapCount"),
             snap_retain_count=max(SNAPSHOTS_KEPT_MIN, self.number("autopurge.snapRetainCount")),
             snapshot_bytes=self.number("corral.snapshotBytes"),
             security=read_security(self),
-            limits=Limits(
-                large_bytes=max(self.number("largeRequestThreshold"), 0),
-                large_bytes_max=self.number("largeRequestMaxBytes"),
-                reply_bytes_max=self.number("corral.replyBytesMax")),
+            limits=read_limits(self),
             quorum_listen_on_all_ips=self.flag("quorumListenOnAllIPs"),
             processors=self.number("corral.processors"),
             metrics_address=strip_brackets(self.text("corral.metricsAddress")),
@@ -393,8 +393,7 @@ class _Reader:
         own = Address(client_host, client_port)
         if not self.servers:
             return {member_id: Member(member_id, "127.0.0.1", 0, 0, Role.PARTICIPANT, own)}
-        self.check_members()
-        self.check_roles(member_id)
+        check_servers(self, self.servers, member_id)
         return {
             i: Member(
                 i,
@@ -412,52 +411,8 @@ class _Reader:
             return {}
         return {i: format_server(server) for i, (_, server) in sorted(self.servers.items())}
 
-    def check_members(self) -> None:
-        taken: dict[Address, Entry] = {}
-        for entry, server in self.servers.values():
-            for port in (server.quorum_port, server.election_port):
-                address = Address(server.host, port)
-                if port and address in taken:
-                    self.problem(
-                        entry,
-                        f"{address} is also in {taken[address].key}",
-                        "each quorum and election port needs its own address",
-                    )
-                taken[address] = entry
-
-    def check_roles(self, member_id: int) -> None:
-        voters = [i for i, (_, s) in self.servers.items() if s.role is Role.PARTICIPANT]
-        if not voters:
-            self.problem(
-                next(iter(self.servers.values()))[0],
-                "observers without a participant",
-                "at least one member must vote",
-            )
-        elif len(self.servers) > 1 and len(voters) % 2 == 0:
-            self.warnings.append(
-                Problem(
-                    self.path,
-                    0,
-                    "server.N",
-                    f"{len(voters)} voters survive the loss of "
-                    f"{(len(voters) - 1) // 2}, as {len(voters) - 1} would",
-                    "have an odd number",
-                )
-            )
-        for i, (entry, server) in self.servers.items():
-            if server.role is Role.OBSERVER:
-                note = self.problem if i == member_id else self.warn
-                note(entry, "not built yet: observers do not start; they have no vote either way")
-        own = self.servers.get(member_id)
-        peer_type = self.entries.get("peerType")
-        if peer_type and peer_type.value.lower() not in set(Role):
-            self.problem(
-                peer_type,
-                f"{peer_type.value!r} is neither participant nor observer",
-                "peerType=participant",
-            )
-        elif peer_type and own and peer_type.value.lower() != own[1].role:
-            self.warn(peer_type, f"the server line says {own[1].role}, and it counts")
+    def hierarchy(self) -> Hierarchy:
+        return read_groups(self, self.servers) if self.server_lines() else MAJORITY
 
     def session_timeouts(self, tick_ms: int) -> tuple[int, int]:
         least, most = self.number("minSessionTimeout"), self.number("maxSessionTimeout")

@@ -13,10 +13,11 @@ from node.config.key import Kind as Kind
 from node.config.key import Standing as Standing
 from node.config.tables.corral import CORRAL
 from node.config.tables.others import OTHERS
+from node.config.tables.overload import OVERLOAD
 from node.config.tables.security import SECURITY
 from node.config.tables.service import SERVICE
 
-KEYS: tuple[Key, ...] = (*SERVICE, *CORRAL, *SECURITY, *OTHERS)
+KEYS: tuple[Key, ...] = (*SERVICE, *OVERLOAD, *CORRAL, *SECURITY, *OTHERS)
 
 # Words that Corral answers; the others of ZooKeeper's are known and not built yet.
 FOUR_LETTER_WORDS = frozenset(

@@ -1,15 +1,18 @@
-"""Connections per client address, over all the processors of a member: what maxClientCnxns limits.
+"""Connections per client address, per prefix and in all, over the processors of a member: what maxClientCnxns,
+corral.maxClientCnxnsPerPrefix and maxCnxns limit.
 
 Each processor has a row of counters of its own in one file in the run directory, mapped into the memory of all, and
 reads the rows of the others: exact at once, and no message is needed. Its own addresses it knows by name; those of
 the others by their place in a row, which two addresses share once in 65,536 pairs.
 """
 
+import ipaddress
 import mmap
 import os
 import zlib
 from pathlib import Path
 
+EVERYBODY = "*"  # counted as if it were an address
 PLACES = 1 << 16
 FILE = "addresses"
 
@@ -39,6 +42,15 @@ class AddressCounts:
             del self._held[address]
         if self._rows is not None:
             self._rows[self._index * PLACES + _place(address)] -= 1
+
+
+def prefix_of(address: str, *, v4_bits: int, v6_bits: int) -> str:
+    """As in 10.1.2.0/24; the address itself where it is none, as of a Unix socket."""
+    try:
+        bits = v6_bits if ":" in address else v4_bits
+        return str(ipaddress.ip_network((address, bits), strict=False))
+    except ValueError:
+        return address
 
 
 def _place(address: str) -> int:

@@ -8,6 +8,7 @@ it once: it closes the batch, sends it, and writes each connection's output in o
 import asyncio
 import gc
 import os
+import random
 import resource
 import signal
 import sys
@@ -96,8 +97,8 @@ class ProcessorShell:
                 compatibility=COMPATIBILITY[config.rules.compatibility],
                 local_sessions=config.rules.local_sessions,
                 local_sessions_upgrade=config.rules.local_sessions_upgrade,
-                reconfig_enabled=config.reconfig_enabled),
-            state, self._alarm, hook=poison_hook if config.test_hooks else None)
+                reconfig_enabled=config.reconfig_enabled, overload=config.limits.overload),
+            state, self._alarm, hook=poison_hook if config.test_hooks else None, chance=random.random)
         self.audit = (
             Audit(config, config.audit_file, index, self.core, self._fall_silent)
             if config.audit_file and isinstance(self.core, AuditedProcessor) else None)

@@ -4,7 +4,7 @@ import resource
 from collections.abc import Callable
 
 from node.config.member import MemberConfig
-from node.processes.address_counts import AddressCounts
+from node.processes.address_counts import EVERYBODY, AddressCounts, prefix_of
 from node.processes.limited_log import LimitedLog
 from node.processes.loop import now_ms
 from node.processes.processor_idle import IdleSessions
@@ -46,17 +46,46 @@ class Clients:
         client.connection = conn
         if len(self._core.connections) == 1:
             self._on_first()
+        limits = self._config.limits
         limit = self._config.max_client_cnxns
+        in_all, of_prefix = self._counted(address)
         if limit and held > limit:
-            self._log.log_limited("too_many_connections", address=address, limit=limit,
-                                  cure="raise maxClientCnxns, or find the client that does not close")
-            self._core.close(conn, "limit_per_address")
-            client.abort()
+            self._refuse(client, conn, "limit_per_address", address, limit, "maxClientCnxns")
+        elif limits.connections_max and in_all > limits.connections_max:
+            self._refuse(client, conn, "limit_of_connections", "", limits.connections_max, "maxCnxns")
+        elif limits.per_prefix and of_prefix > limits.per_prefix:
+            prefix = self._prefix(address)
+            self._refuse(client, conn, "limit_per_prefix", prefix, limits.per_prefix, "corral.maxClientCnxnsPerPrefix")
         elif len(self._core.connections) > self._connections_max:
             self._log.log_limited("out_of_open_files", connections=self._connections_max,
                                   cure="raise the limit of open files (ulimit -Hn, LimitNOFILE=)")
             self._core.close(conn, "out_of_files")
             client.abort()
+
+    def _counted(self, address: str) -> tuple[int, int]:
+        """Connections of the member in all, and of the address's prefix, with the new one; 0 where nobody asks."""
+        limits, counts = self._config.limits, self._per_address
+        in_all = counts.opened(EVERYBODY) if limits.connections_max else 0
+        of_prefix = counts.opened(self._prefix(address)) if limits.per_prefix else 0
+        return in_all, of_prefix
+
+    def _uncount(self, address: str) -> None:
+        if self._config.limits.connections_max:
+            self._per_address.closed(EVERYBODY)
+        if self._config.limits.per_prefix:
+            self._per_address.closed(self._prefix(address))
+
+    def _prefix(self, address: str) -> str:
+        limits = self._config.limits
+        return prefix_of(address, v4_bits=limits.prefix_v4, v6_bits=limits.prefix_v6)
+
+    def _refuse(
+        self, client: ClientSocket, conn: Connection, outcome: str, address: str, limit: int, key: str
+    ) -> None:
+        self._log.log_limited("too_many_connections", address=address, limit=limit,
+                              cure=f"raise {key}, or find the client that does not close")
+        self._core.close(conn, outcome)
+        client.abort()
 
     def on_bytes(self, client: ClientSocket, data: bytes) -> None:
         conn = client.connection
@@ -91,6 +120,7 @@ class Clients:
         conn = client.connection
         assert isinstance(conn, Connection)
         self._per_address.closed(client.received_address)
+        self._uncount(client.received_address)
         self.blocked -= conn.paused
         self._idle.on_lost(conn)
         self._core.lost(conn)
@@ -115,8 +145,9 @@ class Clients:
                     client_of(conn).abort()
         for conn in list(self._core.connections.values()):
             if conn.phase is Phase.NEW and now - conn.created_ms > HANDSHAKE_MS:
-                self._log.log_limited("client_closed", address=conn.address, reason="no handshake within 10 s")
-                conn.outcome = "no_handshake"
+                reason = "too busy for new sessions for 10 s" if conn.holds else "no handshake within 10 s"
+                self._log.log_limited("client_closed", address=conn.address, reason=reason)
+                conn.outcome = "not_serving" if conn.holds else "no_handshake"
                 client_of(conn).abort()
             elif conn.is_read_only and now - conn.heard_ms > conn.timeout_ms:
                 conn.outcome = conn.outcome or "session_expired"

@@ -50,6 +50,9 @@ class Figures:
             "traceparents_malformed": statistics.traceparents_malformed,
             "watches": core.watches.total, "notifications": statistics.notifications,
             "fanout": statistics.fanout.figure(), "client_port": shell.port.number,
+            "connections_throttled": statistics.connections_throttled,
+            "handshakes_waiting": len(core.entrance.waiting), "handshakes_delayed": statistics.handshakes_delayed,
+            "throttled_ops": statistics.throttled_ops, "stale_dropped": statistics.stale_dropped,
             "large_refused": statistics.large_refused, "replies_refused": statistics.replies_refused,
             "certificate_expires_s": shell.security.expires_s,
         }

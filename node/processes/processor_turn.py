@@ -37,6 +37,8 @@ class Turn:
         submissions = core.submissions
         submissions.now_ns = clock_ns()
         now = core.statistics.now_ms = submissions.now_ns // 1_000_000
+        if core.entrance.is_crowded:
+            core.entrance.admit()
         if submissions.count or submissions.linked:
             batches = submissions.seal(now)
             if batches:

@@ -29,7 +29,8 @@ class Connection:
         "address", "awaited", "bulky", "context", "created_ms", "done", "fault", "frames_in", "frames_out", "heard_ms",
         "holds", "identity", "input", "is_read_only", "is_secure", "last_op", "last_xid", "last_zxid", "missing",
         "number", "out", "outcome", "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known",
-        "sasl", "seen_zxid", "session_id", "shell", "submitted", "timeout_ms", "trace_bytes", "upgrades", "word",
+        "sasl", "seen_zxid", "session_id", "shell", "stalled_ms", "submitted", "timeout_ms", "trace_bytes", "upgrades",
+        "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -53,6 +54,7 @@ class Connection:
         self.out: list[bytes] = []
         self.bulky = False  # long values stand in it, shared with the tree: not to be joined in one piece
         self.holds = False  # whole requests wait in input until the output has been taken: feed it again then
+        self.stalled_ms = 0  # since when requests wait for the request throttle; 0: they do not
         self.fault = ""  # what the client did wrong, when it is closed for that
         self.outcome = ""  # why it was closed, in a word of corral_client_connections_closed_total
         self.submitted = 0

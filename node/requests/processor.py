@@ -7,13 +7,12 @@ that shows its change.
 `feed` and `reply` are the hot path: loops over buffers, nothing made per request that is not kept or sent.
 """
 
-import struct
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.requests.auth import NO_RULES, AuthPacketError, AuthRules, first_identities
 from node.requests.connection import Connection, Phase
-from node.requests.four_letter import OWN_WORD, WORDS
+from node.requests.entrance import Entrance
 from node.requests.frames import (
     ANSWERS_BYTES_MAX,
     DATA_REPLY,
@@ -24,19 +23,13 @@ from node.requests.frames import (
     REPLY_HEADER_BYTES,
     SYNC_CONNECTED,
 )
-from node.requests.handshake import (
-    HandshakeError,
-    pack_connect_response,
-    parse_connect_request,
-    refusal,
-)
-from node.requests.local_sessions import LocalSessions, local_pack
-from node.requests.passwords import NO_PASSWORD, is_password, session_password
+from node.requests.local_sessions import LocalSessions
+from node.requests.overload import TURN_REQUESTS_LEAST, OverloadRules
 from node.requests.proofs import Proofs
 from node.requests.read_only import ReadOnlyClients
 from node.requests.reconfigs import Reconfigs
 from node.requests.statistics import Statistics
-from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, Submissions
+from node.requests.submissions import BATCH_BYTES_MAX, IDENTITIES_MAX, NO_CREDIT, Submissions
 from node.requests.traceparent import context_of, is_traceparent
 from node.requests.witness import NoWitness, Witness
 from node.tree.compatibility import NEWEST, Compatibility
@@ -45,15 +38,14 @@ from node.tree.reads import READS, SESSION_READS, plainly_readable
 from node.tree.state import State
 from node.tree.watches import Watches
 from node.tree.znode import Znode, pack_stat
-from transport.batch import ATTACH_BODY, EXPIRE_BODY, REQUEST, BatchHeader
+from transport.batch import EXPIRE_BODY, REQUEST, BatchHeader
 from transport.entry import Kind, RecordHeader
 from transport.errors import Err
 from transport.jute import encode
 from transport.opcodes import XID_NOTIFICATION, OpCode
 from transport.records import DeleteContainerRequest
-from transport.zxid import SessionId, epoch_of
+from transport.zxid import epoch_of
 
-ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
 # Plain names: looking a member up in its class costs as much as a function call.
 AUTH = int(OpCode.AUTH)
 RECONFIG = int(OpCode.RECONFIG)
@@ -61,6 +53,8 @@ PING = int(OpCode.PING)
 SASL = int(OpCode.SASL)
 GET_DATA = int(OpCode.GET_DATA)
 NEVER_PARKED = frozenset((AUTH, RECONFIG))
+NEVER_LATE = frozenset((AUTH, SASL, int(OpCode.CLOSE_SESSION)))
+LATE = 1 << 32  # no client's operation: one that waited too long, in its place among the answers
 SESSION_MOVED = int(Err.SESSION_MOVED)
 BULKY_BYTES = 4096
 PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
@@ -89,24 +83,27 @@ class RequestConfig:
     local_sessions: bool = False
     local_sessions_upgrade: bool = False
     reconfig_enabled: bool = False
+    overload: OverloadRules = field(default_factory=OverloadRules)
 
 
 class Processor:
     """The Sink of its Replica. The shell calls the methods, then takes `dirty` (connections with output or an end)."""
 
     def __init__(self, config: RequestConfig, state: State, alarm: Callable[..., None],
-                 hook: Hook | None = None) -> None:
+                 hook: Hook | None = None, chance: Callable[[], float] = lambda: 1.0) -> None:
         self.config = config
         self.alarm = alarm
         self.watches = Watches()
         self.replica = Replica(state, self.watches, self, hook, config.compatibility)
-        self.submissions = Submissions(member=config.member, processor=config.processor)
+        self.submissions = Submissions(
+            member=config.member, processor=config.processor, outstanding_max=config.overload.outstanding_max)
         self.submissions.epoch = epoch_of(state.zxid)
         self.connections: dict[int, Connection] = {}
         self.by_session: dict[int, Connection] = {}
         self.local = LocalSessions(member=config.member)
         self.read_only = ReadOnlyClients(self)
         self.proofs = Proofs(self)
+        self.entrance = Entrance(self, chance)
         self.dirty: dict[Connection, None] = {}
         self.statistics = Statistics()
         self.witness: Witness = NoWitness()
@@ -119,6 +116,8 @@ class Processor:
         self._writes = WRITES - {RECONFIG} if config.reconfig_enabled else WRITES
         self._next_number = 1
         self._frame_limit = config.large_bytes or config.frame_bytes_max
+        self._turn_requests = config.overload.turn_requests
+        self._requests_max = config.overload.requests_max
         self._tells_zxid = config.compatibility.notification_zxid
 
     # --- clients ---------------------------------------------------------------------------------------------
@@ -138,6 +137,7 @@ class Processor:
         if self.connections.pop(conn.number, None) is None:
             return
         self.statistics.ended(conn.outcome or "client_gone")
+        self.entrance.lost(conn)
         self.watches.drop(conn.number)
         if self.by_session.get(conn.session_id) is conn:
             del self.by_session[conn.session_id]
@@ -161,13 +161,23 @@ class Processor:
             data = b"".join((conn.input, data))
             conn.input, conn.missing = b"", 0
         if conn.phase is not READY:
-            self._feed_early(conn, data)
+            self.entrance.feed(conn, data)
             return
         submissions = self.submissions
-        if submissions.is_full or conn.awaited > conn.done:
+        may_come = submissions.room
+        if (may_come <= 0 and (conn.submitted > conn.done or may_come == NO_CREDIT)) or conn.awaited > conn.done:
             conn.holds = True
             conn.input = data
             return
+        if self._requests_max:
+            if submissions.outstanding >= self._requests_max:
+                self.entrance.stall(conn, data, now_ms)
+                return
+            if conn.stalled_ms:
+                data = self._refuse_late(conn, data, now_ms)
+        frames_max = self._turn_requests
+        if may_come < frames_max:
+            frames_max = max(may_come, TURN_REQUESTS_LEAST)
         requests = submissions.requests
         room = BATCH_BYTES_MAX - submissions.bytes
         pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
@@ -242,7 +252,7 @@ class Processor:
                 conn.holds = answered > ANSWERS_BYTES_MAX
                 identity = -1  # it may have been SASL
             at = stop
-            if conn.phase is not READY or conn.holds:
+            if frames >= frames_max or conn.phase is not READY or conn.holds:
                 break
         if writes:
             submissions.took(writes, written + weight * writes, is_traced=conn.trace_bytes > 0)
@@ -258,6 +268,9 @@ class Processor:
             if length < 8 or (length > limit and self._refuses(length)):
                 self.close(conn, "bad_frame", "a frame of a length that none has")
             else:
+                if frames >= frames_max:  # it is the others' turn: a flood is taken in pieces
+                    conn.holds = True
+                    self.dirty[conn] = None
                 conn.input = data[at:] if at else data
                 conn.missing = 0 if conn.holds else at + 4 + length - end
         if frames and conn.out:
@@ -273,39 +286,30 @@ class Processor:
         self.statistics.large_refused += 1
         return True
 
-    def _feed_early(self, conn: Connection, data: bytes) -> None:
-        if conn.phase is Phase.CLOSED:
-            return
-        if conn.phase is Phase.ATTACHING or conn.phase is Phase.RECONFIGURING:
-            conn.input = data  # the shell has stopped reading; this is what was on its way
-            return
-        if conn.phase is Phase.READ_ONLY:
-            self.read_only.feed(conn, data)
-            return
-        if conn.phase is Phase.UNPROVEN:
-            self.proofs.feed(conn, data)
-            return
-        if len(data) < 4:
-            conn.input = data
-            return
-        word = data[:4].decode("latin-1")
-        if word == OWN_WORD or word in WORDS:
-            conn.word = word
-            conn.phase = Phase.CLOSED
-            conn.outcome = "four_letter_word"
-            self.words.append(conn)
-            return
-        length = int.from_bytes(data[:4], "big", signed=True)
-        if not 0 <= length <= self.config.frame_bytes_max:
-            self.close(conn, "bad_frame", "its first bytes are no handshake")
-        elif len(data) < 4 + length:
-            conn.input = data
-            conn.missing = 4 + length - len(data)
-        else:
-            conn.input = data[4 + length:]
-            self.statistics.received += 1
+    def _refuse_late(self, conn: Connection, data: bytes, now_ms: int) -> bytes:
+        """Of requests that the throttle has let wait: too late, and they are answered with -127, or the connection
+        closes. Returns what is left of them."""
+        waited_ms, conn.stalled_ms = now_ms - conn.stalled_ms, 0
+        rules = self.config.overload
+        if rules.closes_late and waited_ms > conn.timeout_ms:
+            self.statistics.stale_dropped += 1
+            self.close(conn, "stale_requests")
+            return b""
+        if not 0 < rules.op_wait_ms < waited_ms:
+            return data
+        at, end = 0, len(data)
+        while end - at >= HEAD.size:
+            length, xid, op = HEAD.unpack_from(data, at)
+            if op in NEVER_LATE or not 8 <= length <= end - at - 4:
+                break
+            self.statistics.throttled_ops += 1
             conn.frames_in += 1
-            self._on_connect_request(conn, data[4:4 + length])
+            conn.parked.append((conn.submitted, xid, PING if op == PING else LATE, b"", self.now_ns))
+            at += 4 + length
+        if conn.parked and conn.parked[0][0] <= conn.done:
+            self._read_parked(conn)
+        self.dirty[conn] = None
+        return data[at:]
 
     def close(self, conn: Connection, outcome: str, fault: str = "") -> None:
         """After what is in its output has been sent. The first *outcome* counts."""
@@ -318,79 +322,6 @@ class Processor:
 
     # --- sessions --------------------------------------------------------------------------------------------
 
-    def _on_connect_request(self, conn: Connection, frame: bytes) -> None:
-        if (not self.serving and not self.read_only.is_on) or self.is_draining:
-            self.close(conn, "drained" if self.is_draining else "not_serving")  # the client tries another member
-            return
-        try:
-            request = parse_connect_request(frame)
-        except HandshakeError as error:
-            self.close(conn, "bad_frame", str(error))
-            return
-        conn.read_only_known = request.knows_read_only
-        conn.seen_zxid = request.last_zxid_seen
-        timeout_ms = min(
-            max(request.timeout_ms, self.config.session_timeout_min_ms), self.config.session_timeout_max_ms)
-        if not self.serving:
-            self.read_only.attach(conn, request, timeout_ms)
-            return
-        op = OpCode.CREATE_SESSION
-        password = NO_PASSWORD
-        if request.session_id:
-            op = OpCode.REATTACH
-            password = request.password
-            known = self.replica.state.sessions.get(SessionId(request.session_id))
-            own_password = known.password if known else None
-            if own_password is None and not is_password(
-                    self.config.secret, request.session_id, password):
-                self.refuse(conn)
-                return
-        if self.config.local_sessions and (not request.session_id or request.session_id in self.local):
-            self._attach_locally(conn, request.session_id, timeout_ms)
-            return
-        conn.phase = Phase.ATTACHING
-        conn.session_id = SessionId(request.session_id)
-        self.submissions.add(
-            session_id=request.session_id, connection=conn.number, xid=0, op=op, identity=conn.identity,
-            body=ATTACH_BODY.pack(timeout_ms, password))
-        conn.submitted += 1
-
-    def refuse(self, conn: Connection) -> None:
-        conn.out.append(refusal(with_read_only=conn.read_only_known))
-        self.close(conn, "session_refused")
-
-    def _on_attached(self, conn: Connection, zxid: int, err: int, body: bytes) -> None:
-        if err:
-            self.refuse(conn)
-            return
-        session_id, timeout_ms = ATTACHED.unpack(body)
-        if zxid < conn.seen_zxid:
-            # All that this ensemble has committed is executed here, and the client has seen more: another history.
-            self.alarm("client_from_another_history", address=conn.address, session=session_id,
-                       seen=conn.seen_zxid, zxid=zxid)
-            if not conn.session_id:
-                self.expire(session_id, self.source, conn.number)  # made a moment ago, and nobody will ever use it
-            self.close(conn, "another_history")
-            return
-        self._begin(conn, session_id, timeout_ms)
-
-    def _attach_locally(self, conn: Connection, session_id: int, timeout_ms: int) -> None:
-        """A local session, new or come back here, at once and without the log."""
-        if conn.seen_zxid > self.replica.zxid:
-            self.close(conn, "not_serving")  # another member, or this one in a moment, has what it saw
-            return
-        conn.session_id = SessionId(session_id)
-        if session_id:
-            self.local[session_id].timeout_ms = timeout_ms
-        else:
-            session_id = self.local.open(
-                generation=self.submissions.generation, timeout_ms=timeout_ms, now_ms=conn.heard_ms,
-                taken=self.replica.sessions).id
-        conn.upgrades = self.config.local_sessions_upgrade
-        conn.pack_untraced = local_pack(timeout_ms=timeout_ms, may_upgrade=conn.upgrades)
-        conn.trace(b"")
-        self._begin(conn, session_id, timeout_ms)
-
     def expire_local(self, now_ms: int) -> None:
         """Call about once a tick. A connection that is not read is not silent."""
         for session in list(self.local.values()):
@@ -400,29 +331,6 @@ class Processor:
                 del self.local[session.id]
                 self.session_ended(session.id, 0, 0, ())
                 self.statistics.sessions_expired += 1
-
-    def _begin(self, conn: Connection, session_id: int, timeout_ms: int) -> None:
-        """The connection has its session: say so, and take in what came meanwhile."""
-        older = self.by_session.get(session_id)
-        if older is not None and older is not conn:
-            self.close(older, "session_moved")
-        if conn.session_id:
-            self.statistics.sessions_resumed += 1
-        else:
-            self.statistics.sessions_opened += 1
-        self.by_session[session_id] = conn
-        conn.session_id = SessionId(session_id)
-        conn.timeout_ms = timeout_ms
-        conn.phase = Phase.READY if self.proofs.is_proven(conn) else Phase.UNPROVEN
-        self.dirty[conn] = None
-        session = self.replica.state.sessions.get(SessionId(session_id))
-        conn.out.append(pack_connect_response(
-            timeout_ms=timeout_ms, session_id=session_id,
-            password=(session and session.password) or session_password(self.config.secret, session_id),
-            with_read_only=conn.read_only_known))
-        waiting, conn.input = conn.input, b""
-        if waiting:
-            self.feed(conn, bytes(waiting), conn.heard_ms)
 
     def expire(self, session_id: int, source: int, connection: int) -> None:
         """The leader's processor 0: order the end of a session, if it still has the token that was seen."""
@@ -464,7 +372,7 @@ class Processor:
             elif (session_reader := SESSION_READS.get(op)) is not None:
                 result = session_reader(self.replica, body, conn.session_id)
             else:
-                result = Err.UNIMPLEMENTED
+                result = Err.THROTTLED_OP if op == LATE else Err.UNIMPLEMENTED
             if isinstance(result, bytes) and 0 < self.config.reply_bytes_max < len(result):
                 result = Err.MARSHALLING_ERROR  # clients that cannot take it would come back and ask again
                 self.statistics.replies_refused += 1
@@ -539,7 +447,7 @@ class Processor:
         if conn.phase is not READY and conn.phase is not Phase.RECONFIGURING:
             if conn.phase is Phase.ATTACHING:
                 self.dirty[conn] = None
-                self._on_attached(conn, zxid, err, body)
+                self.entrance.on_attached(conn, zxid, err, body)
             elif op == OpCode.CLOSE_SESSION and conn.session_id == session_id:
                 conn.outcome = "session_closed"
                 self.statistics.sessions_closed += 1

@@ -39,7 +39,7 @@ class ReadOnlyClients:
         if not session_id:
             session_id = core.local.next_id(generation=core.submissions.generation, taken=core.replica.sessions)
         elif not is_password(secret, session_id, request.password):
-            core.refuse(conn)
+            core.entrance.refuse(conn)
             return
         conn.session_id = SessionId(session_id)
         conn.timeout_ms = timeout_ms

@@ -10,6 +10,7 @@ OUTCOMES = (
     "session_closed", "session_expired", "session_moved", "client_gone", "four_letter_word", "limit_per_address",
     "out_of_files", "session_refused", "not_serving", "lease_lost", "auth_failed", "bad_frame", "no_handshake",
     "slow_reader", "another_history", "read_only_over", "drained", "not_authenticated", "other_ensemble", "tls_failed",
+    "limit_of_connections", "limit_per_prefix", "connection_throttled", "stale_requests",
 )
 
 
@@ -40,6 +41,10 @@ class Statistics:
     auth_failed: int = 0
     large_refused: int = 0
     replies_refused: int = 0
+    connections_throttled: int = 0
+    handshakes_delayed: int = 0
+    throttled_ops: int = 0
+    stale_dropped: int = 0
     traceparents_malformed: int = 0
     fanout: Histogram = field(default_factory=count_histogram)  # watchers told of one change
     errors: dict[int, int] = field(default_factory=dict)  # code -> requests answered with it

@@ -18,6 +18,7 @@ BATCH_BYTES_MAX = 512 << 10  # a batch is closed when it has grown to that: nobo
 GATHER_BATCHES = 2
 GATHER_BYTES = 16 << 10
 GATHER_MS = 2
+NO_CREDIT = -1 << 40
 IDENTITIES_MAX = 10_000  # of one batch, which counts them in 16 bits
 
 
@@ -38,7 +39,8 @@ class Submissions:
     The shell sets *read_ns* before the first request of a batch is read, and *now_ns* before `seal`.
     """
 
-    def __init__(self, *, member: int, processor: int) -> None:
+    def __init__(self, *, member: int, processor: int, outstanding_max: int = 1000) -> None:
+        self._outstanding_max = outstanding_max
         self.member = member
         self.processor = processor
         self.generation = 0
@@ -63,6 +65,13 @@ class Submissions:
             self.flight_bytes + self.bytes > IN_FLIGHT_BYTES_MAX
             or len(self.flights) >= IN_FLIGHT_BATCHES_MAX
         )
+
+    @property
+    def room(self) -> int:
+        """Requests that may still come before globalOutstandingLimit is reached; NO_CREDIT where `is_full`."""
+        if self.flight_bytes + self.bytes > IN_FLIGHT_BYTES_MAX or len(self.flights) >= IN_FLIGHT_BATCHES_MAX:
+            return NO_CREDIT
+        return self._outstanding_max - self._flight_requests - self.count
 
     @property
     def outstanding(self) -> int:

@@ -17,7 +17,9 @@ CLIENTS: tuple[Metric, ...] = (
            "read_only_over: it is back; lease_lost: this member lost it; auth_failed; "
            "not_authenticated: it asked before it proved who it is; other_ensemble: it looks for another; tls_failed; "
            "bad_frame, no_handshake: no ZooKeeper client; slow_reader: did not take its answers; "
-           "another_history: the client has seen more than this ensemble; drained: sent to another member, as planned.",
+           "another_history: the client has seen more than this ensemble; drained: sent to another member, as planned; "
+           "limit_of_connections: raise maxCnxns; limit_per_prefix: raise corral.maxClientCnxnsPerPrefix; "
+           "connection_throttled: connection_throttle_tokens; stale_requests: its requests waited beyond its timeout.",
            labels=("outcome",)),
     Metric("corral_client_connections_blocked", "gauge", "Connections that do not take their answers at the moment.",
            "connections_blocked", _PROCESSOR, "Slow readers; each is closed after its session timeout."),
@@ -51,6 +53,16 @@ CLIENTS: tuple[Metric, ...] = (
            "A client with wrong credentials or a scheme that is not served."),
     Metric("corral_large_requests_refused_total", "counter", "Large requests that ended their connection.",
            "large_refused", _PROCESSOR, "largeRequestThreshold and largeRequestMaxBytes decide."),
+    Metric("corral_handshakes_waiting", "gauge", "New sessions that wait because the processor is overloaded.",
+           "handshakes_waiting", _PROCESSOR, "It answers the sessions it has first; after 10 s they are sent away."),
+    Metric("corral_handshakes_delayed_total", "counter", "New sessions that had to wait because of overload.",
+           "handshakes_delayed", _PROCESSOR, "More members or processors, or find who floods: cons, corral top."),
+    Metric("corral_connections_throttled_total", "counter", "Handshakes refused by connection_throttle_tokens.",
+           "connections_throttled", _PROCESSOR, "A storm of clients that connect; they come again."),
+    Metric("corral_throttled_ops_total", "counter", "Requests answered with -127, ThrottledOp.", "throttled_ops",
+           _PROCESSOR, "They waited beyond throttled_op_wait_time: more is asked for than the quorum can do."),
+    Metric("corral_stale_requests_dropped_total", "counter", "Connections closed because their requests were too late.",
+           "stale_dropped", _PROCESSOR, "They waited for longer than the session's timeout."),
     Metric("corral_replies_refused_total", "counter", "Answers over corral.replyBytesMax, which became errors.",
            "replies_refused", _PROCESSOR, "A node with too many children: find it by the clients' errors."),
     Metric("corral_certificate_expires_seconds", "gauge", "When the certificate of the client port is over, Unix time.",

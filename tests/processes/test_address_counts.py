@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from node.processes.address_counts import AddressCounts
+from node.processes.address_counts import AddressCounts, prefix_of
 
 
 def counts(run_dir: Path, processors: int) -> list[AddressCounts]:
@@ -40,3 +40,9 @@ def test_a_processor_that_starts_again_holds_none(tmp_path: Path) -> None:
     AddressCounts(tmp_path, index=1, processors=2)
 
     assert first.opened("10.0.0.1") == 2
+
+
+@pytest.mark.parametrize(("address", "prefix"), [
+    ("10.1.2.3", "10.1.2.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("", "")])
+def test_an_addresss_network_has_as_many_bits_as_the_limit_says(address: str, prefix: str) -> None:
+    assert prefix_of(address, v4_bits=24, v6_bits=64) == prefix

@@ -4,6 +4,7 @@ import struct
 from typing import Any
 
 from node.requests.connection import Connection
+from node.requests.overload import OverloadRules
 from node.requests.processor import Processor, RequestConfig
 from node.tree.state import State
 from transport.batch import read_header
@@ -11,6 +12,7 @@ from transport.entry import ControlEntry, Kind, pack_control, pack_record
 from transport.zxid import make_zxid
 
 SECRET = b"s" * 32
+UNLIMITED = OverloadRules(outstanding_max=1 << 40, turn_requests=1 << 30)
 
 
 class Solo:
@@ -18,6 +20,7 @@ class Solo:
 
     def __init__(self, **options: Any) -> None:
         self.alarms: list[str] = []
+        options.setdefault("overload", UNLIMITED)
         config = RequestConfig(
             member=1, processor=0, secret=SECRET, session_timeout_min_ms=4000, session_timeout_max_ms=40_000,
             frame_bytes_max=0xFFFFF, **options)

@@ -5,22 +5,18 @@ from node.config.key import Key, ignored, refused, unbuilt
 _JVM = "there is no JVM to watch"
 _ADMIN = "there is no admin server yet; use the four-letter words and `corral status`"
 _THROTTLE = "connections and requests are not throttled at this point"
-_GROUPS = "quorums by groups and weights are not built yet, and a plain majority decides otherwise"
+_ORACLE = "two members without an outside vote stop when one of them is lost: have three"
 _BATCH = "batches form by themselves: what waits while a sync runs goes into the next record"
 _THREADS = "work is shared out by processes: see corral.processors"
 _CACHE = "replies are encoded from the tree each time"
 
 OTHERS: tuple[Key, ...] = (
-    refused("group.N", "", "members whose votes count as one group", _GROUPS),
-    refused("weight.N", "", "the weight of a member's vote", _GROUPS, "1"),
-    refused("oraclePath", "", "a file that decides for an ensemble of two", _GROUPS),
+    refused("oraclePath", "", "a file that decides for an ensemble of two", _ORACLE),
     unbuilt("observerMasterPort", "", "observers may follow a follower",
              "observers are not built yet",
              "0"),
     unbuilt("enableEagerACLCheck", "false", "a follower checks ACLs before the leader does",
              "ACLs are checked once, at execution"),
-    unbuilt("maxCnxns", "0", "connections in all", "only connections per address are limited "
-             "(maxClientCnxns)"),
     unbuilt("leaderServes", "yes", "whether the leader serves clients",
              "the leader serves clients too",
              "yes|true"),
@@ -40,11 +36,7 @@ OTHERS: tuple[Key, ...] = (
     unbuilt("fsync.warningthresholdms", "1000", "a sync slower than this is logged",
              "slow syncs show in the metrics only"),
     unbuilt("requestThrottle*", "0", "requests in flight are limited", _THROTTLE),
-    unbuilt("request_throttle_*", "0", "requests in flight are limited", _THROTTLE),
-    unbuilt("request_throttler.*", "", "requests in flight are limited", _THROTTLE),
     unbuilt("request_stale_*", "", "requests of dead connections are dropped", _THROTTLE),
-    unbuilt("throttled_op_wait_time", "0", "requests that waited too long are refused", _THROTTLE),
-    unbuilt("connection_throttle_*", "", "new connections are limited", _THROTTLE),
     unbuilt("nio.sessionlessCnxnTimeout", "10000", "ms after which a handshake must be over",
              "the time is always 10 s"),
     unbuilt("sessionlessCnxnTimeout", "10000", "ms after which a handshake must be over",
@@ -52,8 +44,8 @@ OTHERS: tuple[Key, ...] = (
     unbuilt("digest.enabled", "true", "a digest of the tree", "digests are always compared"),
     unbuilt("cnxTimeout", "5000", "ms to connect to a member for the election",
              "connections are tried anew by themselves"),
-    unbuilt("syncEnabled", "true", "observers log to disk", "observers are not built yet"),
-    unbuilt("observer.*", "", "how observers reconnect", "observers are not built yet"),
+    ignored("syncEnabled", "true", "observers log to disk", "they always do, and come back by what they lack"),
+    ignored("observer.*", "", "how observers reconnect", "they do as followers do: at once, then less and less often"),
     ignored("autopurge.purgeInterval", "", "hours between purges; 0 is never",
              "old snapshots and logs are always purged; autopurge.snapRetainCount of them stay",
              r"[1-9]\w*"),
