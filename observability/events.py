@@ -136,6 +136,9 @@ EVENTS: tuple[Event, ...] = (
           "cut; nothing acknowledged was in it"),
     Event("snapshot_damaged", "error", "broadcast", "a snapshot does not read back as it was written; an older one, or "
           "another member's, is used", "look at that disk (SMART, file system errors) before it takes the log, too"),
+    Event("log_unreadable", "error", "broadcast", "records that another member needs do not read back as they were "
+          "written; it gets a snapshot instead", "look at that disk; once the ensemble has its other members, replace "
+          "this one's data (docs/runbooks)"),
     Event("storage_failed", "error", "broadcast", "a write or sync of the log failed; the process ends and recovers",
           "look at the disk: full, or failing"),
     Event("log_gap", "warning", "processor", "the log was replaced by a snapshot under this processor: it starts again "

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from node.processes.broadcast_disk import Disk
-from node.processes.broadcast_records import Records
+from node.processes.broadcast_records import Records, UnreadableError
 from node.storage.errors import LogGapError
 from node.storage.files import Handle
 from node.storage.snapshots import DamagedSnapshotError
@@ -83,6 +83,9 @@ class Streams:
                 stream, after=effect.after, upto=effect.upto, bytes_max=effect.bytes_max)
         except LogGapError as error:
             self.failed.append((stream, str(error)))
+            return
+        except UnreadableError as error:
+            self.answers.append(events.RecordsUnreadable(stream, effect.after, error.cause))
             return
         message = RecordsMessage(data=data, committed=effect.committed)
         last = self._last[0]

@@ -35,11 +35,12 @@ def end_of_record(files: Files, directory: Path, zxid: int) -> tuple[int, int]:
         if zxid != start:
             raise LogGapError(directory=directory, after=zxid, problem=f"it begins after {show(start)}")
         return 0, 0
-    for last_zxid, end in _ends_in(files, segment_path(directory, segment)):
-        if last_zxid == zxid:
-            return segment, end
-        if last_zxid > zxid:
-            break
+    with suppress(FileNotFoundError):  # purged meanwhile
+        for last_zxid, end in _ends_in(files, segment_path(directory, segment)):
+            if last_zxid == zxid:
+                return segment, end
+            if last_zxid > zxid:
+                break
     raise LogGapError(directory=directory, after=zxid, problem="no record ends there")
 
 

@@ -85,7 +85,7 @@ class SendRecords:
     """Send records after *after* up to *upto* (record boundaries), in order, from memory or log files.
 
     As Records messages; at least one record, and no more once *bytes_max* is reached (so it may end before *upto*).
-    Answered by RecordsSent when all that is sent is out; one is outstanding per stream at most.
+    Answered by RecordsSent when all that is sent is out, or RecordsUnreadable; one is outstanding per stream at most.
     """
 
     stream: StreamId

@@ -95,6 +95,15 @@ class RecordsSent:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsUnreadable:
+    """The other answer to SendRecords: the log's files do not give what comes after *after*, though they should."""
+
+    stream: StreamId
+    after: Zxid
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotSent:
     """The answer to SendSnapshot."""
 
@@ -208,7 +217,7 @@ class TurnEnd:
 
 
 Event = (
-    Started | Elected | FromLearner | LearnerLost | FromLeader | LeaderLost | Flushed | RecordsSent | SnapshotSent
-    | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | Draining | HandOver | Reconfigure | SyncTook
-    | DigestComputed | Tick | TurnEnd
+    Started | Elected | FromLearner | LearnerLost | FromLeader | LeaderLost | Flushed | RecordsSent
+    | RecordsUnreadable | SnapshotSent | Propose | SnapshotReceived | SnapshotTaken | ProcessorReady | Draining
+    | HandOver | Reconfigure | SyncTook | DigestComputed | Tick | TurnEnd
 )

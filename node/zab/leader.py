@@ -12,7 +12,7 @@ from node.zab.core import UNKNOWN_LEADER, Core
 from node.zab.discovery import Discovery, is_stranger, refuses
 from node.zab.effects import AcceptBatches, Drop, Lease, Send, Settle, ToProcessor
 from node.zab.errors import ProtocolError, RoleEnded, UnexpectedMessageError
-from node.zab.events import Propose, Reconfigure, RecordsSent, SnapshotSent, StreamId
+from node.zab.events import Propose, Reconfigure, RecordsSent, RecordsUnreadable, SnapshotSent, StreamId
 from node.zab.handover import Handover
 from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
@@ -255,6 +255,17 @@ class Leader:
             learner.on_records_sent(event.zxid, event.size, self.core.now_ms)
             self._progressed()
             self._advance(learner)
+
+    def on_records_unreadable(self, event: RecordsUnreadable) -> None:
+        """A snapshot makes up for them where it is newer.  Else raises what is wrong: the process ends, others lead."""
+        history = self.core.history
+        if event.after >= history.snapshot_zxid:
+            raise event.error
+        history.log_after = history.snapshot_zxid
+        self.core.report("log_unreadable", alarm=True, after=event.after, reason=str(event.error))
+        learner = self.learners.get(event.stream)
+        if learner is not None:
+            self._drop(learner, "records that it needs cannot be read here: it gets a snapshot when it comes again")
 
     def on_snapshot_sent(self, event: SnapshotSent) -> None:
         learner = self.learners.get(event.stream)

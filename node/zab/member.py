@@ -29,6 +29,7 @@ from node.zab.events import (
     Propose,
     Reconfigure,
     RecordsSent,
+    RecordsUnreadable,
     Recovered,
     SnapshotReceived,
     SnapshotSent,
@@ -164,7 +165,7 @@ class Member:
     # --- the door ---
 
     def step(self, now_ms: int, event: Event) -> list[Effect]:
-        """Raises CannotServeError, AssertionError: the process ends, and recovers from its files."""
+        """Raises CannotServeError, AssertionError, what RecordsUnreadable has: the process ends."""
         core = self._core
         core.now_ms = max(core.now_ms, now_ms)
         try:
@@ -205,6 +206,9 @@ class Member:
             case RecordsSent():
                 if isinstance(role, Leader):
                     role.on_records_sent(event)
+            case RecordsUnreadable():
+                if isinstance(role, Leader):
+                    role.on_records_unreadable(event)
             case SnapshotSent():
                 if isinstance(role, Leader):
                     role.on_snapshot_sent(event)

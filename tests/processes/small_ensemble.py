@@ -280,8 +280,8 @@ class SmallEnsemble:
         """As if its disk had been replaced; keys are not on it."""
         shutil.rmtree(self.configs[member].data_dir / "corral")
 
-    def take_snapshot(self, processor: FakeProcessor, section: bytes) -> None:
-        """As its snapshotter would, at its watermark; the log before it is purged."""
+    def take_snapshot(self, processor: FakeProcessor, section: bytes, *, keep: int = 1) -> None:
+        """As its snapshotter would, at its watermark; with *keep* 1 the log before it is purged."""
         files = RealFiles()
         directory = processor.config.data_dir / "corral"
         zxid = Zxid(processor.watermark.zxid)
@@ -291,8 +291,8 @@ class SmallEnsemble:
         writer.finish(digest=1)
         assert processor.reader is not None
         processor.reader.close()
-        purged = purge(files, data_dir=directory, log_dir=directory, keep=1)
-        assert purged.segments
+        purged = purge(files, data_dir=directory, log_dir=directory, keep=keep)
+        assert purged.segments or keep > 1
         assert processor.local is not None
         processor.local.send(encode(SnapshotDone(zxid, purged.oldest_needed)))
 

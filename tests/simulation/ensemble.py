@@ -55,6 +55,7 @@ class Scale:
     sync_limit: int = 5
     ensemble: str = "simulated"
     segment_bytes: int = 8 << 10
+    memory_bytes: int = 2 << 10  # of records for learners; what is older comes from files
     snapshot_watermarks: int = 12
     snapshot_chunk_bytes: int = 512
     retained_snapshots: int = 1

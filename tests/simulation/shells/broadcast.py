@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from node.processes.broadcast_local import CHECK_MS
-from node.processes.broadcast_records import Records
+from node.processes.broadcast_records import Records, UnreadableError
 from node.storage.epochs import Epochs
 from node.storage.errors import CorruptionError, LogGapError, RefusedError
 from node.storage.identity import DataLock, consume_mark, open_identity
@@ -29,7 +29,7 @@ from transport.zxid import MemberId, Zxid, show
 
 TURN_US = 100
 VERIFY_US = 20 * MS  # mean, of a received snapshot; at times longer than a leader lasts
-COUNTED = ("handed_over", "no_member_stands", "voters_changed")  # of the core's reports
+COUNTED = ("handed_over", "log_unreadable", "no_member_stands", "voters_changed")  # of the core's reports
 HAND_OVER_WITHIN_MS = 2_000
 DRAIN_OVER_MS = 300
 CONFLATION_PROBABILITY = 0.1
@@ -95,8 +95,7 @@ class Broadcast(Process):
                 new_id=lambda: host.rng.getrandbits(64), young_bytes=self.scale.segment_bytes)
             self.boot = self.epochs.next_generation()
         except CorruptionError as error:
-            self.hub.refused(self.member, str(error), is_rotten=host.is_rotten)
-            host.corruption_found()
+            self.refuse(error)
             raise
         except RefusedError as error:
             holder = host.process(self.role)
@@ -112,13 +111,17 @@ class Broadcast(Process):
                    show(recovery.recovered.committed), recovery.torn_bytes)
         self.core_config = host.ensemble.zab_config(self.member, generation=self.boot)
         self.core = Member(recovery.recovered, self.core_config)
-        self.records = Records(self.log)
+        self.records = Records(self.log, memory_bytes=self.scale.memory_bytes)
         self.intake = Intake(me=self.member, ensemble=self.scale.ensemble)
         self.world.network.bind(self, "peer")
         self.world.network.bind(self, "local")
         self.has_started = True
         self.hand_in(ev.Started(host.wall_ms()))
         self.check_processor()
+
+    def refuse(self, error: CorruptionError) -> None:
+        self.hub.refused(self.member, str(error), is_rotten=self.host.is_rotten)
+        self.host.corruption_found()
 
     def on_death(self, error: Exception | None) -> None:
         if self.has_started:
@@ -202,7 +205,12 @@ class Broadcast(Process):
         self.tell(self.mark, *PROCESSORS, "snapshotter")
 
     def step(self, event: ev.Event) -> None:
-        for effect in self.core.step(self.now_ms(), event):
+        try:
+            performed = self.core.step(self.now_ms(), event)
+        except CorruptionError as error:
+            self.refuse(error)
+            raise
+        for effect in performed:
             self.perform_by[type(effect)](effect)
 
     def ask_deadline(self) -> None:
@@ -388,6 +396,9 @@ class Broadcast(Process):
         except LogGapError as error:
             self.on_drop(fx.Drop(stream, str(error), self.core.leader))
             self.hand_in(ev.LearnerLost(stream))
+            return
+        except UnreadableError as error:
+            self.hand_in(ev.RecordsUnreadable(stream, effect.after, error.cause))
             return
         self.world.occurred["DIFF"] += 1
         self.outbox.send(stream, msg.Records(data, effect.committed))
