@@ -6,7 +6,7 @@
 #   make test TESTS=tests/zab        some of the tests
 #   make wheelhouse PYTHONS=3.12     what hosts with that Python need to run Corral, without internet
 
-.PHONY: all up test test-all test-deploy wheelhouse simulate nemesis fuzz soak bench pictures lint clean
+.PHONY: all up test test-all test-deploy wheelhouse package sbom docs simulate nemesis fuzz soak bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -45,6 +45,18 @@ test-deploy: $(VENV)/installed-test
 # What hosts need to run Corral, without internet: dist/wheelhouse-VERSION.tar.gz.
 wheelhouse: $(VENV)/installed
 	$(BIN)/python ansible/wheelhouse.py $(addprefix --python ,$(PYTHONS)) $(ARGS)
+
+# The same for hosts that apt manages: dist/corral_VERSION_ARCHITECTURE.deb.
+package: wheelhouse
+	$(BIN)/python ansible/debian_package.py
+
+# And what is in it, with licences: dist/corral-VERSION.cdx.json.
+sbom: wheelhouse $(VENV)/installed-package
+	$(BIN)/python ansible/sbom.py
+
+# The documentation as a site in build/site; ARGS=serve shows it while it is written.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(or $(ARGS),build --strict --quiet)
 
 simulate: $(VENV)/installed-test
 	$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $$(nproc) $(ARGS)
@@ -93,6 +105,12 @@ $(VENV)/installed: pyproject.toml .ci/environment
 
 $(VENV)/installed-test: $(VENV)/installed
 	.ci/environment $(PYTHON) $(VENV) test
+
+$(VENV)/installed-package: $(VENV)/installed
+	.ci/environment $(PYTHON) $(VENV) package
+
+$(VENV)/installed-docs: $(VENV)/installed
+	.ci/environment $(PYTHON) $(VENV) docs
 
 $(VENV)/installed-bench: $(VENV)/installed
 	.ci/environment $(PYTHON) $(VENV) bench
