@@ -249,6 +249,7 @@ class ReconfigWanted(Message, frozen=True):
     intent: Number
     version: Number
     servers: Servers
+    hierarchy: Hierarchy = MAJORITY
 
 
 class ReconfigAnswer(Message, frozen=True):

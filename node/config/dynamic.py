@@ -9,6 +9,8 @@ from pathlib import Path
 
 from node.config.member import MemberConfig
 from node.config.properties import parse_properties
+from node.config.servers import server_lines
+from transport.hierarchy import MAJORITY, Hierarchy
 
 MOVED = ("dynamicConfigFile",)
 PORTS = ("clientPort", "clientPortAddress")
@@ -18,7 +20,9 @@ def dynamic_file(config: MemberConfig, version: int) -> Path:
     return config.file.with_name(f"{config.file.name}.dynamic.{version:x}")
 
 
-def write_dynamic(config: MemberConfig, servers: Mapping[int, str], version: int) -> Path | None:
+def write_dynamic(
+    config: MemberConfig, servers: Mapping[int, str], version: int, hierarchy: Hierarchy = MAJORITY,
+) -> Path | None:
     """Durably. None: there already, or this member is none of them, and keeps the file that it can start with.
 
     Raises OSError.
@@ -30,7 +34,7 @@ def write_dynamic(config: MemberConfig, servers: Mapping[int, str], version: int
     backup = config.file.with_name(f"{config.file.name}.bak")
     if not backup.exists():
         _replace(backup, static)
-    _replace(path, "".join(f"server.{member}={line}\n" for member, line in sorted(servers.items())))
+    _replace(path, "".join(f"{line}\n" for line in server_lines(servers, hierarchy)))
     _replace(config.file, static_text(static, path, has_client=";" in servers[config.id]))
     return path
 

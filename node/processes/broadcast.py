@@ -91,7 +91,7 @@ class Broadcast:
             me=MemberId(config.id), voters=tuple(MemberId(v) for v in config.voters),
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
             feature_level=config.feature_level, version=version("corral"), settings=replicated_settings(config),
-            servers=dict(config.servers), reconfig_enabled=config.reconfig_enabled,
+            servers=dict(config.servers), hierarchy=config.hierarchy, reconfig_enabled=config.reconfig_enabled,
             standalone_enabled=config.standalone_enabled))
         self.status = Status(self, push)
         self._end_by_ms, self._hands_over = 0, False  # once it is to end

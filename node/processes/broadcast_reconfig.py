@@ -11,11 +11,13 @@ from structlog.typing import FilteringBoundLogger
 from node.config.address import MEMBER_ID_MAX, parse_server
 from node.config.dynamic import write_dynamic
 from node.config.member import MemberConfig
+from node.config.servers import check_hierarchy, participants
 from node.processes.peers import Peers
 from node.zab import effects
 from node.zab.events import Event, Reconfigure
 from node.zab.member import Member
 from transport.entry import ControlEntry
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.messages import ReconfigAnswer, ReconfigWanted
 from transport.zxid import Zxid
 
@@ -36,19 +38,19 @@ class Reconfigs:
 
     def on_wanted(self, wanted: ReconfigWanted, answer: Callable[[ReconfigAnswer], None]) -> None:
         """Of a processor, of this member or another."""
-        self.ask(wanted.intent, wanted.version, wanted.servers, answer)
+        self.ask(wanted.intent, wanted.version, wanted.servers, answer, hierarchy=wanted.hierarchy)
 
     def ask(
         self, intent: int, version: int, servers: dict[int, str], answer: Callable[[ReconfigAnswer], None], *,
-        is_operators: bool = False,
+        is_operators: bool = False, hierarchy: Hierarchy | None = None,
     ) -> None:
-        """*answer*: hears of a refusal alone."""
-        if not _is_sound(servers):
+        """*answer*: hears of a refusal alone. *hierarchy*: None: as it is."""
+        if not _is_sound(servers, hierarchy):
             return
         self._asked[intent] = answer
         while len(self._asked) > ASKED_MAX:
             del self._asked[next(iter(self._asked))]
-        self._step(Reconfigure(Zxid(intent), version, servers, is_operators))
+        self._step(Reconfigure(Zxid(intent), version, servers, is_operators, hierarchy))
 
     def on_refused(self, effect: effects.ReconfigRefused) -> None:
         answer = self._asked.pop(effect.intent, None)
@@ -74,7 +76,7 @@ class Reconfigs:
 
     def _write(self, control: ControlEntry) -> None:
         try:
-            path = write_dynamic(self._config, control.servers, control.config_version)
+            path = write_dynamic(self._config, control.servers, control.config_version, control.hierarchy)
         except OSError as error:
             self._log.warning(
                 "dynamic_config_not_written", file=str(self._config.file), reason=str(error),
@@ -84,11 +86,12 @@ class Reconfigs:
             self._log.info("dynamic_config_written", file=str(path))
 
 
-def _is_sound(servers: dict[int, str]) -> bool:
+def _is_sound(servers: dict[int, str], hierarchy: Hierarchy | None) -> bool:
     """A processor's word for it is not taken: nothing that cannot be read may come into the log."""
     try:
         for line in servers.values():
             parse_server(line)
+        check_hierarchy(hierarchy or MAJORITY, participants(servers))
     except ValueError:
         return False
     return all(1 <= member <= MEMBER_ID_MAX for member in servers)

@@ -95,7 +95,8 @@ class LeaderLink:
             return
         self.reconfigs.is_changed = False
         for intent, each in self.reconfigs.waiting.items():
-            self.send(ReconfigWanted(intent, each.prepared.version, each.prepared.servers))
+            self.send(ReconfigWanted(
+                intent, each.prepared.version, each.prepared.servers, each.prepared.hierarchy))
 
     def touches(self, message: Touches) -> bool:
         return self.submissions.linked and self.send(message)

@@ -250,7 +250,7 @@ class Replica:
         """In /zookeeper/config, as ZooKeeper does, with a version that never counts."""
         entry = read_control(self.state.control)
         node = self.nodes.get(CONFIG)  # a tree from before ZooKeeper 3.5 has none
-        text = config_text(entry.servers, entry.config_version) if entry.servers else b""
+        text = config_text(entry.servers, entry.config_version, entry.hierarchy) if entry.servers else b""
         if entry.feature_level < LEVEL_OF_RECONFIG or node is None or node.data == text:
             return
         node.data, node.mzxid, node.mtime, node.version = text, entry.config_version, header.time_ms, -1

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from node.config.address import MEMBER_ID_MAX, WILDCARDS, ServerLine, format_server, parse_server
+from node.config.servers import participants, read_hierarchy
 from node.sessions.table import Session
 from node.tree.acl import WRITE, is_permitted
 from node.tree.paths import CONFIG
 from transport.entry import LEVEL_OF_RECONFIG, read_control
 from transport.errors import Err
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.jute import decode_from
 from transport.records import ReconfigRequest
 
@@ -26,6 +28,7 @@ class Prepared(msgspec.Struct, frozen=True, array_like=True):
 
     version: int
     servers: dict[int, str]
+    hierarchy: Hierarchy = MAJORITY
 
 
 class BadServersError(Exception):
@@ -57,29 +60,44 @@ def prepare(
     if node is None or not is_permitted(node.acl, WRITE, identities):
         return Err.NO_NODE if node is None else Err.NO_AUTH
     try:
+        hierarchy = MAJORITY
         if asked.new_members is not None:
-            servers = whole_servers(asked.new_members.decode())
+            servers, hierarchy = whole(asked.new_members.decode())
+        elif control.hierarchy.groups:
+            return Err.BAD_ARGUMENTS  # as ZooKeeper: who is in which group must be said, too
         else:
             servers = changed_servers(control.servers, asked.joining_servers or b"", asked.leaving_servers or b"")
     except BadServersError:
         return Err.BAD_ARGUMENTS
     except ValueError:
         return Err.MARSHALLING_ERROR  # an id that is no number: ZooKeeper does not expect it
-    return msgspec.msgpack.encode(Prepared(control.config_version, servers))
+    return msgspec.msgpack.encode(Prepared(control.config_version, servers, hierarchy))
 
 
-def whole_servers(text: str) -> dict[int, str]:
-    """Raises BadServersError, ValueError."""
+def whole(text: str) -> tuple[dict[int, str], Hierarchy]:
+    """Server, group and weight lines.  Raises BadServersError, ValueError."""
     servers: dict[int, str] = {}
+    groups: dict[int, str] = {}
+    weights: dict[int, str] = {}
     for line in text.replace(",", "\n").splitlines():
         key, _, value = line.strip().partition("=")
         kind, _, number = key.strip().partition(".")
         if not kind or kind == "version":
             continue
-        if kind != "server":
-            raise BadServersError(key)  # groups and weights
-        servers[_member_id(number)] = format_server(_server(value.strip()))
-    return dict(sorted(servers.items()))
+        if kind == "server":
+            servers[_member_id(number)] = format_server(_server(value.strip()))
+        elif kind in ("group", "weight"):
+            (groups if kind == "group" else weights)[int(number)] = value.strip()
+        else:
+            raise BadServersError(key)
+    return dict(sorted(servers.items())), _hierarchy(groups, weights, servers)
+
+
+def _hierarchy(groups: dict[int, str], weights: dict[int, str], servers: dict[int, str]) -> Hierarchy:
+    try:
+        return read_hierarchy(groups, weights, participants(servers))
+    except ValueError as error:
+        raise BadServersError(str(error)) from error
 
 
 def changed_servers(before: dict[int, str], joining: bytes, leaving: bytes) -> dict[int, str]:

@@ -5,7 +5,7 @@ The shell hands in all that waits, in order, then a TurnEnd; a Tick when `Member
 
 from dataclasses import dataclass
 
-from transport.hierarchy import MAJORITY, Hierarchy
+from transport.hierarchy import Hierarchy
 from transport.messages import EpochTable, Message
 from transport.zxid import Epoch, MemberId, Zxid
 
@@ -178,13 +178,14 @@ class Reconfigure:
     Answered by ReconfigRefused; or by a RECONFIG entry that names the intent; or, with the epoch, by an EPOCH entry
     before any such: then it came to nothing. To ask again does no harm. *is_operators*: asked for on the leader's own
     machine: no request made it, so *intent* is below 0; and reconfigEnabled, which is for clients, does not matter.
+    *hierarchy*: how votes are to count; None: as they do, which is refused where groups decide and others would vote.
     """
 
     intent: Zxid
     version: int
     servers: dict[int, str]
     is_operators: bool = False
-    hierarchy: Hierarchy = MAJORITY
+    hierarchy: Hierarchy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ class Reconfiguration:
         if self._wish not in (None, wish) or self.core.electorate.before or wish.version != control.config_version:
             return Err.RECONFIG_IN_PROGRESS, "another reconfiguration was first"
         voters = participants(wish.servers)
+        if wish.hierarchy is None and control.hierarchy.groups and list(voters) != control.voters:
+            return Err.BAD_ARGUMENTS, (
+                "votes count by groups: reconfig must name all members, groups and weights (docs/members.md)")
         if len(voters) < (2 if config.standalone_enabled else 1):
             return Err.BAD_ARGUMENTS, (
                 f"{len(voters)} voters are too few" + (", while standaloneEnabled is true" if voters else ""))
@@ -57,7 +60,8 @@ class Reconfiguration:
         if wish is None:
             return None
         participating = participants(wish.servers)
-        to_come = verifier(participating, wish.hierarchy)
+        hierarchy = control.hierarchy if wish.hierarchy is None else wish.hierarchy
+        to_come = verifier(participating, hierarchy)
         voters = to_come.voters
         there = {each.member: each for each in learners}
         unfit = {voter: why for voter in voters if (why := self._unfitness(voter, there.get(voter)))}
@@ -69,7 +73,7 @@ class Reconfiguration:
         core.report("reconfigured", before=list(core.voters), after=list(participating), version=core.history.last + 1)
         return reconfigured_entry(
             control, leader=core.me, zxid=Zxid(core.history.last + 1), intent=wish.intent, servers=wish.servers,
-            voters=participating, hierarchy=wish.hierarchy, incarnations={
+            voters=participating, hierarchy=hierarchy, incarnations={
                 each.member: each.hello.incarnation for each in joining(there.values(), voters)})
 
     def _unfitness(self, voter: MemberId, learner: LearnerStream | None) -> str:

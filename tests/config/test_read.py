@@ -154,8 +154,7 @@ def test_the_prefix_of_system_properties_is_named_as_the_mistake(tmp_path: Path)
         "quorum.auth.enableSasl=true",
         "quorum.auth.kerberos.servicePrincipal=zk/_HOST",
         "authProvider.1=org.example.Provider",
-        "group.1=1:2:3",
-        "weight.1=2",
+        "oraclePath=/etc/zookeeper/oracle",
     ],
 )
 def test_a_key_that_protects_or_decides_is_an_error(tmp_path: Path, line: str) -> None:
@@ -247,15 +246,6 @@ def test_two_members_cannot_share_a_port_of_one_host(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, text, myid="1")
 
     assert problem.text == "a:2 is also in server.1"
-
-
-def test_a_member_that_is_an_observer_does_not_start_yet(tmp_path: Path) -> None:
-    text = STANDALONE + THREE + "server.4=zoo4:2888:3888:observer\n"
-
-    (problem,) = problems_of(tmp_path, text, myid="4")
-
-    assert problem.key == "server.4"
-    assert warnings_of(tmp_path, text, myid="1") == ["9 server.4"]
 
 
 def test_an_even_number_of_voters_warns(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from node.tree.reconfig import Prepared
 from tests.tree.ensemble import IP, Client, Ensemble
 from transport.entry import ControlEntry, Kind, pack_control
 from transport.errors import Err
+from transport.hierarchy import Hierarchy
 from transport.opcodes import OpCode
 from transport.records import GetDataResponse, ReconfigRequest
 
@@ -72,8 +73,36 @@ def test_what_is_no_server_or_takes_anothers_address_is_a_bad_argument(client: C
     assert asked(client, joining) is Err.BAD_ARGUMENTS
 
 
-def test_groups_and_weights_are_bad_arguments(client: Client) -> None:
-    assert asked(client, members=b"server.1=host1:1:2;3\ngroup.1=1") is Err.BAD_ARGUMENTS
+WHOLE = b"".join(b"server.%d=%s\n" % (number, line.encode()) for number, line in BEFORE.items())
+
+
+def test_all_members_may_be_named_with_groups_and_weights(client: Client) -> None:
+    found = asked(client, members=WHOLE + b"group.1=2:1\ngroup.2=3\nweight.3=0")
+
+    assert found == Prepared(VERSION, BEFORE, Hierarchy({1: [1, 2], 2: [3]}, {1: 1, 2: 1, 3: 0}))
+
+
+@pytest.mark.parametrize("lines", [
+    b"group.1=1:2", b"group.1=1:2:3\ngroup.2=3", b"group.1=1:2:3:4", b"weight.1=2", b"group.1=1:2:x",
+    b"group.1=1:2:3\nweight.1=-1", b"group.1=1:2:3\nweight.1=0\nweight.2=0\nweight.3=0", b"groups.1=1:2:3",
+])
+def test_groups_that_do_not_hold_each_voter_once_are_bad_arguments(client: Client, lines: bytes) -> None:
+    assert asked(client, members=WHOLE + lines) is Err.BAD_ARGUMENTS
+
+
+def test_where_votes_count_by_groups_all_members_must_be_named(ensemble: Ensemble, client: Client) -> None:
+    order(ensemble, msgspec.structs.replace(entry(BEFORE), hierarchy=Hierarchy({1: [1, 2, 3]}, {})))
+
+    assert asked(client, leaving=b"3") is Err.BAD_ARGUMENTS
+    assert asked(client, members=WHOLE) == Prepared(VERSION, BEFORE)
+
+
+def test_the_config_node_shows_groups_and_weights_as_zookeeper_writes_them(ensemble: Ensemble) -> None:
+    hierarchy = Hierarchy({2: [3], 1: [1, 2]}, {1: 1, 2: 5, 3: 1})
+    order(ensemble, msgspec.structs.replace(entry(BEFORE), hierarchy=hierarchy))
+
+    assert ensemble.replica.nodes[CONFIG].data == WHOLE + (
+        b"group.1=1:2\ngroup.2=3\nweight.1=1\nweight.2=5\nweight.3=1\nversion=10000000007")
 
 
 def test_an_id_that_is_no_number_is_a_marshalling_error(client: Client) -> None:
