@@ -39,6 +39,10 @@ class KeysError(Exception):
         self.file, self.text, self.cure = file, text, cure
 
 
+class KeysUnreadableError(KeysError):
+    """The disk does not give them now: it may again, so this is a failure and no refusal."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemberKeys:
     """All that a member's processes need.  Keys are Z85; allowed: member id -> public key."""
@@ -73,7 +77,7 @@ _Shape = TypeVar("_Shape", _MemberFile, _EnsembleFile)
 
 
 def load_keys(config: MemberConfig) -> MemberKeys:
-    """Raises KeysError: keys are missing, open to others, broken, or another member's."""
+    """Raises KeysError: keys are missing, open to others, broken, or another member's; KeysUnreadableError."""
     make = f"corral keys init {config.file}"
     if config.keys_dir.exists():
         _refuse_loose_mode(config.keys_dir, 0o700)
@@ -285,9 +289,10 @@ def _read(path: Path, shape: type[_Shape], make: str) -> _Shape:
         return _decode(path, path.read_bytes(), shape)
     except FileNotFoundError:
         raise KeysError(path, "this member has no keys yet", make) from None
+    except PermissionError as error:
+        raise KeysError(path, f"cannot be read: {error.strerror}", "correct its owner") from None
     except OSError as error:
-        cure = "correct its owner" if isinstance(error, PermissionError) else "look at that disk"
-        raise KeysError(path, f"cannot be read: {error.strerror}", cure) from None
+        raise KeysUnreadableError(path, f"cannot be read: {error.strerror}", "look at that disk") from None
 
 
 def _decode(path: Path, text: bytes, shape: type[_Shape]) -> _Shape:

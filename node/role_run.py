@@ -7,13 +7,15 @@ from structlog.typing import FilteringBoundLogger
 
 from node.auth.errors import SecurityError
 from node.config.problems import ConfigError
-from node.keys import KeysError
+from node.keys import KeysError, KeysUnreadableError
 from node.notify import SILENT, Notify
 from node.ports import PortError
 from node.processes.loop import EXIT_REFUSED
 from node.storage.errors import RefusedError
 from node.storage.layout import NewerFormatError
 from transport.endpoints import EndpointError
+
+EXIT_FAILED: Final = 1
 
 # What names its cure and needs an operator.
 REFUSALS: Final = (ConfigError, KeysError, PortError, RefusedError, NewerFormatError, EndpointError, SecurityError)
@@ -29,11 +31,15 @@ def exit_code_of(run: Callable[[], None], log: FilteringBoundLogger, notify: Not
         return refuse(error, log, notify)
     except BaseException as error:  # the last place that can say why
         log.error("process_failed", reason=repr(error), exc_info=error)
-        return 1
+        return EXIT_FAILED
     return 0
 
 
 def refuse(error: Exception, log: FilteringBoundLogger, notify: Notify) -> int:
+    """The exit code: of a failure where the disk is to blame, which may answer at the next start."""
+    if isinstance(error, (KeysUnreadableError, OSError)):
+        log.error("storage_failed", reason=str(error))
+        return EXIT_FAILED
     log.error("refused", reason=str(error))
     notify.status(f"refused: {error}")
     return EXIT_REFUSED

@@ -27,10 +27,10 @@ from typing import Final, NoReturn
 from node.config.address import format_address
 from node.config.member import MemberConfig
 from node.config.read import load_config
-from node.keys import load_keys
+from node.keys import KeysUnreadableError, load_keys
 from node.ports import claim_ports
 from node.processes.loop import EXIT_REFUSED
-from node.role_run import REFUSALS, exit_code_of
+from node.role_run import EXIT_FAILED, REFUSALS, exit_code_of
 from node.roles import RESTART_WINDOW_S, ROLES, Role, lower_priority
 from node.run_dir import clear, lock_exclusive, make_private, remove_stale
 from node.running import (
@@ -302,6 +302,9 @@ def main(argv: Sequence[str]) -> int:
         load_keys(loaded.config)
         set_title(loaded.config.id, "supervisor")
         return Supervisor(loaded.config).run()
+    except KeysUnreadableError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
     except REFUSALS as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_REFUSED

@@ -49,7 +49,7 @@ def run_unit(role: Role, file: Path, index: int, notify: Notify) -> int:
     configure_logging()
     try:
         loaded = load_config(file)
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         return refuse(error, get_logger(process=name), notify)
     config = loaded.config
     configure_logging(config.log_level)

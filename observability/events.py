@@ -139,8 +139,8 @@ EVENTS: tuple[Event, ...] = (
     Event("log_unreadable", "error", "broadcast", "records that another member needs do not read back as they were "
           "written; it gets a snapshot instead", "look at that disk; once the ensemble has its other members, replace "
           "this one's data (docs/runbooks)"),
-    Event("storage_failed", "error", "broadcast", "a write or sync of the log failed; the process ends and recovers",
-          "look at the disk: full, or failing"),
+    Event("storage_failed", "error", "any", "a write or sync of the log failed, or a file cannot be read; the process "
+          "ends, starts again and recovers", "look at the disk: full, or failing"),
     Event("log_gap", "warning", "processor", "the log was replaced by a snapshot under this processor: it starts again "
           "from that; its clients reconnect"),
     # --- snapshots ---

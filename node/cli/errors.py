@@ -8,7 +8,7 @@ import click
 
 from node.auth.errors import SecurityError
 from node.config.problems import ConfigError
-from node.keys import KeysError
+from node.keys import KeysError, KeysUnreadableError
 from node.processes.loop import EXIT_REFUSED
 
 EXIT_FAILED: Final = 1
@@ -36,6 +36,8 @@ def refusals_shown(command: Callable[P, R]) -> Callable[P, R]:
     def shown(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return command(*arguments, **options)
+        except KeysUnreadableError as error:
+            raise Failure(str(error)) from None
         except (ConfigError, KeysError, SecurityError) as error:
             raise Failure(str(error), exit_code=EXIT_REFUSED) from None
         except OSError as error:

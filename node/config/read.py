@@ -1,6 +1,7 @@
 """load_config: zoo.cfg, its dynamic file and myid -> MemberConfig, or every problem at once."""
 
 import difflib
+import errno
 import hashlib
 import math
 import os
@@ -44,7 +45,7 @@ class LoadedConfig:
 def load_config(path: Path) -> LoadedConfig:
     """Read one member's configuration.
 
-    Raises ConfigError: with every problem of all its files.
+    Raises ConfigError: with every problem of all its files; OSError: the disk fails, which may pass.
     """
     reader = _Reader(path)
     reader.read_static()
@@ -93,6 +94,8 @@ class _Reader:
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
+            if error.errno == errno.EIO:
+                raise
             place = pointer or Entry(path, 0, "", "")
             self.problem(place, f"cannot read {path}: {error.strerror}", cure)
             if pointer is None:
@@ -336,6 +339,8 @@ class _Reader:
                 )
             return min(self.servers, default=1)
         except OSError as error:
+            if error.errno == errno.EIO:
+                raise
             self.problems.append(Problem(file, 0, "myid", f"cannot be read: {error.strerror}"))
             return min(self.servers, default=1)
         return self.check_member_id(file, text)

@@ -12,12 +12,19 @@ from node.tree.acl import OPEN, encode_acl
 from node.tree.znode import Znode
 
 MASK = 0xFFFFFFFFFFFFFFFF
-SCRUB_NODES = 500
+SCRUB_NODES = 500  # at each digest point: a small tree completely
+SCRUB_NODES_MAX = 5000  # 3 ms of work
+SCRUB_POINTS = 600  # within which a whole tree has its turn, up to 3,000,000 nodes: ten minutes
 DIRTY_MAX = 1 << 15  # then settle before the next digest point: bounds its work, and rarely does any twice
 
 _STAT_PACK = struct.Struct(">qqqqqiiiq").pack
 _OPEN_CRC = crc32(encode_acl(OPEN))
 _NULL_DATA = 0x6E756C6C  # null is not empty
+
+
+def scrub_count(nodes: int) -> int:
+    """How many of so many are looked at in one digest point."""
+    return min(max(SCRUB_NODES, -(-nodes // SCRUB_POINTS)), SCRUB_NODES_MAX)
 
 
 def mixed(number: int) -> int:
@@ -91,12 +98,12 @@ class TreeDigest:
         self.total = self.total - node.contribution & MASK
         self.data_bytes -= node.size
 
-    def scrub(self, count: int = SCRUB_NODES) -> list[Znode]:
-        """Recount the next *count* settled nodes, round robin. Returns those whose memory changed by itself; they
+    def scrub(self, count: int = 0) -> list[Znode]:
+        """Recount the next *count* settled nodes, round robin; 0: as many as the tree's size asks for. Returns those whose memory changed by itself; they
         count as they now are once they are settled."""
         nodes = self._nodes
         changed = []
-        for _ in range(min(count, len(nodes))):
+        for _ in range(min(count or scrub_count(len(nodes)), len(nodes))):
             if not self._scrub:
                 self._scrub = list(nodes)
             node = nodes.get(self._scrub.pop())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from node.tree.digest import MASK, contribution
+from node.tree.digest import MASK, contribution, scrub_count
 from node.tree.execute import Replica
 from node.tree.state import State
 from tests.tree.ensemble import OPEN, Client, Ensemble, creating, deleting
@@ -107,6 +107,11 @@ def test_scrubbing_comes_round_to_every_node(client: Client) -> None:
     replica.digest()
 
     assert found == [b"/n7"]
+
+
+@pytest.mark.parametrize(("nodes", "points"), [(400, 1), (1000, 2), (300_000, 600), (1_000_000, 600), (6_000_000, 1200)])
+def test_every_node_has_its_turn_within_so_many_digest_points(nodes: int, points: int) -> None:
+    assert nodes / points <= scrub_count(nodes) <= 5000
 
 
 def test_the_digest_is_the_same_in_every_process_and_version_of_python() -> None:
