@@ -153,6 +153,13 @@ def _learners(*phases: str) -> Callable[[MemberFigures], Value]:
     return value
 
 
+def _synced_followers(member: MemberFigures) -> int | None:
+    found = member.of_leader("learner_phases")
+    if found is None or member.serves_alone:
+        return None
+    return int(found.get("serving", 0)) - int(member.of_leader("observers") or 0)
+
+
 def _quorum_size(member: MemberFigures) -> int | None:
     return None if member.serves_alone else member.broadcast.get("voters")
 
@@ -214,8 +221,9 @@ ROWS: tuple[Row, ...] = (
         lambda member: member.most("max_fds"), ()),
     Row("quorum_size", "gauge", "Voters.", _quorum_size, ("voters",)),
     Row("learners", "gauge", "Connected to this leader.", _learners(), ("learner_phases",)),
-    Row("synced_followers", "gauge", "Up to date with this leader.", _learners("serving"), ("learner_phases",)),
-    Row("synced_observers", "gauge", "Always 0.", lambda member: None if _learners()(member) is None else 0, ()),
+    Row("synced_followers", "gauge", "Followers up to date with this leader.", _synced_followers,
+        ("learner_phases", "observers")),
+    Row("synced_observers", "gauge", "Observers up to date with this leader.", _leader("observers"), ("observers",)),
     Row("synced_non_voting_followers", "gauge", "Up to date, and without a vote until they are admitted again.",
         _leader("followers_without_vote"), ("followers_without_vote",)),
     Row("pending_syncs", "gauge", "Synchronising with this leader.", _learners("not", "serving"), ("learner_phases",)),
@@ -274,5 +282,4 @@ ABSENT: tuple[tuple[str, str], ...] = (
     ("propagation_latency, commit_propagation_latency, proposal_ack_creation_latency",
      "between clocks of two members; /explain and traces have them per write, with the skew stated"),
     ("restore_*, snapshot_rate_limited_count", "there is no restore over HTTP"),
-    ("synced_observers", "present, and 0: there are none"),
 )

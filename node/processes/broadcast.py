@@ -174,7 +174,7 @@ class Broadcast:
                 self.draining.end()
         return (
             not self._hands_over or self.draining.is_refused or now >= self._end_by_ms
-            or (self.member.role == "follower" and self.member.is_serving))
+            or (self.member.role in ("follower", "observer") and self.member.is_serving))
 
     def close(self) -> None:
         self.sockets.close()

@@ -199,13 +199,18 @@ def _dirs(facts: Facts) -> str:
     return f"datadir_size: {config['dataDirSize']}\nlogdir_size: {config['dataLogSize']}\n"
 
 
+_PEER_STATES = {
+    "leader": "leading - broadcast", "follower": "following - broadcast", "observer": "observing - broadcast"}
+
+
 def _mntr(facts: Facts) -> str:
     report, member = facts.report, facts.member
     role = mode(facts)
-    peer_state = {"leader": "leading - broadcast", "follower": "following - broadcast"}.get(role)
     rows: list[tuple[str, object]] = [("version", facts.version), ("server_state", role)]
-    if peer_state:
-        rows.append(("peer_state", peer_state))
+    if role in _PEER_STATES:
+        rows.append(("peer_state", _PEER_STATES[role]))
+    if role == "observer":
+        rows.append(("observer_master_id", member.get("learns_from", 0)))
     figures = MemberFigures(
         processors=report["figures"], broadcast=member.get("figures", {}), snapshotter={}, now_ms=facts.now_ms)
     for row in ROWS:

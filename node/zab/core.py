@@ -1,5 +1,8 @@
 """What every role of a member shares: its history and epochs, its promises and grants, and the effects of this step."""
 
+from collections.abc import Collection
+
+from node.config.servers import is_participant
 from node.zab.config import Timing, ZabConfig
 from node.zab.effects import (
     Connect,
@@ -52,6 +55,8 @@ class Core:
         self.sync_ms = 0.0  # what a sync of our log takes, as the shell told last
         self._electorate = Electorate(config.voters, (), config.hierarchy)
         self._electorate_by: tuple[ControlEntry | None, bool] = (None, False)  # the entry that says so, if it is open
+        self._observers: frozenset[int] | None = None
+        self._observers_by: ControlEntry | None = None
         self.check_control(self.history.control)
 
     # --- effects ---
@@ -90,6 +95,18 @@ class Core:
     def voters(self) -> tuple[MemberId, ...]:
         """Those to come, while a reconfiguration is not committed."""
         return self.electorate.voters
+
+    @property
+    def observers(self) -> Collection[int]:
+        """Who follows and is not meant to vote: by the log's server lines, and zoo.cfg's of those that it has not."""
+        control = self.history.control
+        found = self._observers
+        if found is None or control is not self._observers_by:
+            self._observers_by = control
+            servers = self.config.servers | (control.servers if control else {})
+            found = self._observers = frozenset(
+                member for member, line in servers.items() if not is_participant(line))
+        return found
 
     @property
     def votes(self) -> bool:

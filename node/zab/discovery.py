@@ -90,7 +90,7 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
         raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
     if hello.ensemble != core.config.ensemble:
         return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
-    is_named = member in core.electorate.members or member in core.config.voters
+    is_named = member in core.electorate.members or member in core.config.voters or member in core.observers
     if not is_named and not core.config.reconfig_enabled:
         return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
     control = core.history.control

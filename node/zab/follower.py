@@ -72,8 +72,6 @@ AGREED: Final = frozenset(
 
 
 class Follower:
-    role = "follower"
-
     def __init__(self, core: Core, leader: MemberId, life: int) -> None:
         self.core = core
         self.leader = leader
@@ -90,6 +88,10 @@ class Follower:
         self._backed = Zxid(0)
         self._pong: Pong | None = None  # the last
         self._held: list[Message] = []  # behind a snapshot that is being installed
+
+    @property
+    def role(self) -> str:
+        return "observer" if self.core.me in self.core.observers else "follower"
 
     @property
     def serving(self) -> bool:

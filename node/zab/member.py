@@ -61,6 +61,7 @@ class LearnerStatus:
     cursor: Zxid
     unacked_bytes: int
     has_processor: bool  # it could take over, as far as that goes
+    is_observer: bool = False
 
 
 class Member:
@@ -73,7 +74,7 @@ class Member:
 
     @property
     def role(self) -> str:
-        """looking, follower or leader; see is_serving."""
+        """looking, follower, observer or leader; see is_serving."""
         return self._role.role if self._role else "looking"
 
     @property
@@ -90,6 +91,11 @@ class Member:
     def leader(self) -> MemberId:
         """0: nobody, as far as known."""
         return self._role.leader if self._role else UNKNOWN_LEADER
+
+    @property
+    def learns_from(self) -> MemberId:
+        """Whose stream brings the records: the leader's, or that of a follower that observers follow. 0: nobody's."""
+        return self._role.leader if isinstance(self._role, Follower) else UNKNOWN_LEADER
 
     @property
     def last_zxid(self) -> Zxid:
@@ -151,7 +157,8 @@ class Member:
         return [
             LearnerStatus(
                 each.member, each.phase.name.lower(), str(each.mode or ""), each.has_vote,
-                each.durable, each.cursor, each.unacked_bytes, each.has_processor)
+                each.durable, each.cursor, each.unacked_bytes, each.has_processor,
+                each.member in self._core.observers)
             for each in self._role.learners.values()]
 
     @property

@@ -133,7 +133,7 @@ class Commands:
             return "looking"
         if len(self._facts.places) == 1:
             return "standalone"
-        return "leader" if broadcast.get("is_leader") else "follower"
+        return "leader" if broadcast.get("is_leader") else "observer" if broadcast.get("is_observer") else "follower"
 
 
 def _is_serving(found: Figures) -> bool:

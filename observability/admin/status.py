@@ -108,7 +108,7 @@ class StatusBoard:
         is_serving = bool(broadcast.get("is_serving"))
         is_leader = bool(broadcast.get("is_leader"))
         return Health(
-            role="leader" if is_leader else "follower" if is_serving else "looking",
+            role=_role(broadcast),
             leader=broadcast.get("leader", 0) if is_serving else 0, epoch=broadcast.get("epoch", 0),
             zxid=make_zxid(epoch=broadcast.get("committed_epoch", 0), counter=broadcast.get("committed_counter", 0)),
             lag=broadcast.get("lag_zxids", 0),
@@ -130,6 +130,12 @@ class StatusBoard:
                 is_following=None if lags is None or is_me else str(member) in lags,
                 lag_s=None if lags is None else lags.get(str(member))))
         return found
+
+
+def _role(broadcast: Figures) -> str:
+    if not broadcast.get("is_serving"):
+        return "looking"
+    return "leader" if broadcast.get("is_leader") else "observer" if broadcast.get("is_observer") else "follower"
 
 
 def judge(me: int, members: Sequence[Member], watched_s: float) -> tuple[Level, list[str]]:

@@ -26,7 +26,8 @@ def member(*, leads: bool = True, voters: int = 3, processors: int = 1) -> Membe
         "executed_epoch": 1, "executed_counter": 5, "connections_closed": {"limit_per_address": 2, "client_gone": 8},
         "started_ms": 1000, "request_write": histogram([2.0])}
     broadcast = {
-        "is_leader": int(leads), "voters": voters, "learner_phases": {"serving": 2, "synchronisation": 1},
+        "is_leader": int(leads), "voters": voters, "learner_phases": {"serving": 3, "synchronisation": 1},
+        "observers": 1, "followers_without_vote": 0,
         "proposal_bytes": [30, 10, 90], "elections": {"started": 1, "leader_lost": 2}, "leading_since_ms": 4000,
         "ack": {"2": histogram([1.0])}}
     ahead = {**processor, "executed_counter": 6, "znodes": 8}
@@ -50,7 +51,8 @@ def test_processors_add_up_and_the_replica_that_is_farthest_counts() -> None:
 
 def test_a_leader_tells_of_its_learners_and_nobody_else_does() -> None:
     of_leader = {
-        "learners": 3, "synced_followers": 2, "pending_syncs": 1, "synced_observers": 0, "leader_uptime": 1000,
+        "learners": 4, "synced_followers": 2, "pending_syncs": 1, "synced_observers": 1, "leader_uptime": 1000,
+        "synced_non_voting_followers": 0,
         "last_proposal_size": 30, "min_proposal_size": 10, "max_proposal_size": 90}
 
     assert of_leader.items() <= values(member()).items()

@@ -6,9 +6,13 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.zab.election import Decided, Election, Look, PeerLost, VoteReceived
 from node.zab.quorum import UNREACHED, Electorate, Verifier, verifier
+from tests.zab.builders import z
+from tests.zab.ensemble import TIMING, Ensemble
 from transport.hierarchy import Hierarchy
-from transport.zxid import MemberId
+from transport.messages import Vote
+from transport.zxid import Epoch, MemberId
 
 MEMBERS = [MemberId(each) for each in range(1, 10)]
 
@@ -129,3 +133,78 @@ def test_while_one_hierarchy_replaces_another_both_must_have_it(
     wanted = [
         zxid for zxid in range(1, 10) if has(zxid, before) and (zxid < changed_at or has(zxid, now))]
     assert max(electorate.committed(acks, changed_at=changed_at) or 0, 0) == max(wanted, default=0)
+
+
+# In an ensemble ---------------------------------------------------------------------------------
+
+# Two data centres and a witness: the third group is member 5 alone.
+THREE_GROUPS = Hierarchy({1: [1, 2], 2: [3, 4], 3: [5]}, {1: 2, 2: 1, 3: 1, 4: 1, 5: 1})
+FIVE = tuple(MEMBERS[:5])
+
+
+def of_five(hierarchy: Hierarchy = THREE_GROUPS) -> Ensemble:
+    return Ensemble(5, hierarchy=hierarchy, servers={member: f"host{member}:1:2:participant" for member in FIVE})
+
+
+def serve(made: Ensemble, leader: int, *others: int) -> bool:
+    """Whether *leader* comes to lead with *others* alone."""
+    for gone in set(FIVE) - {leader, *others}:
+        made.crash(gone)
+    made.elect(leader, *others)
+    made.run()
+    made.advance(2 * TIMING.silence_ms)
+    made.elect(leader, *others)
+    made.run()
+    made.advance(TIMING.silence_ms)
+    return made.hosts[MemberId(leader)].lease_role == "leader"
+
+
+def test_two_members_of_five_are_a_quorum_if_they_are_the_weight_of_two_groups() -> None:
+    assert serve(of_five(), 1, 5)
+
+
+def test_three_members_of_five_are_none_if_they_are_half_of_two_groups() -> None:
+    assert not serve(of_five(), 2, 4, 5)
+
+
+def test_acks_of_one_group_commit_nothing() -> None:
+    made = of_five()
+    assert serve(made, 1, 2, 3, 4, 5)
+    before = made.hosts[MemberId(1)].watermark
+    for member in (3, 4, 5):
+        made.hold(member)
+    made.submit(1, b"batch")
+    made.run()
+    assert made.hosts[MemberId(1)].watermark == before
+
+    made.release(5)
+    made.run()
+    assert made.hosts[MemberId(1)].watermark > before
+
+
+def test_who_weighs_nothing_follows_and_is_no_candidate() -> None:
+    hierarchy = Hierarchy({1: [1, 2, 3], 2: [4, 5]}, {1: 1, 2: 1, 3: 1, 4: 0, 5: 0})
+    made = of_five(hierarchy)
+
+    assert not serve(of_five(hierarchy), 5, 1, 2, 3)
+    assert not serve(of_five(hierarchy), 1, 4, 5)
+    assert serve(made, 1, 2, 4, 5)
+    assert made.hosts[MemberId(5)].lease_role == "follower"
+
+
+def test_an_election_takes_a_quorum_by_groups() -> None:
+    voters = {MemberId(1): (4, 9), MemberId(2): (4, 9), MemberId(3): (4, 9)}
+
+    def decided(hierarchy: Hierarchy) -> list[int]:
+        core = Election(me=MemberId(1), peers=(MemberId(2), MemberId(3)), ensemble="zoo")
+        core.step(0, Look(1, Epoch(4), z(4, 9), votes=True, voters=tuple(voters), hierarchy=hierarchy))
+        effects = core.step(1, VoteReceived(MemberId(2), Vote(
+            sender=2, ensemble="zoo", state="looking", logical_clock=1, leader=2, leader_epoch=4, leader_zxid=z(4, 9),
+            votes=True, epoch=0, is_answer=False)))
+        effects += core.step(2, PeerLost(MemberId(3)))
+        return [each.leader for each in effects if isinstance(each, Decided)]
+
+    assert decided(Hierarchy()) == [2]
+    assert decided(Hierarchy({1: [1, 2], 2: [3]}, {})) == []
+    assert decided(Hierarchy({1: [1, 2, 3]}, {3: 2})) == []
+    assert decided(Hierarchy({1: [1, 2, 3]}, {3: 0})) == [2]
