@@ -109,7 +109,8 @@ def test_scrubbing_comes_round_to_every_node(client: Client) -> None:
     assert found == [b"/n7"]
 
 
-@pytest.mark.parametrize(("nodes", "points"), [(400, 1), (1000, 2), (300_000, 600), (1_000_000, 600), (6_000_000, 1200)])
+@pytest.mark.parametrize(
+    ("nodes", "points"), [(400, 1), (1000, 2), (300_000, 600), (1_000_000, 600), (6_000_000, 1200)])
 def test_every_node_has_its_turn_within_so_many_digest_points(nodes: int, points: int) -> None:
     assert nodes / points <= scrub_count(nodes) <= 5000
 
