@@ -53,7 +53,7 @@ def take_backup(
     DamagedBackupError, LogGapError, CorruptRecordError, OSError.
     """
     began_s = time.monotonic()
-    replayed = _state_at(files, config, barrier, progress)
+    replayed = state_of(files, config, barrier, progress)
     state = replayed.state
     header = BackupHeader(
         ensemble=ensemble, member=config.id, version=version("corral"),
@@ -72,7 +72,8 @@ def take_backup(
     return Taken(backup, removed, time.monotonic() - began_s)
 
 
-def _state_at(files: Files, config: MemberConfig, barrier: Zxid | None, progress: Progress) -> Replayed:
+def state_of(files: Files, config: MemberConfig, barrier: Zxid | None, progress: Progress = silent) -> Replayed:
+    """At the barrier, or as far as the files prove committed; of a member that may run.  Raises as take_backup."""
     for attempt in range(ATTEMPTS):
         try:
             return _read_state(files, config, barrier, progress)

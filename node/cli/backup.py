@@ -27,7 +27,8 @@ from node.tree.execute import CorruptRecordError
 from transport.zxid import Zxid, show
 
 BARRIER_S: Final = 10.0
-_NICENESS: Final = 10  # whoever serves clients goes first
+BY_FILES_ALONE: Final = "`corral backup --local`"
+NICENESS: Final = 10  # whoever serves clients goes first
 
 
 class _Backup(click.Group):
@@ -75,11 +76,11 @@ def take(config: Path, to: Path | None, keep: int | None, local: bool, as_json: 
       corral backup /etc/corral/main/zoo.cfg --keep 14
       corral backup /etc/corral/main/zoo.cfg --local --to rescue.backup
     """
-    os.nice(_NICENESS)
+    os.nice(NICENESS)
     loaded = load_config(config).config
     ensemble = load_keys(loaded).ensemble
     target = _target(loaded, to, keep)
-    barrier = None if local else _barrier(loaded, ensemble)
+    barrier = None if local else barrier_of(loaded, ensemble, "backup", BY_FILES_ALONE)
     try:
         with progress() as shown:
             taken = take_backup(
@@ -168,14 +169,19 @@ def _target(config: MemberConfig, to: Path | None, keep: int | None) -> Path:
     return to
 
 
-def _barrier(config: MemberConfig, ensemble: str) -> Zxid:
-    """Raises Failure: this member does not serve, or another one answers in its place."""
+def barrier_of(config: MemberConfig, ensemble: str, wanted: str, by_files_alone: str) -> Zxid:
+    """A zxid that no acknowledged write is above.
+
+    *wanted*: what is to be made; *by_files_alone*: how to without the ensemble. Raises Failure: this member does not
+    serve, or another one answers in its place.
+    """
     address = own_address(config)
-    cure = ("`corral status` says how the ensemble does; `corral backup --local` saves what this member's files prove "
+    cure = (f"`corral status` says how the ensemble does; {by_files_alone} saves what this member's files prove "
             "committed, without the promise that the last writes are in it")
     status = ask(address, time.monotonic() + BARRIER_S)
     if not status.is_serving:
-        raise Failure(f"member {config.id} does not serve at {address}: {status.why or status.role} — {cure}")
+        why = status.why or status.role
+        raise Failure(f"no {wanted}: member {config.id} does not serve at {address}: {why} — {cure}")
     if (status.id, status.values.get("ensemble")) != (config.id, ensemble):
         raise Failure(f"{address} is another member's, or of another ensemble — correct clientPort in {config.file}")
     try:

@@ -1,6 +1,7 @@
 """The table of commands. Each is imported when it is run, so that `corral status` starts fast."""
 
 import importlib
+import keyword
 
 import click
 
@@ -20,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("node.cli.keys", "Make and show the keys of members."),
     "backup": ("node.cli.backup", "Write a member's state to a verified file; list and verify such files."),
     "restore": ("node.cli.restore", "Put a backup in place of the data of a stopped ensemble."),
+    "import": ("node.cli.import_", "Read ZooKeeper's files into a backup."),
+    "export": ("node.cli.export", "Write files that a ZooKeeper server starts from."),
     "self-check": ("node.cli.self_check", "Look whether one member is as it should be."),
     "completion": ("node.cli.completion", "Make a shell complete commands and options."),
     "manual": ("node.cli.manual", "Write the commands' help as pages for man(1)."),
@@ -36,7 +39,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(module), f"{name}_" if keyword.iskeyword(name) else name)
         assert isinstance(command, click.Command)
         return command
 
