@@ -11,7 +11,7 @@ from tests.clients.conftest import SETTINGS
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
-from tests.wire import four_letter
+from tests.wire import Address, four_letter
 
 CONFIG = "/zookeeper/config"
 SUPER = [("digest", "super:test")]
@@ -141,3 +141,60 @@ def test_members_that_follow_take_it_too(members: Servers) -> None:
             lines = complete(zk, members)
             data, _ = zk.reconfig(joining=f"server.2={lines[2]}", leaving=None, new_members=None)
             assert parsed(data)[0][2] == lines[2]
+
+
+def rows(address: Address, word: str, separator: str) -> dict[str, str]:
+    lines = (line.partition(separator) for line in four_letter(address, word).splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def await_mode(address: Address, mode: str) -> None:
+    wait_until(lambda: rows(address, "srvr", ":").get("Mode") == mode, seconds=60, what=f"it says that it is {mode}")
+
+
+def test_a_voter_becomes_an_observer_and_a_voter_again(zk: KazooClient, members: Servers) -> None:
+    lines = complete(zk, members)
+    member = follower(members)
+    address = members.addresses[member - 1]
+    observing = lines[member].replace(":participant;", ":observer;")
+
+    data, _ = zk.reconfig(joining=f"server.{member}={observing}", leaving=None, new_members=None)
+    assert parsed(data)[0][member] == observing
+    await_mode(address, "observer")
+
+    told = rows(address, "mntr", "\t")
+    assert (told["zk_server_state"], told["zk_peer_state"]) == ("observer", "observing - broadcast")
+    leader = next(each for each in members.addresses if rows(each, "srvr", ":").get("Mode") == "leader")
+    wait_until(
+        lambda: (rows(leader, "mntr", "\t")["zk_synced_followers"], rows(leader, "mntr", "\t")["zk_synced_observers"])
+        == ("1", "1"), seconds=60, what="the leader counts it as one")
+    assert int(told["zk_observer_master_id"]) == members.addresses.index(leader) + 1
+    with kazoo_client([address]) as client:
+        path = client.create("/by-an-observer", b"", sequence=True)
+        assert client.exists(path)
+        assert zk.sync(path)
+        assert zk.exists(path)
+
+    data, _ = zk.reconfig(joining=f"server.{member}={lines[member]}", leaving=None, new_members=None)
+    assert parsed(data)[0][member] == lines[member]
+    await_mode(address, "follower")
+
+
+def test_votes_count_by_groups_once_all_members_are_named_with_them(zk: KazooClient, members: Servers) -> None:
+    lines = complete(zk, members)
+    whole = "\n".join(f"server.{member}={line}" for member, line in lines.items())
+    groups = "group.1=1:2:3\nweight.1=1\nweight.2=1\nweight.3=2"
+
+    data, stat = zk.reconfig(joining=None, leaving=None, new_members=f"{whole}\n{groups}")
+    assert data.decode() == f"{whole}\n{groups}\nversion={stat.mzxid:x}"
+    assert zk.get(CONFIG)[0] == data
+    with pytest.raises(exceptions.BadArgumentsError):
+        zk.reconfig(joining=None, leaving="3", new_members=None)
+    zk.create("/by-groups", b"", ephemeral=True)
+
+    for wrong in ("group.1=1:2", "group.1=1:2:3\ngroup.2=3", "weight.1=2"):
+        with pytest.raises(exceptions.BadArgumentsError):
+            zk.reconfig(joining=None, leaving=None, new_members=f"{whole}\n{wrong}")
+
+    data, _ = zk.reconfig(joining=None, leaving=None, new_members=whole)
+    assert parsed(data)[0] == lines
