@@ -99,8 +99,10 @@ class TreeDigest:
         self.data_bytes -= node.size
 
     def scrub(self, count: int = 0) -> list[Znode]:
-        """Recount the next *count* settled nodes, round robin; 0: as many as the tree's size asks for. Returns those whose memory changed by itself; they
-        count as they now are once they are settled."""
+        """Recount the next *count* settled nodes, round robin; 0: as many as the tree's size asks for.
+
+        Returns those whose memory changed by itself; they count as they now are once they are settled.
+        """
         nodes = self._nodes
         changed = []
         for _ in range(min(count or scrub_count(len(nodes)), len(nodes))):

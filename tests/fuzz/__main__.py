@@ -1,15 +1,20 @@
 """python -m tests.fuzz: the long run. Inputs that do harm are kept, and named with the way to run them again.
 
-With atheris (pip install atheris) inputs are led by the code that they reach; without it they are changed at random.
+With --engine atheris (pip install --group fuzz) inputs are led by the code that they reach, each target in a process of
+its own; without it they are changed at random. What atheris found to reach something new is kept from run to run.
 Exits with 1 if any input did harm.
 """
 
 import argparse
 import hashlib
+import importlib.util
 import random
+import re
+import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +26,18 @@ if TYPE_CHECKING:
 PACKAGES = ["node", "transport", "observability"]
 FOUND = Path("build/fuzz")
 POOL_MAX = 400
+LED = "--led"
+TAIL = 4000  # characters of what libFuzzer said last
 EXAMPLES = """examples:
   python -m tests.fuzz --minutes 10
   python -m tests.fuzz --minutes 2 --targets client,batch --seed 7
   python -m tests.fuzz --input build/fuzz/client-1a2b3c --targets client
-  python -m tests.fuzz --atheris client --minutes 30
+  python -m tests.fuzz --engine atheris --minutes 60
 """
 
 
 def main() -> int:
-    if "--atheris" in sys.argv:
+    if LED in sys.argv:
         import atheris
 
         with atheris.instrument_imports(include=PACKAGES):
@@ -43,15 +50,18 @@ def main() -> int:
     parser.add_argument("--targets", default=",".join(each.name for each in TARGETS), help="some of them, with commas")
     parser.add_argument("--seed", type=int, default=None, help="of the changes; any by default, and printed")
     parser.add_argument("--input", type=Path, help="run this file alone")
-    parser.add_argument("--atheris", metavar="TARGET", help="one target, led by coverage")
+    parser.add_argument("--engine", choices=["random", "atheris"], default="random", help="how inputs are changed")
+    parser.add_argument(LED, metavar="TARGET", help=argparse.SUPPRESS)  # what --engine atheris runs for each
     options = parser.parse_args()
     targets = [target_of(name) for name in options.targets.split(",")]
     if options.input:
         for target in targets:
             target.run(options.input.read_bytes())
         return 0
-    if options.atheris:
-        return led_by_coverage(target_of(options.atheris), options.minutes)
+    if options.led:
+        return led_by_coverage(target_of(options.led), options.minutes)
+    if options.engine == "atheris":
+        return with_atheris(targets, options.minutes / len(targets))
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     say(f"seed {seed}, {options.minutes:g} minutes, {len(targets)} targets")
     harmful = [fuzz(target, random.Random(f"{seed} {target.name}"), options.minutes * 60 / len(targets))
@@ -94,6 +104,25 @@ def keep(target: "Target", data: bytes) -> None:
     say(f"HARM: python -m tests.fuzz --targets {target.name} --input {path}")
 
 
+def with_atheris(targets: Sequence["Target"], minutes: float) -> int:
+    """*minutes* for each; libFuzzer ends the process where an input did harm."""
+    if importlib.util.find_spec("atheris") is None:
+        sys.exit("atheris is missing: pip install --group fuzz")
+    harmful = 0
+    for target in targets:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.fuzz", LED, target.name, "--minutes", str(minutes)],
+            stderr=subprocess.PIPE, text=True, check=False)
+        runs = re.findall(r"^#(\d+)\s+\w+\s+cov: (\d+)", done.stderr, re.MULTILINE)
+        count, covered = runs[-1] if runs else (0, 0)
+        say(f"{target.name:10} {int(count):9,} inputs, {covered} places reached{', HARM:' if done.returncode else ''}")
+        if done.returncode:
+            harmful += 1
+            say(done.stderr[-TAIL:])
+    say(f"{harmful} targets were harmed; inputs in {FOUND}" if harmful else "no input did harm")
+    return int(bool(harmful))
+
+
 def led_by_coverage(target: "Target", minutes: float) -> int:
     """Does not come back: libFuzzer ends the process, with 77 where an input did harm."""
     import atheris
@@ -103,7 +132,7 @@ def led_by_coverage(target: "Target", minutes: float) -> int:
     for data in target.seeds():
         (seeds / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     atheris.Setup([
-        sys.argv[0], f"-max_total_time={int(minutes * 60)}", f"-max_len={INPUT_BYTES_MAX}",
+        sys.argv[0], f"-max_total_time={int(minutes * 60)}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=60",
         f"-artifact_prefix={FOUND}/{target.name}-", str(seeds)], target.run)
     atheris.Fuzz()
     return 0
