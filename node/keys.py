@@ -12,7 +12,7 @@ Public keys are Z85 text of 40 characters, as ZeroMQ writes them.
 import os
 import secrets
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -179,10 +179,11 @@ def renew_keys(config: MemberConfig) -> str:
     return public
 
 
-def make_keys(directory: Path, members: Sequence[int]) -> bool:
+def make_keys(directory: Path, members: Sequence[int], renewed: Collection[int] = ()) -> bool:
     """Keys for hosts that get them copied: DIRECTORY/ID/member.json and ensemble.json for each.  Whether any was made.
 
-    Members that have theirs keep them; all know the same list, these members' and nobody else's.  Raises KeysError.
+    Members that have theirs keep them, save *renewed*; all know the same list, these members' and nobody else's.
+    Raises KeysError.
     """
     cure = "put it back, or move the directory away for a new ensemble"
     pairs: dict[int, tuple[str, str]] = {}
@@ -190,7 +191,8 @@ def make_keys(directory: Path, members: Sequence[int]) -> bool:
     for member in members:
         if (directory / str(member) / _MEMBER_FILE).exists():
             own = _read(directory / str(member) / _MEMBER_FILE, _MemberFile, cure)
-            pairs[member] = own.public, own.secret
+            if member not in renewed:
+                pairs[member] = own.public, own.secret
             shared = _read(directory / str(member) / _ENSEMBLE_FILE, _EnsembleFile, cure)
     shared = shared or _new_ensemble({})
     pairs |= {member: _key_pair() for member in members if member not in pairs}

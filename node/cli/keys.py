@@ -134,17 +134,23 @@ def renew(config: Path) -> None:
 @keys.command(epilog=EXIT_CODES)
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.argument("members", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1, MEMBER_ID_MAX))
+@click.option("--renew", "renewed", multiple=True, type=click.IntRange(1, MEMBER_ID_MAX), metavar="ID",
+              help="Make a new pair for it, in place of the one that it has. May be repeated.")  # fmt: skip
 @refusals_shown
-def make(directory: Path, members: tuple[int, ...]) -> None:
+def make(directory: Path, members: tuple[int, ...], renewed: tuple[int, ...]) -> None:
     """Make keys of all members in one place, DIRECTORY/ID/, from where they are copied to the hosts.
 
-    Members that have theirs there keep them. The copy is corral.keys of the member's zoo.cfg.
+    Members that have theirs there keep them, save by --renew. The copy is corral.keys of the member's zoo.cfg.
 
     \b
-    Example:
+    Examples:
       corral keys make secrets/prod 1 2 3
+      corral keys make secrets/prod 1 2 3 --renew 2
     """
-    click.echo("made" if make_keys(directory, members) else "unchanged")
+    strange = sorted({*renewed} - {*members})
+    if strange:
+        raise click.UsageError(f"--renew {strange[0]}: name all members of the ensemble, this one among them")
+    click.echo("made" if make_keys(directory, members, renewed) else "unchanged")
 
 
 @keys.command(epilog=EXIT_CODES)

@@ -23,12 +23,14 @@ def dynamic_file(config: MemberConfig, version: int) -> Path:
 def write_dynamic(
     config: MemberConfig, servers: Mapping[int, str], version: int, hierarchy: Hierarchy = MAJORITY,
 ) -> Path | None:
-    """Durably. None: there already, or this member is none of them, and keeps the file that it can start with.
+    """Durably. None: there already, or zoo.cfg names the same; or this member is none of them, and keeps the file that
+    it can start with.
 
     Raises OSError.
     """
     path = dynamic_file(config, version)
-    if config.id not in servers or path.exists():
+    is_same = dict(config.servers) == dict(servers) and config.hierarchy == hierarchy
+    if config.id not in servers or path.exists() or is_same:
         return None
     static = config.file.read_text(encoding="utf-8", errors="replace")
     backup = config.file.with_name(f"{config.file.name}.bak")

@@ -166,6 +166,21 @@ def test_keys_made_in_one_place_are_those_of_one_ensemble(tmp_path: Path) -> Non
         (kept / "1" / "ensemble.json").read_text()}
 
 
+def test_a_pair_that_is_made_anew_in_one_place_is_let_in_by_all_and_the_rest_stays(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    run("keys", "make", kept, "1", "2")
+    before = json.loads((kept / "1/ensemble.json").read_text())
+
+    assert run("keys", "make", kept, "1", "2", "--renew", "2").stdout == "made\n"
+
+    after = json.loads((kept / "1/ensemble.json").read_text())
+    assert {**after, "members": None} == {**before, "members": None}
+    assert after["members"]["1"] == before["members"]["1"]
+    assert after["members"]["2"] != before["members"]["2"]
+    assert json.loads((kept / "2/member.json").read_text())["public"] == after["members"]["2"]
+    assert "name all members" in run("keys", "make", kept, "1", "--renew", "2").stderr
+
+
 def test_keys_under_ansible_vault_are_refused_by_the_command_that_opens_them(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     run("keys", "make", kept, "1", "2")

@@ -15,7 +15,7 @@ BACK_S = 30.0
 
 def test_check_mode_on_fresh_hosts_says_what_it_would_do_and_does_nothing(site: Site, rehearsed: Play) -> None:
     assert f"would install Corral {site.version}" in rehearsed.output
-    assert "server.1=[2001:db8:51::11]:2888:3888:participant;2181" in rehearsed.output
+    assert "server.1=[2001:db8:51::11]:2888:3888:participant;0.0.0.0:2181" in rehearsed.output
 
 
 def test_a_part_of_the_hosts_does_not_become_an_ensemble_of_its_own(site: Site, rehearsed: Play) -> None:

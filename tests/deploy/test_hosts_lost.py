@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deploy.checking import checked_writes
-from tests.deploy.site import Site
+from tests.deploy.site import Site, starts_of
 from tests.faults.writers import await_progress
 
 pytestmark = pytest.mark.long
@@ -49,6 +49,23 @@ def test_an_empty_host_takes_the_place_of_a_lost_one(ensemble: Site) -> None:
         ensemble.play("replace_member", corral_replaced=host.name)
 
         ensemble.await_serving()
+    assert set(ensemble.play("deploy").changed.values()) == {0}
+
+
+def test_a_host_at_another_address_takes_the_place_of_a_lost_one_and_nobody_is_restarted(ensemble: Site) -> None:
+    lost, other = ensemble.members[3], ensemble.fabric.hosts[3]
+    with checked_writes(ensemble):
+        for was, now in ((lost, other), (other, lost)):  # and back
+            starts = starts_of(ensemble)[:2]
+            was.power_cut()
+            was.replace_disk()
+            now.power_on()
+            ensemble.members[3] = now
+
+            ensemble.play("replace_member", corral_replaced=now.name)
+
+            ensemble.await_serving()
+            assert starts_of(ensemble)[:2] == starts
     assert set(ensemble.play("deploy").changed.values()) == {0}
 
 

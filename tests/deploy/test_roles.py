@@ -71,6 +71,7 @@ def firewall(**values: Any) -> str:
     text = (ANSIBLE / "roles/corral/templates/firewall.nft.j2").read_text()
     given = {"corral_instance": "main", "corral_member_id": 1, "corral_quorum_port": 1002,
              "corral_election_port": 1003, "corral_client_port": 1001, "corral_metrics_port": 1004,
+             "corral_secure_client_port": 1005, "corral_tls": "none", "corral_tls_only": False,
              "corral_peer_networks": ["192.0.2.1", "2001:db8::1"], "corral_firewall_clients": ["192.0.2.0/24"],
              "corral_firewall_operators": ["2001:db8:1::/64"], **values}
     return environment.from_string(text).render(given)
@@ -79,9 +80,9 @@ def firewall(**values: Any) -> str:
 def test_the_firewall_has_a_rule_for_every_socket_that_the_network_reaches() -> None:
     reached = {link.name for link in LINKS if link.scope is not Scope.MEMBER}
 
-    named = set(re.findall(r"\w+", " ".join(re.findall(r"# links? ([\w ]+)", firewall()))))
+    lists = re.findall(r"# links? ([\w ]+)", firewall(corral_tls="ca"))
 
-    assert named - {"and"} == reached
+    assert {name for each in lists for name in each.split(" and ")} == reached
 
 
 def test_each_port_is_open_to_whom_it_concerns_and_closed_to_the_rest() -> None:
@@ -97,6 +98,17 @@ def test_each_port_is_open_to_whom_it_concerns_and_closed_to_the_rest() -> None:
         "tcp dport { 1004 } ip6 saddr { 2001:db8:1::/64 } accept",
         "tcp dport { 1004 } drop",
     ]
+
+
+def test_with_tls_only_the_port_in_the_clear_is_for_members_and_the_other_for_clients() -> None:
+    rules = [line.strip() for line in firewall(corral_tls="ca", corral_tls_only=True).splitlines()]
+
+    assert [line for line in rules if "1001" in line] == [
+        "tcp dport { 1001 } ip saddr { 192.0.2.1 } accept",
+        "tcp dport { 1001 } ip6 saddr { 2001:db8::1 } accept",
+        "tcp dport { 1001 } drop",
+    ]
+    assert "tcp dport { 1005 } ip saddr { 192.0.2.0/24, 192.0.2.1 } accept" in rules
 
 
 def test_a_port_for_which_nobody_is_named_is_not_filtered() -> None:

@@ -6,7 +6,8 @@
     release          the one of them that is, or is to be, the version and build that is wanted
     current          the one that runs
     others           other instances on this host, which share programs and units
-    configured, has_keys, has_run     what an earlier run left: a zoo.cfg, keys, data of a member that has started
+    configured, has_members, has_keys, has_run
+                     what an earlier run left: a zoo.cfg, server lines, keys, data of a member that has started
     changed          files newer than the oldest process of the member: it runs with something older
 
 Argument: one JSON object, see `main`.  Runs on older Pythons than Corral itself (3.8), so that it can say so.
@@ -157,6 +158,7 @@ def left_behind(asked):
         "current": runs,
         "others": sorted(each.parent.name for each in config.parent.glob("*/zoo.cfg") if each.parent != config),
         "configured": (config / "zoo.cfg").exists(),
+        "has_members": (config / "zoo.cfg.dynamic").exists(),
         "has_keys": (config / "keys/member.json").exists(),
         "has_run": (data / "corral/identity").exists(),
         "changed": changed(asked["instance"], [config / "zoo.cfg", config / "keys/member.json", current, *units]),
