@@ -66,6 +66,8 @@ class AuditedProcessor(Processor):
         super().__init__(*arguments, **options)
         self.audit: list[AuditEvent] = []
         self._requests: Iterator[Request] = iter(())
+        self._reconfigs: dict[int, Request] = {}  # by zxid: executed, and with the leader
+        self.reconfigs.on_end = self._reconfig_ended
 
     def take_audit(self) -> list[AuditEvent]:
         events, self.audit = self.audit, []
@@ -81,9 +83,18 @@ class AuditedProcessor(Processor):
         self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
     ) -> None:
         request = next(self._requests)
-        if op in AUDITED:
+        if op == OpCode.PREPARE_RECONFIG and not err:
+            self._reconfigs[zxid] = request
+        elif op in AUDITED:
             self.audit += events_of(request, zxid, err, body)
         super().reply(connection, session_id, xid, op, zxid, err, body)
+        if zxid in self._reconfigs and zxid not in self.reconfigs.waiting:
+            self._reconfig_ended(zxid, Err.CONNECTION_LOSS)  # its client had gone, so nobody asks the leader
+
+    def _reconfig_ended(self, intent: int, err: int) -> None:
+        request = self._reconfigs.pop(intent, None)
+        if request is not None:
+            self.audit.append(_event(request, "reconfig", intent, err))
 
     def session_ended(
         self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]

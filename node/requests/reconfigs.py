@@ -6,6 +6,7 @@ another epoch before any such; only a refusal comes from the leader itself. Mean
 looked at, so that replies stay in order.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,18 @@ class Waiting:
     prepared: Prepared
 
 
+def _nobody_asks(intent: int, err: int) -> None:
+    pass
+
+
 class Reconfigs:
-    """*waiting*: by the zxid of the request; *is_changed*: the shell has more to ask of the leader."""
+    """*waiting*: by the zxid of the request; *is_changed*: the shell has more to ask of the leader.
+
+    *on_end*: told how the request at a zxid has ended: the error, 0 for none.
+    """
 
     def __init__(self, core: "Processor") -> None:
+        self.on_end: Callable[[int, int], None] = _nobody_asks
         self._core = core
         self.waiting: dict[int, Waiting] = {}
         self.is_changed = False
@@ -65,22 +74,24 @@ class Reconfigs:
     def on_refused(self, intent: int, err: int) -> None:
         waiting = self.waiting.pop(intent, None)
         if waiting is not None:
-            self._end(waiting, self._core.replica.zxid, err, b"")
+            self._end(intent, waiting, self._core.replica.zxid, err, b"")
 
     def on_control(self, header: RecordHeader) -> None:
         core = self._core
         if header.kind == Kind.RECONFIG:
-            waiting = self.waiting.pop(read_control(core.replica.state.control).intent, None)
+            intent = read_control(core.replica.state.control).intent
+            waiting = self.waiting.pop(intent, None)
             if waiting is not None:
                 node = core.replica.nodes[CONFIG]
-                self._end(waiting, header.last_zxid, 0, pack_string(node.data) + pack_stat(node))
+                self._end(intent, waiting, header.last_zxid, 0, pack_string(node.data) + pack_stat(node))
         elif header.kind == Kind.EPOCH:
             # What the leader before had ordered stands before this record.
             ended, self.waiting = self.waiting, {}
-            for each in ended.values():
-                self._end(each, header.last_zxid, Err.NEW_CONFIG_NO_QUORUM, b"")
+            for intent, each in ended.items():
+                self._end(intent, each, header.last_zxid, Err.NEW_CONFIG_NO_QUORUM, b"")
 
-    def _end(self, waiting: Waiting, zxid: int, err: int, body: bytes) -> None:
+    def _end(self, intent: int, waiting: Waiting, zxid: int, err: int, body: bytes) -> None:
+        self.on_end(intent, err)
         conn = self._core.connections.get(waiting.number)
         if conn is not None and conn.phase is Phase.RECONFIGURING:
             self._answer(conn, waiting.xid, zxid, err, body)

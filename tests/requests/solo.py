@@ -16,15 +16,18 @@ UNLIMITED = OverloadRules(outstanding_max=1 << 40, turn_requests=1 << 30)
 
 
 class Solo:
-    """*alarms*: what execution complained of. *options*: of its RequestConfig."""
+    """*alarms*: what execution complained of. *settings*: replicated ones. *options*: of its RequestConfig."""
 
-    def __init__(self, **options: Any) -> None:
+    kind: type[Processor] = Processor
+
+    def __init__(self, settings: dict[str, str] | None = None, **options: Any) -> None:
+        self.settings = settings or {}
         self.alarms: list[str] = []
         options.setdefault("overload", UNLIMITED)
         config = RequestConfig(
             member=1, processor=0, secret=SECRET, session_timeout_min_ms=4000, session_timeout_max_ms=40_000,
             frame_bytes_max=0xFFFFF, **options)
-        self.core = Processor(config, State(), lambda event, **_: self.alarms.append(event))
+        self.core = self.kind(config, State(), lambda event, **_: self.alarms.append(event))
         self.core.submissions.generation = 1
         self.core.serving = True
         self.epoch = 0
@@ -35,7 +38,7 @@ class Solo:
         """What was queued and not executed is lost with the old leader."""
         self.queue.clear()
         self.epoch = epoch
-        entry = ControlEntry(leader=1, feature_level=1, settings={}, incarnations={}, voters=[1])
+        entry = ControlEntry(leader=1, feature_level=1, settings=self.settings, incarnations={}, voters=[1])
         record = pack_control(
             zxid=make_zxid(epoch=epoch, counter=0), kind=Kind.EPOCH, time_ms=1, entry=entry)
         self.core.replica.apply_record(record)
@@ -43,7 +46,7 @@ class Solo:
 
     def raise_level(self, level: int) -> None:
         """The feature level, as the leader's log says it."""
-        entry = ControlEntry(leader=1, feature_level=level, settings={}, incarnations={}, voters=[1])
+        entry = ControlEntry(leader=1, feature_level=level, settings=self.settings, incarnations={}, voters=[1])
         self.core.replica.apply_record(pack_control(
             zxid=self.core.replica.zxid + 1, kind=Kind.FEATURE_LEVEL, time_ms=1, entry=entry))
 

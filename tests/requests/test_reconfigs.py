@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from node.requests.audit import AuditedProcessor
 from node.requests.connection import Connection, Phase
 from node.tree.acl import encode_identities
 from node.tree.reconfig import Prepared
@@ -140,6 +141,44 @@ def test_where_it_is_disabled_nothing_waits(conn: Connection) -> None:
     solo.execute()
 
     assert [(xid, err) for xid, err, _ in replies(client)] == [(1, Err.RECONFIG_DISABLED), (2, 0)]
+
+
+class AuditedSolo(Solo):
+    kind = AuditedProcessor
+
+    def audited(self) -> list[tuple[str, str, int, str]]:
+        assert isinstance(self.core, AuditedProcessor)
+        return [(each.operation, each.result, each.zxid, each.error) for each in self.core.take_audit()]
+
+
+def test_the_audit_log_says_what_the_leader_made_of_it() -> None:
+    solo = AuditedSolo(reconfig_enabled=True)
+    order(solo, entry(SERVERS))
+    conn = solo.connect()
+    conn.identity = SUPER
+    solo.execute()
+    solo.audited()
+    for xid in (1, 2):
+        solo.send(conn, reconfig(xid, leaving=b"3"))
+        solo.execute()
+        (intent,) = solo.core.reconfigs.waiting
+        assert solo.audited() == []
+        if xid == 1:
+            solo.core.reconfigs.on_refused(intent, Err.NEW_CONFIG_NO_QUORUM)
+            assert solo.audited() == [("reconfig", "failure", intent, "NEW_CONFIG_NO_QUORUM")]
+        else:
+            outcome(solo)
+            assert solo.audited() == [("reconfig", "success", intent, "")]
+
+    solo.send(conn, reconfig(3, leaving=b"3", version=99))
+    solo.execute()
+    assert solo.audited() == [("reconfig", "failure", solo.core.replica.zxid, "BAD_VERSION")]
+
+    solo.send(conn, reconfig(4, leaving=b"2"))
+    solo.submit()
+    solo.core.lost(conn)
+    solo.execute()
+    assert [each[3] for each in solo.audited()] == ["CONNECTION_LOSS"]
 
 
 def test_it_may_come_in_pieces(solo: Solo, conn: Connection) -> None:
