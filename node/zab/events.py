@@ -10,6 +10,7 @@ from transport.messages import EpochTable, Message
 from transport.zxid import Epoch, MemberId, Zxid
 
 StreamId = bytes  # the ROUTER's id of a learner's or processor's stream
+Failure = Exception  # compiled, a dataclass looks for its fields' types among this module's names alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class RecordsUnreadable:
 
     stream: StreamId
     after: Zxid
-    error: Exception
+    error: Failure
 
 
 @dataclass(frozen=True, slots=True)
