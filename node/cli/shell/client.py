@@ -1,0 +1,208 @@
+"""One session with an ensemble: kazoo keeps the connection, each call has a deadline, events go to who listens."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from kazoo.client import KazooClient, KazooState
+from kazoo.exceptions import ConnectionClosedError, KazooException
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.protocol.serialization import Watch
+
+from node.cli.errors import Failure
+from node.cli.shell import requests
+from node.cli.shell.errors import NoSessionError, RefusedError
+from node.cli.shell.requests import Request, Result
+from transport.errors import Err
+from transport.records import Stat
+
+IN_FLIGHT: Final = 256  # requests sent before the first answer is waited for
+EVENTS: Final = {1: "NodeCreated", 2: "NodeDeleted", 3: "NodeDataChanged", 4: "NodeChildrenChanged"}
+
+Listener = Callable[[str, str], None]  # (an event's name, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and as whom to connect. *servers*: host:port,…, and /chroot if wanted. *auth*: scheme:credential."""
+
+    servers: str
+    timeout_s: float = 30.0
+    read_only: bool = False
+    auth: tuple[str, ...] = ()
+    tls: bool = False
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Client:
+    """Paths here are the user's: below the chroot.  Methods raise RefusedError, and Failure where no answer comes."""
+
+    def __init__(self, target: Target, *, connect_s: float = 10.0, answer_s: float = 30.0) -> None:
+        """Connects.  Raises Failure."""
+        logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # what it says is said by who asked
+        self.target, self._answer_s = target, answer_s
+        self._listeners: list[Listener] = []
+        self._state_listeners: list[Callable[[str], None]] = []
+        self._kazoo = KazooClient(
+            target.servers, timeout=target.timeout_s, read_only=target.read_only, use_ssl=target.tls, ca=target.ca,
+            certfile=target.certificate, keyfile=target.key, verify_certs=target.ca is not None,
+            auth_data=[tuple(each.split(":", 1)) for each in target.auth])
+        self._chroot = (self._kazoo.chroot or "").rstrip("/")
+        self._hear_events()
+        self._kazoo.add_listener(self._state_changed)
+        try:
+            self._kazoo.start(timeout=connect_s)
+        except KazooTimeoutError:
+            self._kazoo.close()
+            raise NoSessionError(
+                f"no server of {target.servers} takes a session within {connect_s:g} s — see "
+                f"`corral status {target.servers.partition('/')[0]}`") from None
+        except KazooException as error:
+            raise NoSessionError(f"{target.servers}: {error or type(error).__name__}") from None
+
+    def close(self) -> None:
+        self._kazoo.stop()
+        self._kazoo.close()
+
+    # Of the session ----------------------------------------------------------------------------
+
+    @property
+    def session_id(self) -> int:
+        return int((self._kazoo.client_id or (0, b""))[0])
+
+    @property
+    def password(self) -> bytes:
+        return bytes((self._kazoo.client_id or (0, b""))[1])
+
+    @property
+    def state(self) -> str:
+        """As ZooKeeper names it: CONNECTED, CONNECTED_RO, CONNECTING, CLOSED, …"""
+        return str(self._kazoo.client_state)
+
+    @property
+    def timeout_ms(self) -> int:
+        """As wanted; what a server grants it says to kazoo, which keeps it to itself."""
+        return int(self.target.timeout_s * 1000)
+
+    @property
+    def server(self) -> str:
+        """Address of the one that it is connected to; empty: to none."""
+        socket = self._kazoo._connection._socket
+        try:
+            host, port = socket.getpeername()[:2]
+        except (OSError, AttributeError):
+            return ""
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def add_auth(self, scheme: str, credential: str) -> None:
+        try:
+            self._kazoo.add_auth(scheme, credential)
+        except KazooException as error:
+            raise RefusedError(f"{scheme}", getattr(error, "code", Err.AUTH_FAILED)) from None
+
+    # Requests ----------------------------------------------------------------------------------
+
+    def call(self, request: Request) -> Any:
+        return self._answer(self._send(request), request)
+
+    def call_all(self, wanted: Iterable[Request]) -> Iterator[tuple[Request, Any]]:
+        """Many at once, in order. An answer may be a RefusedError."""
+        rest = iter(wanted)
+        while batch := list(islice(rest, IN_FLIGHT)):
+            sent = [self._send(each) for each in batch]
+            for request, pending in zip(batch, sent, strict=True):
+                try:
+                    yield request, self._answer(pending, request)
+                except RefusedError as error:
+                    yield request, error
+
+    def whole(self, path: str) -> str:
+        """From the server's root on."""
+        return (self._chroot + path).rstrip("/") or "/" if path != "/" else self._chroot or "/"
+
+    def own(self, path: str) -> str:
+        """The user's path of a whole one."""
+        return path.removeprefix(self._chroot) or "/"
+
+    def exists(self, path: str, *, watch: bool = False) -> Stat | None:
+        found: Stat | None = self.call(requests.exists(self.whole(path), watch=watch))
+        return found
+
+    def get(self, path: str, *, watch: bool = False) -> tuple[bytes | None, Stat]:
+        data, stat = self.call(requests.get(self.whole(path), watch=watch))
+        return data, stat
+
+    def children(self, path: str, *, watch: bool = False) -> tuple[list[str], Stat]:
+        names, stat = self.call(requests.children(self.whole(path), watch=watch))
+        return names, stat
+
+    def set(self, path: str, data: bytes | None, version: int = requests.ANY_VERSION) -> Stat:
+        stat: Stat = self.call(requests.set_data(self.whole(path), data, version))
+        return stat
+
+    def delete(self, path: str, version: int = requests.ANY_VERSION) -> None:
+        self.call(requests.delete(self.whole(path), version))
+
+    def multi(self, operations: Sequence[Request]) -> list[Result]:
+        """All or nothing.  Raises RefusedError of the one that failed."""
+        results: list[Result] = self.call(requests.multi(operations))
+        for operation, result in zip(operations, results, strict=False):
+            if result.err not in (Err.OK, Err.RUNTIME_INCONSISTENCY):
+                raise RefusedError(self.own(operation.path), result.err)
+        return [each._replace(path=self.own(each.path)) if each.path else each for each in results]
+
+    def _send(self, request: Request) -> Any:
+        pending = self._kazoo.handler.async_result()
+        self._kazoo._call(request, pending)
+        return pending
+
+    def _answer(self, pending: Any, request: Request) -> Any:
+        try:
+            return pending.get(timeout=self._answer_s)
+        except ConnectionClosedError:
+            raise Failure("there is no connection — `connect` makes one") from None
+        except KazooException as error:
+            raise RefusedError(self.own(request.path), getattr(error, "code", Err.SYSTEM_ERROR)) from None
+        except (KazooTimeoutError, self._kazoo.handler.timeout_exception):
+            raise Failure(f"no answer within {self._answer_s:g} s, the connection is {self.state} — see "
+                          "`corral status`") from None
+
+    # Events ------------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> None:
+        """For good."""
+        self._listeners.append(listener)
+
+    @contextlib.contextmanager
+    def listening(self, listener: Listener, state: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+        """Both are called in kazoo's threads. *state*: CONNECTED, SUSPENDED or LOST."""
+        self._listeners.append(listener)
+        self._state_listeners.append(state)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+            self._state_listeners.remove(state)
+
+    def _hear_events(self) -> None:
+        """kazoo tells of watches that were set by its own methods alone, and knows no persistent ones."""
+        connection = self._kazoo._connection
+        of_kazoo = connection._read_watch_event
+
+        def read(buffer: bytes, offset: int) -> None:
+            event, _ = Watch.deserialize(buffer, offset)
+            for listener in list(self._listeners):
+                listener(EVENTS.get(event.type, str(event.type)), self.own(event.path))
+            of_kazoo(buffer, offset)
+
+        connection._read_watch_event = read
+
+    def _state_changed(self, state: str) -> None:
+        if state in (KazooState.CONNECTED, KazooState.SUSPENDED, KazooState.LOST):
+            for listener in list(self._state_listeners):
+                listener(str(state))
