@@ -69,7 +69,7 @@ def test_the_steps_of_its_readme_make_a_member_that_serves(host: Host) -> None:
     host.run("sh", "-euxc", steps_of_the_readme(host))
 
     wait_until(lambda: serves(host), seconds=60, what="the member serves")
-    with kazoo_client(f"{host.v4}:2181") as client:
+    with kazoo_client([(host.v4, 2181)]) as client:
         client.create("/packaged", b"yes")
 
 
@@ -80,7 +80,7 @@ def test_installed_again_it_restarts_the_member_and_nothing_is_lost(host: Host) 
 
     wait_until(lambda: serves(host), seconds=60, what="the member serves again")
     assert host.property_of("corral-broadcast@main.service", "MainPID") != before
-    with kazoo_client(f"{host.v4}:2181") as client:
+    with kazoo_client([(host.v4, 2181)]) as client:
         assert client.get("/packaged")[0] == b"yes"
 
 
