@@ -56,7 +56,7 @@ class ControlEntries:
         learners = list(learners)
         change = (
             self._reconfiguration(control, learners) or self._admission(control, learners)
-            or self._voters(control, learners))
+            or self._voters(control, learners) or self._settings(control, learners))
         if change is not None:
             return change
         level = self._level(control.servers)
@@ -86,6 +86,17 @@ class ControlEntries:
             entry = changed_entry(control, leader=core.me, incarnations=incarnations)
             return Change(Kind.MEMBERSHIP, entry, admitted)
         return None
+
+    def _settings(self, control: ControlEntry, learners: list[LearnerStream]) -> Change | None:
+        """Once the zoo.cfg of all that follow, every voter among them, have come to say something else than the log."""
+        core = self.core
+        wanted = core.config.settings
+        if wanted == control.settings or any(each.hello.settings != wanted for each in learners):
+            return None
+        if not {core.me, *(each.member for each in learners if each.phase >= Phase.SYNCHRONISED)} >= {*core.voters}:
+            return None
+        core.report("settings_changed", before=control.settings, after=wanted)
+        return Change(Kind.SETTINGS, changed_entry(control, leader=core.me, settings=wanted))
 
     def _voters(self, control: ControlEntry, learners: Iterable[LearnerStream]) -> Change | None:
         core = self.core

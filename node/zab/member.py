@@ -281,6 +281,8 @@ class Member:
             set(control.voters) != set(core.config.voters) or control.hierarchy != core.config.hierarchy
         ):
             core.report("voters_differ", alarm=True, log=control.voters, configured=list(core.config.voters))
+        if control and control.settings != core.config.settings:
+            core.report("settings_differ", log=control.settings, configured=core.config.settings)
         core.emit(*core.history.release())
         self._role = Looking(core)
 

@@ -8,11 +8,14 @@ there on the member's acks count.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from node.config.servers import is_participant
 from transport.entry import FEATURE_LEVEL_FIRST, LEVEL_OF_RECONFIG, ControlEntry
 from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import MemberId
+
+FIXED: Final = ("corral.testHooks",)  # settings of the program that executes; the others may change: control.py
 
 
 def has_vote(
@@ -48,8 +51,8 @@ def common_level(
 def differing_setting(
     ensemble: Mapping[str, str], mine: Mapping[str, str],
 ) -> tuple[str, str | None, str | None] | None:
-    """The first key, in order, that has not the same value in both: (key, the ensemble's, mine)."""
-    for key in sorted({*ensemble, *mine}):
+    """The first of FIXED that has not the same value in both: (key, the ensemble's, mine)."""
+    for key in FIXED:
         if ensemble.get(key) != mine.get(key):
             return key, ensemble.get(key), mine.get(key)
     return None
@@ -76,6 +79,7 @@ def changed_entry(
     control: ControlEntry, *, leader: MemberId,
     incarnations: Mapping[MemberId, str] | None = None, feature_level: int | None = None, version: str = "",
     voters: tuple[MemberId, ...] | None = None, servers: Mapping[int, str] | None = None,
+    settings: dict[str, str] | None = None,
 ) -> ControlEntry:
     """*incarnations*: those that are new. *version*: goes with a new feature level.
 
@@ -86,7 +90,7 @@ def changed_entry(
     return ControlEntry(
         leader=leader,
         feature_level=level,
-        settings=control.settings,
+        settings=control.settings if settings is None else settings,
         incarnations=dict(sorted((control.incarnations | dict(incarnations or {})).items())),
         voters=named,
         version=control.version if feature_level is None else version,

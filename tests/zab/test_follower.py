@@ -541,9 +541,10 @@ def test_a_member_does_not_start_on_a_log_of_a_higher_feature_level() -> None:
         Driver(settled(z(4, 3), entry=control(level=3)), config(1, feature_level=2))
 
 
-def test_a_member_does_not_start_with_other_settings_than_its_log_and_names_the_key() -> None:
-    with pytest.raises(SettingsDifferError, match="skipACL"):
-        Driver(settled(z(4, 3), entry=control(settings={"skipACL": "no"})), config(1, settings={"skipACL": "yes"}))
+def test_a_member_does_not_start_as_another_program_than_its_log_needs_and_names_the_key() -> None:
+    hooks = "corral.testHooks"
+    with pytest.raises(SettingsDifferError, match=hooks):
+        Driver(settled(z(4, 3), entry=control(settings={hooks: "true"})), config(1, settings={hooks: "false"}))
 
 
 def test_digests_go_with_the_next_pong() -> None:

@@ -619,7 +619,7 @@ def test_who_does_not_catch_up_in_time_does_not_hold_up_writes() -> None:
     ("greeting", "reason"),
     [
         (hello(1, ensemble="farm"), "ensemble"),
-        (hello(1, settings={"skipACL": "yes"}), "skipACL"),
+        (hello(1, settings={"corral.testHooks": "true"}), "corral.testHooks"),
         (hello(1, level=0), "feature level"),
     ],
     ids=["another ensemble", "other settings", "too old a version"],

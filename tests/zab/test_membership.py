@@ -67,6 +67,8 @@ def test_the_version_that_raised_the_feature_level_stays_with_it() -> None:
     ).version == "1.4"
 
 
-def test_the_first_setting_that_differs_is_named() -> None:
-    assert differing_setting({"a": "1", "b": "2"}, {"a": "1", "b": "2"}) is None
-    assert differing_setting({"a": "1", "c": "3"}, {"a": "1", "b": "2"}) == ("b", None, "2")
+def test_a_fixed_setting_that_differs_is_named_and_others_may_differ() -> None:
+    hooks = "corral.testHooks"
+
+    assert differing_setting({hooks: "1", "b": "2"}, {hooks: "1", "c": "3"}) is None
+    assert differing_setting({"b": "2"}, {hooks: "1", "b": "2"}) == (hooks, None, "1")
