@@ -102,10 +102,10 @@ EVENTS: tuple[Event, ...] = (
     Event("dynamic_config_not_written", "warning", "broadcast", "after a reconfiguration zoo.cfg is as it was; the log "
           "has the members, and counts", "let the member's user write beside zoo.cfg, or write the server lines there "
           "by hand"),
-    Event("settings_changed", "info", "broadcast", "settings of zoo.cfg that change what requests do: every member's file "
-          "has other ones now, and from this entry on they hold"),
-    Event("settings_differ", "info", "broadcast", "zoo.cfg has other settings of that kind than the ensemble's log; its "
-          "own hold until every member's file says the same, and all of them follow"),
+    Event("settings_changed", "info", "broadcast", "settings that change what requests do: every member's zoo.cfg has "
+          "other ones now, and from this entry on they hold"),
+    Event("settings_differ", "info", "broadcast", "zoo.cfg has other settings of that kind than the ensemble's log; "
+          "those of the log hold until every member's file says the same, and all of them follow"),
     Event("feature_level", "info", "broadcast", "every member can follow a newer behaviour, and it is in force now"),
     # --- what must not be ---
     Event("voters_differ", "error", "broadcast", "zoo.cfg names other voters than the ensemble's log does; the log's "
@@ -135,7 +135,7 @@ EVENTS: tuple[Event, ...] = (
     Event("quota_exceeded", "warning", "processor", "clients write more below `path` than the quota there says: its "
           "soft limit, or a hard one that enforceQuota does not enforce", "see who writes there (audit log, `corral "
           "trace`), or raise the limit", limited=True),
-    Event("writes_stopped", "error", "processor", "a member's disk is nearly full: no client of the ensemble may write, "
+    Event("writes_stopped", "error", "processor", "a member's disk is nearly full: no client may write, "
           "reads and deletes go on (docs/overload.md)", "make room on the disk that `reason` names; writes go on by "
           "themselves then", limited=True),
     Event("writes_go_on", "warning", "processor", "no disk is nearly full any more", limited=True),
