@@ -21,7 +21,8 @@ PYTHONS ?= 3.11 3.13
 PYTEST := $(BIN)/pytest --quiet --timeout=300
 HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
 MACHINES := iproute2 nftables e2fsprogs gcc libc6-dev libfaketime
-PACKAGES := zookeeper groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(HOSTS)
+CLIENTS := libcurator-recipes-java libcurator-discovery-java libzookeeper-mt-dev openjdk-17-jdk-headless
+PACKAGES := zookeeper $(CLIENTS) groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(HOSTS)
 
 all: $(VENV)/installed
 

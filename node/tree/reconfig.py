@@ -55,10 +55,6 @@ def prepare(
         return Err.UNIMPLEMENTED  # standalone
     if asked.cur_config_id not in (-1, control.config_version):
         return Err.BAD_VERSION
-    # ZooKeeper looks at this last. Before the rest, nobody learns anything, nor keeps the leader busy, without a right.
-    node = replica.nodes.get(CONFIG)
-    if node is None or not is_permitted(node.acl, WRITE, identities):
-        return Err.NO_NODE if node is None else Err.NO_AUTH
     try:
         hierarchy = MAJORITY
         if asked.new_members is not None:
@@ -71,6 +67,9 @@ def prepare(
         return Err.BAD_ARGUMENTS
     except ValueError:
         return Err.MARSHALLING_ERROR  # an id that is no number: ZooKeeper does not expect it
+    node = replica.nodes.get(CONFIG)
+    if node is None or not is_permitted(node.acl, WRITE, identities):
+        return Err.NO_NODE if node is None else Err.NO_AUTH  # before the quorum: who may not keeps no leader busy
     return msgspec.msgpack.encode(Prepared(control.config_version, servers, hierarchy))
 
 

@@ -93,9 +93,10 @@ def genuine_ensemble(
     name: str = "genuine",
     properties: Mapping[str, str] | None = None,
     jars: Sequence[str] = (),
+    own: Mapping[int, Mapping[str, str]] | None = None,
 ) -> Iterator[GenuineEnsemble]:
     """A serving ensemble; settings: more lines for each zoo.cfg, or instead of SETTINGS; properties: of Java, whose
-    class path has these jars, too."""
+    class path has these jars, too; own: more lines for the zoo.cfg of one member."""
     require_genuine()
     ports = free_ports(3 * members)
     addresses = [(host, port) for port in ports[:members]]
@@ -111,6 +112,7 @@ def genuine_ensemble(
             "clientPort": str(ports[member - 1]),
             "clientPortAddress": bracketed,
             **(settings or {}),
+            **(own or {}).get(member, {}),
         }
         if members > 1:
             lines |= {

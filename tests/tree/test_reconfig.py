@@ -118,6 +118,10 @@ def test_it_needs_write_permission_on_the_config_node(ensemble: Ensemble) -> Non
     assert asked(ensemble.client(), leaving=b"3") is Err.NO_AUTH
 
 
+def test_what_makes_no_sense_is_said_before_the_permission_as_zookeeper_does(ensemble: Ensemble) -> None:
+    assert asked(ensemble.client(), joining=b"some thing") is Err.BAD_ARGUMENTS
+
+
 def test_a_standalone_member_has_no_such_operation(ensemble: Ensemble, client: Client) -> None:
     order(ensemble, entry({}, version=0))
 
