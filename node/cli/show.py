@@ -1,0 +1,67 @@
+"""`corral show`: a znode as it was."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from node.cli.errors import EXIT_CODES, Failure, refusals_shown
+from node.cli.history import POINTS, PathType, PointType, acl_text, history_of, json_of, text_of
+from node.cli.waterfall import harmless
+from node.history.place import state_at, zxid_of
+from node.history.points import Point, when
+from node.tree.znode import Znode, is_session
+from transport.zxid import show as show_zxid
+
+_SHOWN_BYTES: Final = 1 << 20
+
+
+@click.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("path", type=PathType())
+@click.option("--at", type=PointType(), metavar="WHEN", help="As it was after that.  [default: now]")
+@click.option("--raw", is_flag=True, help="Only the value, byte for byte.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@refusals_shown
+def show(config: Path, path: bytes, at: Point | None, raw: bool, as_json: bool) -> None:
+    """Show the znode PATH as it was at a point in time, from the files of the member CONFIG.
+
+    The member may run or be stopped; its files are only read. Exit code 1: there was no such znode.
+
+    \b
+    Examples:
+      corral show /etc/corral/main/zoo.cfg /app/config --at 2h
+      corral show /etc/corral/main/zoo.cfg /app/config --at 4:17 --raw > config.then
+    """
+    with history_of(config) as history:
+        zxid = history.end.zxid if at is None else zxid_of(history, at)
+        node = state_at(history, zxid).tree.nodes.get(path)
+    if node is None:
+        raise Failure(f"{path.decode(errors='replace')}: there was no such znode at {show_zxid(zxid)}")
+    if raw:
+        sys.stdout.buffer.write(node.data or b"")
+    elif as_json:
+        click.echo(json.dumps(_facts(node, zxid) | json_of(node.data)))
+    else:
+        _say(node, zxid)
+
+
+def _say(node: Znode, zxid: int) -> None:
+    facts = _facts(node, zxid)
+    click.echo(f"{harmless(facts['path'])}  at {facts['at']}")
+    click.echo(text_of(node.data, _SHOWN_BYTES))
+    for name, value in facts.items():
+        if name not in ("path", "at") and value != "" and value != []:
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+            click.echo(f"{name.replace('_', ' ')}: {harmless(text)}")
+
+
+def _facts(node: Znode, zxid: int) -> dict[str, Any]:
+    children = sorted(name.decode(errors="replace") for name in node.children or ())
+    return {
+        "path": node.path.decode(errors="replace"), "at": show_zxid(zxid), "version": node.version,
+        "created": when(node.ctime), "created_zxid": show_zxid(node.czxid), "modified": when(node.mtime),
+        "modified_zxid": show_zxid(node.mzxid), "acl": acl_text(node.acl),
+        "ephemeral_owner": f"0x{node.owner % (1 << 64):x}" if is_session(node.owner) else "", "children": children}
