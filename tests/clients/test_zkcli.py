@@ -61,6 +61,71 @@ getEphemerals {root}
 getAllChildrenNumber {root}
 get -w {root}/n-0000000001
 set {root}/n-0000000001 changed
+getEphemerals
+ls -w {root}/box
+stat -w {root}/hers
+config -s
+config -w
+reconfig -s -v 5 -remove 9
+reconfig -add server.9=127.0.0.1:1:2
+reconfig -members server.1=127.0.0.1:1:2;3
+reconfig -file {root}
+addWatch {root}/a
+addWatch -m NONE {root}/a
+addWatch -m PERSISTENT_RECURSIVE {root}/deep
+create {root}/deep
+create {root}/deep/er
+create {root}/deep/er/still
+setAcl -R {root}/deep world:anyone:cdrwa,ip:127.0.0.1:r
+setAcl -s -v 1 {root}/deep world:anyone:cdrwa
+setAcl -v 7 {root}/deep world:anyone:cdrwa
+setAcl {root}/deep nonsense:x:r
+getAcl {root}/deep/er/still
+getAcl {root}/nowhere
+ls -R -s {root}/deep
+ls {root}/nowhere
+getAllChildrenNumber {root}/deep
+getAllChildrenNumber {root}/nowhere
+removewatches {root}/deep -c
+removewatches {root}/box -l
+removewatches {root}/nowhere -a
+setquota -b 100 {root}/deep
+setquota -N 2 {root}/deep
+create {root}/deep/more
+setquota -n 3 {root}/deep/er
+listquota {root}/deep
+listquota {root}/nowhere
+delquota -b {root}/deep
+delquota -N {root}/deep
+delquota -B {root}/deep
+delquota {root}/nowhere
+deleteall -b 2 {root}/deep
+stat {root}/deep
+stat {root}/nowhere
+set {root}/nowhere x
+get {root}/a/
+get a
+create a
+create {root}/x y world:anyone:r
+create -e -s {root}/es-
+create -c -e {root}/ce
+create -t 0 {root}/timed
+create -e -t 100 {root}/timed
+create {root}/e/child
+deleteall {root}/nowhere
+delete {root}/nowhere
+delete {root}
+sync {root}/nowhere
+sync
+version
+printwatches off
+printwatches
+printwatches on
+history
+redo 0
+redo 2
+nonsense
+ls
 delete -v 7 {root}/a
 delete {root}/a
 delete {root}/e
@@ -69,6 +134,11 @@ ls {root}
 delete /zookeeper/quota
 whoami
 close
+ls /
+connect {address}
+whoami
+ls /zookeeper
+help
 quit
 """
 
@@ -113,7 +183,18 @@ def apart(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def said(servers: Servers) -> list[str]:
-    return shell(servers.addresses[0], SCRIPT.format(root=fresh_root(servers)))
+    address = connect_string(servers.addresses[:1])
+    return shell(servers.addresses[0], SCRIPT.format(root=fresh_root(servers), address=address))
+
+
+def commands(printed: list[str]) -> set[str]:
+    """Those that it has, by its own `help`."""
+    return words("\n".join(line for line in printed if line.startswith("\t")))
+
+
+def words(text: str) -> set[str]:
+    """The first of each line."""
+    return {line.split()[0] for line in text.splitlines() if line.strip()}
 
 
 @pytest.fixture(scope="module")
@@ -131,4 +212,5 @@ def test_the_shell_prints_the_same_of_both_servers(pair: Pair) -> None:
     told, printed = apart(corral)
     assert "ROOT/n-0000000001" in printed  # else nothing was compared
     assert any("NodeDataChanged" in line for line in told)
+    assert commands(printed) - words(SCRIPT) == set()
     assert (told, printed) == apart(genuine)
