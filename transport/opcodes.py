@@ -47,3 +47,15 @@ XID_NOTIFICATION = -1
 XID_PING = -2
 XID_AUTH = -4
 XID_SET_WATCHES = -8
+
+# As the four-letter word cons and the command connections call a client's last operation.
+OP_NAMES = {
+    OpCode.PING: "PING", OpCode.CREATE: "CREA", OpCode.CREATE2: "CREA", OpCode.DELETE: "DELE",
+    OpCode.EXISTS: "EXIS", OpCode.GET_DATA: "GETD", OpCode.SET_DATA: "SETD", OpCode.GET_ACL: "GETA",
+    OpCode.SET_ACL: "SETA", OpCode.GET_CHILDREN: "GETC", OpCode.GET_CHILDREN2: "GETC",
+    OpCode.SYNC: "SYNC", OpCode.MULTI: "MULT", OpCode.SET_WATCHES: "SETW",
+    OpCode.CLOSE_SESSION: "CLOS", OpCode.CREATE_SESSION: "SESS", OpCode.CHECK: "CHEC",
+    OpCode.SET_WATCHES2: "STW2", OpCode.ADD_WATCH: "ADDW", OpCode.CHECK_WATCHES: "CHKW",
+    OpCode.REMOVE_WATCHES: "REMW", OpCode.WHO_AM_I: "HOMI", OpCode.GET_EPHEMERALS: "GETE",
+    OpCode.GET_ALL_CHILDREN_NUMBER: "GETACN", OpCode.MULTI_READ: "MLTR", OpCode.RECONFIG: "RECO",
+}

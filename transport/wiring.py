@@ -39,7 +39,7 @@ LINKS: tuple[Link, ...] = (
     Link("election", Scope.ENSEMBLE, "election", ("election",), "ROUTER/DEALER",
          "server.N election port", "ElectionMessage",
          "the newest vote per member", "an older vote is replaced"),
-    Link("local", Scope.MEMBER, "broadcast", ("processor", "snapshotter", "election"),
+    Link("local", Scope.MEMBER, "broadcast", ("processor", "snapshotter", "election", "telemetry"),
          "ROUTER/DEALER", "b", "LocalMessage",
          "watermark, lease and state are conflated: newest counts; batches as on peer",
          "a process that does not read is left out until it says hello again"),
@@ -51,8 +51,8 @@ LINKS: tuple[Link, ...] = (
     Link("client", Scope.CLIENTS, "processor", ("clients",), "stream", "clientPort", "-",
          "output 4 MiB per connection, frames up to jute.maxbuffer",
          "stops reading that connection; closes it when it takes nothing for its session timeout"),
-    Link("metrics", Scope.OPERATORS, "telemetry", ("operators",), "http", "corral.metricsPort", "-",
-         "-", "-"),
+    Link("metrics", Scope.OPERATORS, "telemetry", ("operators",), "http",
+         "corral.metricsPort, admin.serverPort, metricsProvider.httpPort", "-", "64 requests at once", "refused"),
 )
 
 

@@ -40,6 +40,33 @@ def load_trust(context: ssl.SSLContext, store: Store) -> None:
                 f"openssl x509 -in {store.location} -noout -subject") from error
 
 
+def load_revoked(context: ssl.SSLContext, file: Path) -> None:
+    """From now on each certificate of a client's chain is looked for in these lists. Raises StoreError.
+
+    An authority without a list there, or whose list is over, is nobody's: all its clients are refused.
+    """
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+    try:
+        context.load_verify_locations(cafile=file)
+    except (ssl.SSLError, OSError) as error:
+        raise StoreError(f"{file} (corral.ssl.crlFile) cannot be used: {_reason(error)}") from error
+    if not context.cert_store_stats()["crl"]:
+        raise StoreError(f"{file} (corral.ssl.crlFile) holds no revocation list; look with: "
+                         f"openssl crl -in {file} -noout -text")
+
+
+def certificate_of(store: Store) -> bytes:
+    """The first certificate of a key store, which is the member's own, as DER. Raises StoreError."""
+    with _pem_of(store, with_key=False) as file:
+        try:
+            text = file.read_text(encoding="ascii", errors="replace")
+            at = text.index(ssl.PEM_HEADER)
+            return ssl.PEM_cert_to_DER_cert(text[at:text.index(ssl.PEM_FOOTER, at) + len(ssl.PEM_FOOTER)])
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{store.location} ({store.key}.location) holds no certificate: {_reason(error)}") from error
+
+
 def password_of(store: Store) -> str:
     """Raises StoreError."""
     if store.password_file is None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from node.auth.certificates import CertificateNameError, expiry_of
-from node.auth.key_stores import StoreError, load_keys, load_trust
+from node.auth.key_stores import StoreError, certificate_of, load_keys, load_revoked, load_trust
 from node.config.security import Store, Tls
 
 _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
@@ -30,6 +30,8 @@ def make_context(tls: Tls) -> ssl.SSLContext:
         # As in Java, whatever stands in the trust store is trusted: an authority below the root, too.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         load_trust(context, tls.trust_store)
+    if tls.revoked is not None and tls.client_auth != "none":
+        load_revoked(context, tls.revoked)
     return context
 
 
@@ -65,7 +67,8 @@ class TlsContext:
         return True
 
     def _stamps(self) -> list[tuple[int, int, int]]:
-        return [_stamp(path) for store in (self._tls.key_store, self._tls.trust_store) for path in _paths(store)]
+        paths = [path for store in (self._tls.key_store, self._tls.trust_store) for path in _paths(store)]
+        return [_stamp(path) for path in (*paths, *([self._tls.revoked] if self._tls.revoked is not None else []))]
 
 
 def _paths(store: Store | None) -> list[Path]:
@@ -83,11 +86,8 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 def _expiry(tls: Tls) -> float:
-    """Of the first certificate in a PEM key store."""
+    """Of the member's own certificate, Unix time."""
     try:
-        text = tls.key_store.location.read_bytes().decode("ascii")
-        at = text.index(ssl.PEM_HEADER)
-        end = text.index(ssl.PEM_FOOTER, at) + len(ssl.PEM_FOOTER)
-        return expiry_of(ssl.PEM_cert_to_DER_cert(text[at:end]))
-    except (OSError, ValueError, CertificateNameError):
+        return expiry_of(certificate_of(tls.key_store))
+    except (StoreError, CertificateNameError):
         return 0.0

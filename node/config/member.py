@@ -6,9 +6,10 @@ from pathlib import Path
 
 from node.config.address import MEMBER_ID_MAX as MEMBER_ID_MAX
 from node.config.address import Address, Role
+from node.config.http import Http
 from node.config.security import Security
-from transport.hierarchy import Hierarchy
 from node.requests.overload import OverloadRules
+from transport.hierarchy import Hierarchy
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class MemberConfig:
     metrics_address: str
     metrics_port: int
     admin_hosts: frozenset[str]
+    http: Http
     tracing: Tracing
     rules: Rules
     test_hooks: bool

@@ -6,13 +6,15 @@ from pathlib import Path
 from node.config.key import Key, Kind, Standing
 from node.config.table import KEYS
 from node.config.tables.corral import CORRAL
+from node.config.tables.http import HTTP
 from node.config.tables.overload import OVERLOAD
 from node.config.tables.security import SECURITY
 from node.config.tables.service import SERVICE
 
 PAGE = Path(__file__).parent.parent.parent / "docs/configuration.md"
 BEGIN, END = "<!-- keys -->\n", "<!-- end of keys -->\n"
-_TITLES = (("Service", SERVICE), ("Overload", OVERLOAD), ("Security", SECURITY), ("Corral's own", CORRAL))
+_TITLES = (("Service", SERVICE), ("Overload", OVERLOAD), ("Security", SECURITY), ("HTTP for operators", HTTP),
+           ("Corral's own", CORRAL))
 _STANDINGS = (
     (Standing.REFUSED, "Refused", "Setting one is an error, because what it asks for would be missing without a word."),
     (Standing.NOT_BUILT, "Not built", "Setting one is a warning that says what is lost."),

@@ -13,12 +13,12 @@ from node.config.address import WILDCARDS, Address, Role, ServerLine, format_ser
 from node.config.member import MEMBER_ID_MAX, Member, MemberConfig, Rules, Tracing
 from node.config.problems import ConfigError, Problem
 from node.config.properties import Entry, parse_properties
+from node.config.read_http import read_http
 from node.config.read_limits import read_limits
 from node.config.read_security import read_security
 from node.config.read_servers import check_servers, read_groups
 from node.config.table import (
     FOUR_LETTER_WORDS,
-    FOUR_LETTER_WORDS_UNBUILT,
     Key,
     Standing,
     find_key,
@@ -52,7 +52,7 @@ def load_config(path: Path) -> LoadedConfig:
     reader.read_dynamic()
     config = reader.build()
     if reader.problems or config is None:
-        raise ConfigError(sorted(reader.problems, key=lambda p: (str(p.file) != str(path), p.line)))
+        raise ConfigError(sorted(dict.fromkeys(reader.problems), key=lambda p: (str(p.file) != str(path), p.line)))
     return LoadedConfig(config, tuple(reader.warnings))
 
 
@@ -259,6 +259,7 @@ class _Reader:
             metrics_port=self.number("corral.metricsPort"),
             admin_hosts=frozenset(
                 word.strip() for word in self.text("corral.adminHosts").split(",")) - {""},
+            http=read_http(self),
             tracing=self.tracing(),
             rules=self.rules(),
             test_hooks=self.flag("corral.testHooks"),
@@ -439,15 +440,8 @@ class _Reader:
         entry = self.entries.get("4lw.commands.whitelist")
         for word in sorted(words - FOUR_LETTER_WORDS):
             assert entry is not None  # the default has known words only
-            if word in FOUR_LETTER_WORDS_UNBUILT:
-                self.warn(entry, f"{word}: not built yet, it is not answered")
-            else:
-                near = difflib.get_close_matches(word, FOUR_LETTER_WORDS, n=1)
-                self.warn(
-                    entry,
-                    f"{word}: there is no such word",
-                    f"did you mean {near[0]}?" if near else "",
-                )
+            near = difflib.get_close_matches(word, FOUR_LETTER_WORDS, n=1)
+            self.warn(entry, f"{word}: there is no such word", f"did you mean {near[0]}?" if near else "")
         return frozenset(words & FOUR_LETTER_WORDS)
 
     def run_dir(self, data_dir: Path) -> Path:

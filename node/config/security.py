@@ -22,7 +22,7 @@ class Tls:
     """*port*: takes nothing but TLS; 0: there is none. *is_unified*: clientPort takes TLS, too.
 
     *client_auth*: need, want or none. *oldest*, *newest*: TLSv1.2 or TLSv1.3. *ciphers*: of TLS 1.2, as OpenSSL names
-    them; empty: its choice.
+    them; empty: its choice. *revoked*: lists of revoked certificates, as PEM; None: there are none.
     """
 
     addresses: tuple[str, ...]
@@ -35,6 +35,7 @@ class Tls:
     newest: str
     ciphers: str
     ids: ClientIds
+    revoked: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,34 +12,19 @@ from node.config.key import Key as Key
 from node.config.key import Kind as Kind
 from node.config.key import Standing as Standing
 from node.config.tables.corral import CORRAL
+from node.config.tables.http import HTTP
 from node.config.tables.others import OTHERS
 from node.config.tables.overload import OVERLOAD
 from node.config.tables.security import SECURITY
 from node.config.tables.service import SERVICE
 
-KEYS: tuple[Key, ...] = (*SERVICE, *OVERLOAD, *CORRAL, *SECURITY, *OTHERS)
+KEYS: tuple[Key, ...] = (*SERVICE, *OVERLOAD, *CORRAL, *SECURITY, *HTTP, *OTHERS)
 
-# Words that Corral answers; the others of ZooKeeper's are known and not built yet.
-FOUR_LETTER_WORDS = frozenset(
-    [
-        "ruok",
-        "srvr",
-        "stat",
-        "mntr",
-        "conf",
-        "cons",
-        "isro",
-        "dump",
-        "wchs",
-        "wchc",
-        "wchp",
-        "envi",
-        "dirs",
-        "crst",
-        "srst",
-    ]
-)
-FOUR_LETTER_WORDS_UNBUILT = frozenset(["gtmk", "hash", "stmk"])
+# Words that Corral answers.
+FOUR_LETTER_WORDS = frozenset((
+    "ruok", "srvr", "stat", "mntr", "conf", "cons", "isro", "dump", "wchs", "wchc", "wchp", "envi", "dirs", "crst",
+    "srst", "hash", "gtmk", "stmk",
+))
 
 
 def _pattern(name: str) -> re.Pattern[str]:

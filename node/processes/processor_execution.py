@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections import deque
 from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
@@ -19,6 +20,7 @@ from transport.clock import clock_ns
 from transport.messages import Digest, DigestReport, Message, Watermark
 
 BYTES_PER_TURN = 4 << 20  # of records, while catching up
+DIGESTS = 1024  # remembered, as ZooKeeper does
 EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
 
 
@@ -37,6 +39,7 @@ class Execution:
         self._link, self._lease, self._timings, self._log = link, lease, timings, log
         self._send_local, self._on_caught_up, self._end = send_local, on_caught_up, end
         self.watermark: Watermark | None = None
+        self.recent_digests: deque[tuple[int, int]] = deque(maxlen=DIGESTS)  # (zxid, digest), for the word hash
         self.is_caught_up = False
         self._is_executing = False
 
@@ -109,6 +112,7 @@ class Execution:
         self._on_caught_up()
 
     def _send_digests(self) -> None:
+        self.recent_digests.extend(self._core.digests)
         for zxid, value in self._core.digests:
             self._send_local(DigestReport(Digest(zxid, self._process, value)))
         self._core.digests.clear()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
+TRACE_MASK = 306  # as ZooKeeper's; nothing is logged by it here
+ROOT_ACL = "root_acl"  # asked by telemetry alone
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
 CORRAL_VERSION = version("corral")
 VERSION = f"3.8.0-corral-{CORRAL_VERSION}"  # clients and agents take the numbers before the dash for ZooKeeper's
@@ -54,6 +56,7 @@ class Words:
     def __init__(self, shell: "ProcessorShell") -> None:
         self.shell = shell
         self._asked = 0
+        self._trace_mask = TRACE_MASK
         self._waiting: dict[int, tuple[Connection, str, list[Report]]] = {}
 
     # --- words -------------------------------------------------------------------------------------------------
@@ -66,13 +69,10 @@ class Words:
         if word != OWN_WORD and "*" not in allowed and word not in allowed:
             self._finish(conn, refused(word))
             return
-        if word == "crst":
-            for each in self.shell.core.connections.values():
-                each.frames_in = each.frames_out = 0
-        elif word == "srst":
-            self.shell.core.statistics.reset()
+        if word == "stmk":
+            word = conn.word = f"stmk {int.from_bytes(conn.input[:8].rjust(8, bytes(1)), 'big', signed=True)}"
         reports = [self.report(word)]
-        if config.processors == 1 or (word != OWN_WORD and not WORDS[word][2]):
+        if config.processors == 1 or (word != OWN_WORD and not WORDS[word[:4]][2]):
             self._answer_with(conn, word, reports)
             return
         self._asked += 1
@@ -105,7 +105,7 @@ class Words:
             config=self._config() if word in {"conf", "dirs"} else [],
             environment=self._environment() if word == "envi" else [],
             now_ms=clock_ns() // 1_000_000, read_only=self.shell.core.read_only.is_on)
-        self._finish(conn, answer(word, facts))
+        self._finish(conn, answer(word[:4], facts))
 
     def _finish(self, conn: Connection, text: str) -> None:
         client = client_of(conn)
@@ -126,6 +126,14 @@ class Words:
             "uptime_ms": clock_ns() // 1_000_000 - self.shell.started_ms,
             "sessions": [], "connections": [], "watches_by_connection": [], "figures": [],
         }
+        self._do(word)
+        if word[:4] in {"gtmk", "stmk"}:
+            report["trace_mask"] = self._trace_mask
+        elif word == "hash":
+            report["digests"] = list(self.shell.execution.recent_digests)
+        elif word == ROOT_ACL:
+            report["acl"] = [(perms, scheme.decode(), ident.decode(errors="replace"))
+                             for perms, scheme, ident in state.tree.nodes[b"/"].acl]
         if word == "mntr":
             state.digest()  # counts the bytes of what was written since the last digest point
             report["figures"] = [{
@@ -150,6 +158,16 @@ class Words:
                 for number, paths in core.watches.by_connection().items() if number in core.connections]
         return report
 
+    def _do(self, word: str) -> None:
+        """What a word changes, in this processor."""
+        if word == "crst":
+            for each in self.shell.core.connections.values():
+                each.frames_in = each.frames_out = 0
+        elif word == "srst":
+            self.shell.core.statistics.reset()
+        elif word.startswith("stmk "):
+            self._trace_mask = int(word[5:])
+
     def _connection(self, conn: Connection) -> Report:
         client = client_of(conn)
         wall_ms = int(time.time() * 1000) - clock_ns() // 1_000_000
@@ -158,7 +176,7 @@ class Words:
         due_ms = wall_ms + ((conn.heard_ms + (conn.timeout_ms or HANDSHAKE_MS)) // tick_ms + 1) * tick_ms
         return {
             "address": conn.address, "port": client.port, "queued": conn.submitted - conn.done,
-            "received": conn.frames_in, "sent": conn.frames_out,
+            "received": conn.frames_in, "sent": conn.frames_out, "is_secure": conn.is_secure,
             "session": conn.session_id if conn.phase is Phase.READY else 0, "last_op": conn.last_op,
             "established": established, "timeout": conn.timeout_ms, "last_xid": conn.last_xid,
             "last_zxid": conn.last_zxid, "last_response": conn.heard_ms, "due": due_ms,

@@ -17,9 +17,12 @@ from node.processes.calls import Calls
 from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals
 from node.processes.telemetry_asking import Asking
-from node.processes.telemetry_facts import facts_of
+from node.processes.telemetry_facts import facts_of, newest_snapshot
 from node.processes.telemetry_figures import samples_of
+from node.processes.telemetry_guarded import guarded_routes
+from node.processes.telemetry_http import HttpServers
 from node.processes.telemetry_links import Links
+from node.processes.telemetry_member import MemberQuestions
 from node.processes.telemetry_page import StatusPage
 from node.processes.telemetry_tracing import provide_figures, tracing_of
 from node.processes.write_log import WriteLog
@@ -29,7 +32,7 @@ from observability.admin.checks import check_routes
 from observability.admin.commands import Commands
 from observability.admin.explain import explain_routes
 from observability.assembly import Entry
-from observability.endpoint import AdminServer, Route, healthz, metrics_route
+from observability.endpoint import Route, healthz, metrics_route
 from observability.exemplars import Exemplars
 from observability.exposition import registry_of
 from observability.logging import configure_logging, get_logger
@@ -71,10 +74,12 @@ class Telemetry:
         self.slowest = Slowest()
         self.links = self._links(config)
         self.tracing = tracing_of(config, self.stories, self.write_log, self.exemplars, log)
+        self.config = config
+        self.questions = MemberQuestions(config, self.sockets, self.poller, self.calls)
         self._provide_figures()
-        self.server = AdminServer(
-            config.metrics_address, config.metrics_port, self._routes(), complain=self._http_failed,
-            hosts=config.admin_hosts)
+        self.servers = HttpServers(
+            config, self._routes(), complain=self._http_failed,
+            unusable=lambda reason: self.limited.log_limited("security_unusable", reason=reason))
 
     def _links(self, config: MemberConfig) -> Links | None:
         if len(config.members) == 1:
@@ -91,12 +96,24 @@ class Telemetry:
             "/healthz": healthz,
             **self.page.routes(),
             **check_routes(self.samples.figures),
-            **Commands(self.facts, self.samples.figures).routes(),
+            **self._commands(),
             **explain_routes(Asking(self.calls, self.stories, self.slowest, self.write_log)),
         }
 
+    def _commands(self) -> dict[str, Route]:
+        http = self.config.http
+        if not http.has_commands:
+            return {}
+        live = self.questions.report_now
+        commands = Commands(
+            self.facts, self.samples.figures, live, lambda: newest_snapshot(RealFiles(), self.config.data_dir))
+        guarded = guarded_routes(self.config, live)
+        return {**commands.routes(http.command_url), **{
+            f"{http.command_url}/{name}": route for name, route in guarded.items()}}
+
     def _provide_figures(self) -> None:
         samples, stories = self.samples, self.stories
+        samples.provide("certificate_expires_s", lambda: self.servers.expires_s)
         samples.provide("ring_writes", lambda: stories.writes)
         samples.provide("peer_questions", lambda: dict(stories.questions.outcomes))
         samples.provide("clock_offset_s", lambda: {
@@ -125,23 +142,24 @@ class Telemetry:
 
     def run(self) -> None:
         """Until SIGTERM."""
-        self.server.start()
-        self.notify.ready(f"metrics and the page: port {self.server.port}")
+        self.servers.start()
+        self.notify.ready(f"metrics and the page: port {self.servers.main.port}")
         while not self.signals.is_stopping:
             for source in self.poller.poll(self._timeout_ms()):
-                if self.links is not None and source is not self.pull:
+                if self.links is not None and source is not self.pull:  # of MemberQuestions: below
                     self.links.receive(source)
             now_ns = clock_ns()
             self.stories.wall_ns = time.time_ns() - now_ns
             while (payload := self.pull.receive()) is not None:
                 self._receive(payload, now_ns)
             self.calls.run()
+            self.questions.receive()
             self._step()
             self.notify.feed(now_ns // NS_PER_MS)
         self.notify.stopping()
 
     def close(self) -> None:
-        self.server.shutdown()
+        self.servers.shutdown()
         if self.tracing is not None:
             self.tracing.export.stop(EXPORT_S)
         self.sockets.close()
@@ -174,6 +192,8 @@ class Telemetry:
             return None
 
     def _step(self) -> None:
+        if self.servers.follow_files():
+            self.log.info("tls_renewed", expires_s=self.servers.expires_s)
         if self.tracing is not None:
             self.tracing.step(clock_ns())
         for member, question in self.stories.step(clock_ns()):
@@ -191,7 +211,7 @@ class Telemetry:
         times = [each for each in due if each is not None]
         now_ns = clock_ns()
         timeout_ms = max((min(times) - now_ns) // NS_PER_MS + 1, 0) if times else -1
-        return self.notify.timeout_ms(timeout_ms, now_ns // NS_PER_MS)
+        return self.notify.timeout_ms(self.questions.timeout_ms(timeout_ms), now_ns // NS_PER_MS)
 
 
 def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
@@ -201,10 +221,10 @@ def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
         telemetry = Telemetry(config, log, notify)
     except OSError as error:
         log.error("metrics_port", address=config.metrics_address, port=config.metrics_port, reason=str(error),
-                  cure="set corral.metricsPort to a free port, or to 0")
+                  cure="set corral.metricsPort (or the key that the reason names) to a free port, or to 0")
         sys.exit(EXIT_REFUSED)
-    write_port(config, telemetry.server.port)
-    log.info("metrics", address=config.metrics_address, port=telemetry.server.port)
+    write_port(config, telemetry.servers.main.port)
+    log.info("metrics", address=config.metrics_address, port=telemetry.servers.main.port)
     telemetry.run()
     telemetry.close()
 

@@ -1,6 +1,7 @@
 """What of a member does not change while it runs, for the admin HTTP's /commands (observability/admin/commands.py)."""
 
 import platform
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from node.config.explain import HIDDEN, explain, is_secret
 from node.config.member import Member, MemberConfig
 from node.config.properties import parse_properties
 from node.processes.processor_words import VERSION, user_name
+from node.storage.files import Files
+from node.storage.layout import data_directory
+from node.storage.snapshots import list_snapshots, snapshot_path
 from observability.admin.commands import MemberFacts
 
 
@@ -29,6 +33,15 @@ def facts_of(config: MemberConfig) -> MemberFacts:
         file="".join(f"{key}={value}\n" for key, value in entries),
         explained=tuple(asdict(each) for each in explain(config.file)),
     )
+
+
+def newest_snapshot(files: Files, data_dir: Path) -> tuple[int, int]:
+    """Its zxid, and when it was made, Unix time; zeros: there is none."""
+    directory = data_directory(data_dir)
+    for zxid in reversed(list_snapshots(files, directory)):
+        with suppress(OSError):
+            return zxid, int(snapshot_path(directory, zxid).stat().st_mtime)
+    return 0, 0
 
 
 def _configuration(config: MemberConfig) -> dict[str, object]:

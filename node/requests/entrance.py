@@ -62,6 +62,7 @@ class Entrance:
         word = data[:4].decode("latin-1")
         if word == OWN_WORD or word in WORDS:
             conn.word = word
+            conn.input = data[4:12]  # of stmk: the mask
             conn.phase = Phase.CLOSED
             conn.outcome = "four_letter_word"
             core.words.append(conn)

@@ -10,20 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from observability.zookeeper import ROWS, MemberFigures, Summary, Value
-from transport.opcodes import OpCode
+from transport.opcodes import OP_NAMES
 
 Report = dict[str, Any]
 
-OP_NAMES = {
-    OpCode.PING: "PING", OpCode.CREATE: "CREA", OpCode.CREATE2: "CREA", OpCode.DELETE: "DELE",
-    OpCode.EXISTS: "EXIS", OpCode.GET_DATA: "GETD", OpCode.SET_DATA: "SETD", OpCode.GET_ACL: "GETA",
-    OpCode.SET_ACL: "SETA", OpCode.GET_CHILDREN: "GETC", OpCode.GET_CHILDREN2: "GETC",
-    OpCode.SYNC: "SYNC", OpCode.MULTI: "MULT", OpCode.SET_WATCHES: "SETW",
-    OpCode.CLOSE_SESSION: "CLOS", OpCode.CREATE_SESSION: "SESS", OpCode.CHECK: "CHEC",
-    OpCode.SET_WATCHES2: "STW2", OpCode.ADD_WATCH: "ADDW", OpCode.CHECK_WATCHES: "CHKW",
-    OpCode.REMOVE_WATCHES: "REMW", OpCode.WHO_AM_I: "HOMI", OpCode.GET_EPHEMERALS: "GETE",
-    OpCode.GET_ALL_CHILDREN_NUMBER: "GETACN", OpCode.MULTI_READ: "MLTR", OpCode.RECONFIG: "RECO",
-}
 NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 OWN_WORD = "corl"  # Corral's own: one JSON object; always allowed, it says no more than srvr and mntr do
 _COUNTERS = ("received", "sent", "outstanding", "latency_sum", "alive_connections")
@@ -229,6 +219,15 @@ def _mntr_rows(name: str, value: Value) -> list[tuple[str, object]]:
     return [(name, value)]
 
 
+def _hash(facts: Facts) -> str:
+    """ZooKeeper's layout; the digests are Corral's own."""
+    return "".join(f"{zxid:x}: {digest}\n" for zxid, digest in facts.report["digests"])
+
+
+def _trace_mask(facts: Facts) -> str:
+    return str(facts.report["trace_mask"])
+
+
 # word -> (answer, needs a serving member, needs the reports of all processors)
 WORDS: dict[str, tuple[Callable[[Facts], str], bool, bool]] = {
     "ruok": (_ruok, False, False), "isro": (_isro, False, False), "srvr": (_srvr, True, True),
@@ -236,7 +235,8 @@ WORDS: dict[str, tuple[Callable[[Facts], str], bool, bool]] = {
     "cons": (_cons, True, True), "dump": (_dump, True, True), "wchs": (_wchs, True, True),
     "wchc": (_wchc, True, True), "wchp": (_wchp, True, True), "envi": (_envi, False, False),
     "dirs": (_dirs, True, False), "crst": (lambda _: "Connection stats reset.\n", True, True),
-    "srst": (lambda _: "Server stats reset.\n", True, True),
+    "srst": (lambda _: "Server stats reset.\n", True, True), "hash": (_hash, True, False),
+    "gtmk": (_trace_mask, False, False), "stmk": (_trace_mask, False, True),
 }
 
 

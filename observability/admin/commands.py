@@ -1,20 +1,22 @@
 """/commands/<name>: those of ZooKeeper's AdminServer that a member's telemetry can answer, with ZooKeeper's keys.
 
-Each is a table's row: names, what it answers. They tell of this member and change nothing; what is of single
-connections or watches stands in the four-letter words.
+Each is a table's row: names, what it answers. What only the member's processors know is in live.py.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from observability.admin.live import LIVE, Answered
 from observability.endpoint import JSON, Request, Response, Route
 from observability.zookeeper import ROWS, MemberFigures, Summary, Value
 from transport.clock import clock_ns
 from transport.zxid import make_zxid
 
+SET_TRACE_MASK = ("set_trace_mask", "stmk")
 Figures = Mapping[str, Mapping[str, Any]]
 Answer = dict[str, Any]
 
@@ -38,17 +40,31 @@ class MemberFacts:
     explained: tuple[Mapping[str, Any], ...] = ()
 
 
+Live = Callable[[str], Mapping[str, Any] | None]
+Snapshot = tuple[int, int]
+
+
 class Commands:
-    """*figures*: of the member's processes, as observability/samples.py has them."""
+    """*figures*: of the member's processes, as observability/samples.py has them. *live*: what its processors report
+    for a word; None: none answers. *last_snapshot*: its zxid, and when it was made, Unix time; zeros: none.
+    """
 
-    def __init__(self, facts: MemberFacts, figures: Callable[[], Figures]) -> None:
-        self._facts, self._figures = facts, figures
+    def __init__(
+        self, facts: MemberFacts, figures: Callable[[], Figures], live: Live = lambda _: None,
+        last_snapshot: Callable[[], Snapshot] = lambda: (0, 0),
+    ) -> None:
+        self._facts, self._figures, self._live, self._last_snapshot = facts, figures, live, last_snapshot
 
-    def routes(self) -> dict[str, Route]:
-        routes: dict[str, Route] = {"/commands": self._list}
+    def routes(self, url: str = "/commands") -> dict[str, Route]:
+        routes: dict[str, Route] = {url: self._list}
         for names, answer in self._table().items():
             for name in names:
-                routes[f"/commands/{name}"] = self._route(names[0], answer)
+                routes[f"{url}/{name}"] = self._route(names[0], answer)
+        for names, (word, answered) in LIVE.items():
+            for name in names:
+                routes[f"{url}/{name}"] = self._live_route(names[0], word, answered)
+        for name in SET_TRACE_MASK:
+            routes[f"{url}/{name}"] = self._set_trace_mask
         return routes
 
     def _table(self) -> dict[tuple[str, ...], Callable[[Figures], Answer]]:
@@ -60,7 +76,10 @@ class Commands:
             ("is_read_only", "isro"): lambda found: {"read_only": not _is_serving(found)},
             ("leader", "lead"): self._leader,
             ("dirs",): _directories,
+            ("last_snapshot", "lsnp"): self._snapshot,
             ("monitor", "mntr"): self._monitor,
+            ("observers", "obsr"): _observers,
+            ("observer_connection_stat_reset", "orst"): lambda _: {},
             ("ruok",): lambda _: {},
             ("server_stats", "srvr", "stats", "stat"): self._statistics,
             ("system_properties", "sysp"): lambda _: dict(self._facts.properties),
@@ -69,13 +88,33 @@ class Commands:
         }
 
     def _list(self, _: Request) -> Response:
-        return _json({"commands": sorted(name for names in self._table() for name in names)})
+        tables = (*self._table(), *LIVE, SET_TRACE_MASK)
+        return _json({"commands": sorted(name for names in tables for name in names)})
 
     def _route(self, name: str, answer: Callable[[Figures], Answer]) -> Route:
         def answered(_: Request) -> Response:
             return _json({**answer(self._figures()), "command": name, "error": None})
 
         return answered
+
+    def _live_route(self, name: str, word: str, answered: Answered) -> Route:
+        def answer(request: Request) -> Response:
+            report = self._live(word)
+            if report is None:
+                return _failed(name, "no processor of this member answers", HTTPStatus.SERVICE_UNAVAILABLE)
+            return _json({**answered(report, request.query), "command": name, "error": None})
+
+        return answer
+
+    def _set_trace_mask(self, request: Request) -> Response:
+        name = SET_TRACE_MASK[0]
+        try:
+            mask = int(request.query.get("traceMask", ""))
+        except ValueError:
+            return _failed(name, "setTraceMask requires long traceMask argument", HTTPStatus.OK)  # as ZooKeeper
+        if self._live(f"stmk {mask}") is None:
+            return _failed(name, "no processor of this member answers", HTTPStatus.SERVICE_UNAVAILABLE)
+        return _json({"tracemask": mask, "command": name, "error": None})
 
     # --- answers ---------------------------------------------------------------------------------------------
 
@@ -109,6 +148,10 @@ class Commands:
                 ("last_buffer_size", "min_buffer_size", "max_buffer_size"), proposals, strict=True)),
             "node_count": values["znode_count"],
         }
+
+    def _snapshot(self, _: Figures) -> Answer:
+        zxid, made_s = self._last_snapshot()
+        return {"zxid": f"{zxid:x}", "timestamp": made_s}
 
     def _voting_view(self, _: Figures) -> Answer:
         return {"current_config": {
@@ -164,6 +207,14 @@ def _monitored(name: str, value: Value) -> Answer:
 def _directories(found: Figures) -> Answer:
     sizes = found.get("telemetry", {}).get("directory_bytes", {})
     return {"datadir_size": sizes.get("data", 0), "logdir_size": sizes.get("log", 0)}
+
+
+def _observers(found: Figures) -> Answer:
+    return {"synced_observers": found.get("broadcast", {}).get("synced_observers", 0), "observers": []}
+
+
+def _failed(name: str, reason: str, status: int) -> Response:
+    return Response(orjson.dumps({"command": name, "error": reason}), JSON, status)
 
 
 def _json(value: object) -> Response:

@@ -65,8 +65,9 @@ CLIENTS: tuple[Metric, ...] = (
            "stale_dropped", _PROCESSOR, "They waited for longer than the session's timeout."),
     Metric("corral_replies_refused_total", "counter", "Answers over corral.replyBytesMax, which became errors.",
            "replies_refused", _PROCESSOR, "A node with too many children: find it by the clients' errors."),
-    Metric("corral_certificate_expires_seconds", "gauge", "When the certificate of the client port is over, Unix time.",
-           "certificate_expires_s", _PROCESSOR, "Renew it before; 0: no TLS, or a PKCS12 store."),
+    Metric("corral_certificate_expiry_seconds", "gauge", "When the certificate in ssl.keyStore.location is over, Unix "
+           "time, as the process has it in use.", "certificate_expires_s", ("processor", "telemetry"),
+           "Renew it before: clients (of telemetry: browsers and Prometheus) refuse it from then on. 0: no TLS here."),
     Metric("corral_watches", "gauge", "Watches set on this processor.", "watches", _PROCESSOR,
            "Memory, and work at each change of a watched node."),
     Metric("corral_watch_notifications_total", "counter", "Watch events sent, one per watcher.", "notifications",

@@ -96,3 +96,80 @@ def test_a_version_that_is_not_wanted_is_not_spoken(pem: Tls) -> None:
 
     assert context.maximum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+# Revocation ------------------------------------------------------------------------------------
+
+
+def shakes_hands(server: ssl.SSLContext, client: Path, authority: Path) -> bool:
+    """Whether a client with that certificate is let in, in memory alone."""
+    context = ssl.create_default_context(cafile=str(authority))
+    context.check_hostname = False
+    context.load_cert_chain(client)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near, far = context.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(10):
+        for end in (near, far):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError:
+                return False
+    return far.getpeercert() != {}
+
+
+@pytest.fixture
+def clients(authority: Authority, tmp_path: Path) -> tuple[Path, Path]:
+    """A good one, and one that the list in revoked.pem revokes."""
+    good, bad = authority.issue_to("good"), authority.issue_to("bad")
+    authority.revocation_list(tmp_path / "revoked.pem", bad)
+    return good.pem(tmp_path / "good.pem"), bad.pem(tmp_path / "bad.pem")
+
+
+def test_a_revoked_certificate_is_refused_and_others_are_not(
+    pem: Tls, clients: tuple[Path, Path], tmp_path: Path,
+) -> None:
+    checked = make_context(dataclasses.replace(pem, revoked=tmp_path / "revoked.pem"))
+    unchecked = make_context(pem)
+
+    assert [shakes_hands(checked, each, tmp_path / "ca.pem") for each in clients] == [True, False]
+    assert [shakes_hands(unchecked, each, tmp_path / "ca.pem") for each in clients] == [True, True]
+
+
+def test_a_list_that_is_over_lets_nobody_in(
+    authority: Authority, pem: Tls, clients: tuple[Path, Path], tmp_path: Path,
+) -> None:
+    authority.revocation_list(tmp_path / "revoked.pem", days=-1)
+
+    checked = make_context(dataclasses.replace(pem, revoked=tmp_path / "revoked.pem"))
+
+    assert not shakes_hands(checked, clients[0], tmp_path / "ca.pem")
+
+
+def test_a_changed_list_is_followed(
+    authority: Authority, pem: Tls, clients: tuple[Path, Path], tmp_path: Path,
+) -> None:
+    context = TlsContext(dataclasses.replace(pem, revoked=tmp_path / "revoked.pem"), pytest.fail)
+    (tmp_path / "new").write_bytes((tmp_path / "revoked.pem").read_bytes())
+    authority.revocation_list(tmp_path / "new")
+    (tmp_path / "new").replace(tmp_path / "revoked.pem")
+
+    assert context.follow_files()
+    assert shakes_hands(context.newest, clients[1], tmp_path / "ca.pem")
+
+
+def test_a_file_without_a_list_is_refused(pem: Tls, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no revocation list"):
+        make_context(dataclasses.replace(pem, revoked=tmp_path / "ca.pem"))
+
+
+def test_a_certificates_end_is_known_of_both_kinds_of_stores(authority: Authority, pem: Tls, tmp_path: Path) -> None:
+    identity = authority.issue_to("server", days=3)
+    identity.pem(tmp_path / "new.pem")
+    identity.pkcs12(tmp_path / "new.p12")
+    until_s = identity.certificate.not_valid_after_utc.timestamp()
+
+    for name in ("new.pem", "new.p12"):
+        store = Store("ssl.keyStore", tmp_path / name, PASSWORD, None)
+        assert TlsContext(dataclasses.replace(pem, key_store=store), pytest.fail).expires_s == until_s

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from node.auth.certificates import ClientIds
-from node.config.read_security import openssl_name
+from node.config.read_tls import openssl_name
 from node.config.security import Security
 from tests.config.test_read import STANDALONE, config_of, problems_of
 

@@ -15,7 +15,7 @@ from tests.fourletter.words import ask, rows, shape
 from tests.waiting import wait_until
 from tests.wire import Address
 
-WORDS = ["ruok", "srvr", "stat", "conf", "cons", "isro", "dump", "wchs", "wchc", "wchp", "dirs"]
+WORDS = ["ruok", "srvr", "stat", "conf", "cons", "isro", "dump", "wchs", "wchc", "wchp", "dirs", "gtmk"]
 MODES = ("leader", "follower", "standalone")
 
 Clients = tuple[KazooClient, KazooClient]

@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 
 WORDS = [
     "ruok", "srvr", "stat", "mntr", "conf", "cons", "isro", "dump", "wchs", "wchc",
-    "wchp", "envi", "dirs", "srst", "crst",
+    "wchp", "envi", "dirs", "srst", "crst", "hash", "gtmk",
 ]
 NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
 

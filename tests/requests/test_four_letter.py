@@ -14,6 +14,7 @@ REPORT: dict[str, Any] = {
     "alive_connections": 1, "zxid": 0x100000002, "znodes": 6, "uptime_ms": 552,
     "figures": [{"watches": 2, "ephemerals": 1, "data_bytes": 185, "started_ms": 448, "executed_counter": 2}],
     "sessions": [(0x100001581EE0000, 10000, ["/e"])],
+    "digests": [(0x80, 3325340858)], "trace_mask": 306,
     "connections": [CONNECTION], "watches_by_connection": [(0x100001581EE0000, ["/e", "/nn"])],
 }
 
@@ -31,6 +32,11 @@ def test_srvr_of_a_follower_and_of_a_leader() -> None:
         "Outstanding: 0\nZxid: 0x100000002\nMode: follower\nNode count: 6\n")
     assert answer("srvr", facts("leader")) == (
         follower.replace("follower", "leader") + "Proposal sizes last/min/max: 87/48/87\n")
+
+
+def test_digests_and_the_trace_mask_are_laid_out_as_zookeepers() -> None:
+    assert answer("hash", facts()) == "80: 3325340858\n"
+    assert answer("gtmk", facts()) == answer("stmk", facts()) == "306"
 
 
 def test_cons_tells_each_connection() -> None:

@@ -3,7 +3,6 @@
 from node.config.key import Key, ignored, refused, unbuilt
 
 _JVM = "there is no JVM to watch"
-_ADMIN = "there is no admin server yet; use the four-letter words and `corral status`"
 _THROTTLE = "connections and requests are not throttled at this point"
 _ORACLE = "two members without an outside vote stop when one of them is lost: have three"
 _BATCH = "batches form by themselves: what waits while a sync runs goes into the next record"
@@ -20,13 +19,6 @@ OTHERS: tuple[Key, ...] = (
     unbuilt("leaderServes", "yes", "whether the leader serves clients",
              "the leader serves clients too",
              "yes|true"),
-    unbuilt("admin.*", "", "the admin server over HTTP", _ADMIN),
-    unbuilt("admin.enableServer", "true", "the admin server over HTTP", _ADMIN, "false|true"),
-    unbuilt("metricsProvider.className", "", "where metrics go",
-             "metrics are always served for Prometheus, at corral.metricsPort",
-             r".*(prometheus|default).*"),
-    unbuilt("metricsProvider.*", "", "settings of the metrics provider",
-             "set corral.metricsPort and corral.metricsAddress instead"),
     unbuilt("multiAddress.enabled", "false", "several addresses per member",
              "only the first address of a server line is used"),
     unbuilt("multiAddress.*", "", "how dead addresses are found",

@@ -2,7 +2,7 @@
 
 from node.config.key import Key, Kind, honoured, ignored, refused, unbuilt
 
-_REVOCATION = "revoked certificates are not looked for; give clients ones that expire soon"
+_REVOCATION = "nobody is asked while a client waits; use ssl.crl with corral.ssl.crlFile, or certificates of short life"
 _SCHEMES = "there are digest, ip, sasl, x509 and ensemble, always; ACLs of another scheme could not be checked"
 _PROVIDERS = r"org\.apache\.zookeeper\.server\.auth\.(sasl|x509|digest|ip|ensemble)authenticationprovider"
 _CURVE = "links between members are always encrypted, by CURVE keys (`corral keys`), never by TLS"
@@ -65,7 +65,10 @@ SECURITY: tuple[Key, ...] = (
     refused("ssl.quorum.*", "", "TLS between members", _CURVE),
     refused("sslQuorum", "false", "TLS between members", _CURVE),
     refused("sslQuorumReloadCertFiles", "false", "renewed certificates without a restart", _CURVE),
-    refused("ssl.crl", "false", "revoked certificates are refused, by lists", _REVOCATION, _OFF),
+    honoured("ssl.crl", "false", "certificates that the lists in corral.ssl.crlFile revoke are refused", Kind.BOOL),
+    honoured("corral.ssl.crlFile", "",
+             "the revocation lists of every authority in the trust store, as PEM; read again when it has changed",
+             Kind.PATH),
     refused("ssl.ocsp", "false", "revoked certificates are refused, by asking", _REVOCATION, _OFF),
     refused("ssl.clientHostnameVerification", "false", "a client's certificate must name its host",
              "names of clients' hosts are not checked; certificates are", _OFF),
