@@ -48,12 +48,12 @@ def _check_own(status: MemberStatus) -> list[Finding]:
 
 
 def _check_voters(config: MemberConfig, status: MemberStatus) -> list[Finding]:
-    """A change of members that stopped half-way stays so until somebody notices."""
+    """A change of members that stopped half-way, or that zoo.cfg was not told of, stays so until somebody notices."""
     if not status.is_serving or status.voters in (0, len(config.voters)):
         return []
     return [Finding(
         "member", Level.WARNING, f"{status.voters} members vote, zoo.cfg names {len(config.voters)}",
-        "finish the change: give every member the same server lines, and restart those that have others")]
+        "finish the change, or give zoo.cfg the lines of the log (`corral reconfig`); deploy.yml does so")]
 
 
 def _check_others(config: MemberConfig, statuses: dict[int, MemberStatus]) -> list[Finding]:

@@ -10,6 +10,7 @@ from node.zab.errors import ProtocolError, RoleEnded, check_epoch
 from node.zab.learner_stream import LearnerStream
 from node.zab.membership import differing_setting
 from node.zab.quorum import Verifier
+from transport.entry import LEVEL_OF_RECONFIG
 from transport.messages import AckEpoch, Hello
 from transport.zxid import EPOCH_MAX, Epoch, MemberId
 
@@ -91,9 +92,10 @@ def refuses(core: Core, member: MemberId, hello: Hello) -> str:
     if hello.ensemble != core.config.ensemble:
         return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
     is_named = member in core.electorate.members or member in core.config.voters or member in core.observers
-    if not is_named and not core.config.reconfig_enabled:
-        return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
     control = core.history.control
+    # A new member follows before a reconfiguration brings it in; its key was let in by an operator.
+    if not is_named and (control is None or control.feature_level < LEVEL_OF_RECONFIG):
+        return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
     if control is not None and hello.feature_level < control.feature_level:
         return (
             f"the ensemble is at feature level {control.feature_level}, member {member} supports only "
