@@ -7,25 +7,30 @@ import errno
 import io
 import ipaddress
 import socket
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from observability.https import Caller, Https, PlainRefusedError, caller_of, say_goodbye
+
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 HANDLERS_MAX = 64  # requests at once: each holds a thread and a descriptor
 READ_S = 10.0  # for all of a request, from when it was accepted
 WRITE_S = 30.0  # for all of an answer
+FILE_S = 600.0  # for a file
+PIECE_BYTES = 1 << 18
 REST_S = 0.2  # between attempts to accept where there is no descriptor for one
 # Scrapes and probes come by whatever name, and there are only figures.
 ANY_HOST = frozenset(("/metrics", "/healthz", "/livez", "/readyz"))
@@ -34,18 +39,26 @@ _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """*query*: the last value of each name. *accept*: the header of that name."""
+    """*query*: the last value of each name. *headers*: by name in lower case, the last of each."""
 
     query: Mapping[str, str]
-    accept: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller = field(default=Caller())
+
+    @property
+    def accept(self) -> str:
+        return self.headers.get("accept", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
+    """*file*: sent in place of *body*, up to its end, and closed."""
+
     body: bytes
     content_type: str = TEXT
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()  # further ones
+    file: BinaryIO | None = None
 
 
 Route = Callable[[Request], Response]  # called in a thread of its own
@@ -63,15 +76,16 @@ class AdminServer(ThreadingHTTPServer):
 
     def __init__(
         self, address: str, port: int, routes: Mapping[str, Route], *, complain: Complain = _tell_nobody,
-        hosts: Collection[str] = (),
+        hosts: Collection[str] = (), https: Https | None = None,
     ) -> None:
         """*routes*: by path, such as /metrics. *hosts*: names in Host that are answered besides this host's; *: any.
 
-        Raises OSError: in use, or not an address of this host.
+        *https*: None: nobody speaks it. Raises OSError: in use, or not an address of this host.
         """
         infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family = infos[0][0]
         self.routes = routes
+        self.https = https
         self.complain = complain
         self.handlers = 0
         own = socket.gethostname()
@@ -126,7 +140,9 @@ class AdminServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Of what was raised just now. Who hangs up, or is too slow, is no event."""
         error = sys.exception()
-        if not isinstance(error, (ConnectionError, TimeoutError)):
+        if isinstance(error, ssl.SSLError):
+            self.complain(f"HTTPS with {client_address[0]}: {error.reason or error}", None)
+        elif not isinstance(error, (ConnectionError, TimeoutError)):
             self.complain(f"a request of {client_address[0]}: {error!r}", error)
 
     def _leave(self) -> None:
@@ -139,9 +155,19 @@ class AdminHandler(BaseHTTPRequestHandler):
     timeout = WRITE_S
 
     def setup(self) -> None:
+        self._is_refused = False
+        if self.server.https is not None:
+            try:
+                self.request = self.server.https.secured(self.request, READ_S)
+            except PlainRefusedError:
+                self._is_refused = True
         super().setup()
         self.rfile.close()
         self.rfile = io.BufferedReader(_Incoming(self.connection, READ_S))
+
+    def finish(self) -> None:
+        super().finish()
+        say_goodbye(self.connection)
 
     def do_GET(self) -> None:
         self._answer(self._response())
@@ -150,6 +176,8 @@ class AdminHandler(BaseHTTPRequestHandler):
         self._answer(self._response())
 
     def _response(self) -> Response:
+        if self._is_refused:
+            return problem(HTTPStatus.BAD_REQUEST, "this port speaks nothing but HTTPS (admin.forceHttps)")
         try:
             target = urlsplit(self.path)
             query = dict(parse_qsl(target.query))
@@ -164,21 +192,38 @@ class AdminHandler(BaseHTTPRequestHandler):
         if route is None:
             return Response(f"{' '.join(sorted(self.server.routes))} are here\n".encode(), status=404)
         try:
-            return route(Request(query, self.headers.get("Accept", "")))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            return route(Request(query, headers, caller_of(self.connection, str(self.client_address[0]))))
         except Exception as error:  # noqa: BLE001 - nobody can make telemetry end, or write what is no line of the log
             self.server.complain(f"{target.path}: {error!r}", error)
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this went wrong; the log of telemetry says how")
 
     def _answer(self, response: Response) -> None:
         self.connection.settimeout(WRITE_S)
+        size = len(response.body)
+        if response.file is not None:
+            size = response.file.seek(0, io.SEEK_END)
+            response.file.seek(0)
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
+        self.send_header("Content-Length", str(size))
         for name, value in response.headers:
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
+            self._write(response)
+        elif response.file is not None:
+            response.file.close()
+
+    def _write(self, response: Response) -> None:
+        if response.file is None:
             self.wfile.write(response.body)
+            return
+        until_s = time.monotonic() + FILE_S
+        with response.file as file:
+            while piece := file.read(PIECE_BYTES):
+                self.connection.settimeout(max(until_s - time.monotonic(), 0.01))
+                self.wfile.write(piece)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Scrapes are not events."""
