@@ -10,5 +10,7 @@ observe.py     up --observe: Prometheus beside it
 local.py       the files and processes of a local ensemble
 backup.py      backup, backup list, backup verify        restore.py self_check.py
 progress.py    how far a long command is
+import_.py export.py mirror.py (mirroring/)             ZooKeeper's files in and out; following a running one
+log.py show.py diff.py (history.py)                     time travel
 drawing.py     the table of members                      errors.py  errors as one line, exit codes
 """

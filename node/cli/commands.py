@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("node.cli.log", "Show what changed, when, and who did it."),
     "show": ("node.cli.show", "Show a znode as it was."),
     "diff": ("node.cli.diff", "Show what differs between two points in time."),
+    "mirror": ("node.cli.mirror", "Have one ensemble follow another until clients move over."),
     "import": ("node.cli.import_", "Read ZooKeeper's files into a backup."),
     "export": ("node.cli.export", "Write files that a ZooKeeper server starts from."),
     "self-check": ("node.cli.self_check", "Look whether one member is as it should be."),

@@ -162,6 +162,7 @@ def test_a_genuine_server_starts_from_what_was_exported(tmp_path: Path, members:
     assert any("1 sessions began here" in remark for remark in made.remarks)
 
 
+@pytest.mark.long
 def test_a_session_that_came_from_zookeeper_goes_back_to_it(tmp_path: Path) -> None:
     state = state_of_corral()
     with genuine_ensemble(tmp_path / "zookeeper", members=1, properties=PROPERTIES) as ensemble:
