@@ -103,6 +103,7 @@ class Pong(Message, frozen=True):
 
     *has_processor*: its processor 0 lives, as far as it knows, and is not about to end or drained: it could lead
     (see Look). Where that ceases to be so, the last Pong is repeated with it. *sync_ms*: what a sync of its log takes.
+    *others*: digests of the observers that follow this follower.
     """
 
     sent_ms: int
@@ -110,15 +111,17 @@ class Pong(Message, frozen=True):
     digests: Annotated[list[Digest], msgspec.Meta(max_length=1024)]
     has_processor: bool = True
     sync_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    others: Annotated[list[tuple[int, Digest]], msgspec.Meta(max_length=1024)] = []
 
 
 # --- leader -> learner ------------------------------------------------------------------------------------------
 
 
 class NewEpoch(Message, frozen=True):
-    """LEADERINFO."""
+    """LEADERINFO. *leader*: who leads, where a follower says it to an observer; 0: who says it."""
 
     epoch: EpochNumber
+    leader: int = 0
 
 
 class Truncate(Message, frozen=True):
@@ -198,10 +201,14 @@ class HandedOver(Message, frozen=True):
 
 
 class Differs(Message, frozen=True):
-    """The named process of this member has another digest than the majority: stop serving, resync."""
+    """The named process of this member has another digest than the majority: stop serving, resync.
+
+    *member*: of the observer that follows this follower, to whom it is to go on; 0: of the receiver.
+    """
 
     process: str
     zxid: Number
+    member: int = 0
 
 
 class Refused(Message, frozen=True):

@@ -52,17 +52,21 @@ class Rules:
     local_sessions_upgrade: bool
     read_only: bool
     compatibility: str
+    extensions: bool
 
     def replicated(self) -> dict[str, str]:
         """What changes the results of execution, where it is not ZooKeeper's default."""
-        settings = {"extendedTypesEnabled": self.has_extended_types, "enforceQuota": self.enforces_quotas}
+        settings = {
+            "extendedTypesEnabled": self.has_extended_types, "enforceQuota": self.enforces_quotas,
+            "corral.extensions": self.extensions}
         return {name: "true" for name, is_set in settings.items() if is_set}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """large_bytes: a longer request counts as large; 0: none does.  reply_bytes_max, connections_max, per_prefix
-    (connections from one network of prefix_v4 or prefix_v6 bits): 0: no limit."""
+    (connections from one network of prefix_v4 or prefix_v6 bits): 0: no limit.
+    disk_reserve: bytes that stay free; -1: as processor_disk.py says, 0: no alarm."""
 
     large_bytes: int
     large_bytes_max: int
@@ -71,6 +75,8 @@ class Limits:
     per_prefix: int
     prefix_v4: int
     prefix_v6: int
+    disk_reserve: int
+    watch_history: int
     overload: OverloadRules
 
 
@@ -91,6 +97,7 @@ class MemberConfig:
     hierarchy: Hierarchy
     standalone_enabled: bool
     reconfig_enabled: bool
+    observer_masters: bool
     tick_ms: int
     init_limit: int
     sync_limit: int

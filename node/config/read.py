@@ -232,6 +232,7 @@ class _Reader:
             hierarchy=self.hierarchy(),
             standalone_enabled=self.flag("standaloneEnabled"),
             reconfig_enabled=self.flag("reconfigEnabled"),
+            observer_masters=self.number("observerMasterPort") > 0,
             tick_ms=tick_ms,
             init_limit=self.number("initLimit"),
             sync_limit=self.number("syncLimit"),
@@ -294,6 +295,7 @@ class _Reader:
             local_sessions_upgrade=self.flag("localSessionsUpgradingEnabled"),
             read_only=self.flag("readonlymode.enabled"),
             compatibility=self.choice("corral.compatibility", ("3.8", "3.9")),
+            extensions=self.flag("corral.extensions"),
         )
 
     def otlp_endpoint(self) -> str:

@@ -92,6 +92,7 @@ class Broadcast:
             ensemble=keyring.ensemble, timing=self.timing, generation=self.disk.boot,
             feature_level=config.feature_level, version=version("corral"), settings=replicated_settings(config),
             servers=dict(config.servers), hierarchy=config.hierarchy, reconfig_enabled=config.reconfig_enabled,
+            observer_masters=config.observer_masters,
             standalone_enabled=config.standalone_enabled))
         self.status = Status(self, push)
         self._end_by_ms, self._hands_over = 0, False  # once it is to end

@@ -67,5 +67,6 @@ class ZabConfig:
     uncommitted_bytes_max: int = 64 << 20  # proposed and not committed
     hierarchy: Hierarchy = MAJORITY  # of zoo.cfg: its group.N and weight.N
     servers: dict[int, str] = field(default_factory=dict)  # of zoo.cfg: server.N; empty: standalone
+    observer_masters: bool = False  # observers follow followers, and those let them
     reconfig_enabled: bool = False
     standalone_enabled: bool = True  # then one voter alone is none that a reconfiguration may lead to

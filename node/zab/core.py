@@ -15,7 +15,7 @@ from node.zab.effects import (
     SendLeader,
 )
 from node.zab.errors import FeatureLevelError, SettingsDifferError
-from node.zab.events import Recovered
+from node.zab.events import RecordsUnreadable, Recovered
 from node.zab.history import History
 from node.zab.membership import differing_setting, has_vote
 from node.zab.quorum import Electorate
@@ -50,6 +50,7 @@ class Core:
         self.is_draining = False  # see events.Draining
         self.digests: list[Digest] = []  # of own replicas, not yet sent to the leader
         self.refusal = ""  # last reason reported, so that it is said once
+        self.sources_tried = 0  # by an observer that follows a follower, where it may
         self.strangers: set[MemberId] = set()  # whose history comes from another restoration than ours
         self.effects: list[Effect] = []
         self.sync_ms = 0.0  # what a sync of our log takes, as the shell told last
@@ -168,6 +169,14 @@ class Core:
             self.current_epoch = epoch
             self.emit(SaveCurrentEpoch(epoch))
 
+    def on_unreadable(self, event: RecordsUnreadable) -> None:
+        """A snapshot makes up for them where it is newer.  Else raises what is wrong: the process ends, others lead."""
+        history = self.history
+        if event.after >= history.snapshot_zxid:
+            raise event.error
+        history.log_after = history.snapshot_zxid
+        self.report("log_unreadable", alarm=True, after=event.after, reason=str(event.error))
+
     def on_durable(self) -> None:
         """Called before anything is said about what a flush has made durable."""
         if self.initial and self.history.names(self.me, self.incarnation):
@@ -186,6 +195,14 @@ class Core:
         return [(leader, until - self.now_ms) for leader, until in sorted(self.grants.items())]
 
     # --- the stream to a leader ---
+
+    def source_of(self, leader: MemberId) -> MemberId:
+        """Whom to follow, that *leader*'s records come: an observer takes one follower after the other, if it may."""
+        if not (leader and self.config.observer_masters and self.me in self.observers):
+            return leader
+        others = [voter for voter in self.electorate.members if voter not in (leader, self.me)]
+        first = self.me % len(others) if others else 0
+        return [*others[first:], *others[:first], leader][self.sources_tried % (len(others) + 1)]
 
     def connect(self, leader: MemberId) -> int:
         """Returns the life of the new stream, on which Hello is under way."""

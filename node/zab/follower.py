@@ -28,6 +28,7 @@ from node.zab.errors import (
 from node.zab.events import SnapshotReceived
 from node.zab.history import read_entry
 from node.zab.looking import on_refused
+from node.zab.observer_master import ObserverMaster
 from node.zab.synchronisation import common_point
 from transport.entry import RECORD, RECORD_VERSION, follows, read_record_header
 from transport.messages import (
@@ -72,9 +73,11 @@ AGREED: Final = frozenset(
 
 
 class Follower:
-    def __init__(self, core: Core, leader: MemberId, life: int) -> None:
+    def __init__(self, core: Core, source: MemberId, life: int) -> None:
+        """*source*: whose stream it is: the leader, or a follower that observers follow, which names the leader."""
         self.core = core
-        self.leader = leader
+        self.source = self.leader = source
+        self.observers = ObserverMaster(core)
         self.life = life
         self.epoch = Epoch(0)
         self.phase = Phase.DISCOVERY
@@ -109,6 +112,8 @@ class Follower:
 
     def leave(self) -> None:
         self.core.emit(Lease(0, self.epoch, UNKNOWN_LEADER, "looking"))
+        self.core.sources_tried += 1
+        self.observers.leave()
         self.core.disconnect()
 
     # --- time ---
@@ -122,7 +127,7 @@ class Follower:
             self._is_excused = True
             self._heard_ms = self.core.now_ms - self._patience_ms + self.core.timing.ping_ms
             return
-        raise RoleEnded(f"leader {self.leader} is silent while {self.phase}", probe=True)
+        raise RoleEnded(f"leader {self.source} is silent while {self.phase}", probe=True)
 
     # --- messages ---
 
@@ -154,7 +159,10 @@ class Follower:
             case UpToDate():
                 self._on_up_to_date(message)
             case Differs():
-                self.core.emit(ToProcessor(message))
+                if message.member in (0, self.core.me):
+                    self.core.emit(ToProcessor(message))
+                else:
+                    self.observers.pass_on(message)
             case HandedOver():
                 self._on_handed_over(message)
             case Refused():
@@ -176,8 +184,9 @@ class Follower:
         core = self.core
         epoch = Epoch(message.epoch)
         if epoch < core.accepted_epoch:
-            raise RoleEnded(f"epoch {epoch} of {self.leader} is older than the accepted {core.accepted_epoch}")
+            raise RoleEnded(f"epoch {epoch} of {self.source} is older than the accepted {core.accepted_epoch}")
         check_epoch(epoch, known=core.accepted_epoch)
+        self.leader = MemberId(message.leader) if message.leader else self.source
         if epoch > core.accepted_epoch:
             core.accept_epoch(epoch)
             core.promised = (self.leader, epoch)
@@ -316,16 +325,21 @@ class Follower:
         self._on_committed(message.committed)
         self.core.report("synchronised", leader=self.leader, epoch=self.epoch)
         self._renew()
+        if self.source == self.leader:
+            self.observers.begin(self.leader, self.epoch)
 
     def _on_ping(self, message: Ping) -> None:
         core = self.core
         if self.phase is Phase.DISCOVERY or message.heard_ms > core.now_ms:  # it has heard what we have not said
             raise UnexpectedMessageError(message, self.phase)
-        core.grant(self.leader)
+        if self.source == self.leader:
+            core.grant(self.leader)
         digests, core.digests = core.digests, []
-        self._pong = Pong(message.sent_ms, core.now_ms, digests, core.could_inherit, core.sync_ms)
+        self._pong = Pong(
+            message.sent_ms, core.now_ms, digests, core.could_inherit, core.sync_ms, self.observers.take_digests())
         core.emit(SendLeader(self._pong))
         self._on_committed(message.committed)
+        self.observers.on_leaders_ping(message)
         if message.heard_ms:
             self._lease_ms = max(self._lease_ms, message.heard_ms + core.timing.lease_ms)
         if message.digest_wanted:
@@ -354,10 +368,15 @@ class Follower:
         raise RoleEnded(f"handed over by {self.leader} to {message.heir}", heir=message.heir)
 
     def _on_refused(self, message: Refused) -> None:
-        on_refused(self.core, self.leader, message)
-        raise RoleEnded(f"refused by {self.leader}: {message.reason}")
+        on_refused(self.core, self.source, message)
+        raise RoleEnded(f"refused by {self.source}: {message.reason}")
 
     # --- turn ---
 
     def on_turn_end(self) -> None:
+        """Raises RoleEnded."""
         self.core.history.end_turn(self.core.effects)
+        if self.observers.learners:
+            self.observers.on_turn_end()
+        if self.source != self.leader and self.core.me not in self.core.observers:
+            raise RoleEnded("it is to vote, and so follows the leader itself", probe=True)

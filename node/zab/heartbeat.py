@@ -74,6 +74,9 @@ class Heartbeat:
         learner.sync_ms = pong.sync_ms
         for digest in pong.digests:
             self.on_digest(learner.member, digest)
+        for observer, digest in pong.others:
+            if observer in self.core.observers:
+                self.on_digest(MemberId(observer), digest)
 
     # --- digests ---
 
@@ -101,6 +104,8 @@ class Heartbeat:
         message = Differs(differing.process, differing.zxid)
         if differing.member == core.me:
             core.emit(ToProcessor(message))
-        core.emit(*(
-            Send(learner.stream, message) for learner in self.learners.values()
-            if learner.member == differing.member))
+        learners = list(self.learners.values())
+        own = [each for each in learners if each.member == differing.member]
+        if not own:  # an observer, and whom it follows is for its follower to know
+            message = Differs(differing.process, differing.zxid, differing.member)
+        core.emit(*(Send(learner.stream, message) for learner in own or learners))

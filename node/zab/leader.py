@@ -257,12 +257,7 @@ class Leader:
             self._advance(learner)
 
     def on_records_unreadable(self, event: RecordsUnreadable) -> None:
-        """A snapshot makes up for them where it is newer.  Else raises what is wrong: the process ends, others lead."""
-        history = self.core.history
-        if event.after >= history.snapshot_zxid:
-            raise event.error
-        history.log_after = history.snapshot_zxid
-        self.core.report("log_unreadable", alarm=True, after=event.after, reason=str(event.error))
+        self.core.on_unreadable(event)
         learner = self.learners.get(event.stream)
         if learner is not None:
             self._drop(learner, "records that it needs cannot be read here: it gets a snapshot when it comes again")

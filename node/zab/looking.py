@@ -44,7 +44,7 @@ class Looking:
         if heir == core.me:
             self.decision = heir
         elif heir or probe:
-            self._probe(heir or lost)
+            self._probe(core.source_of(heir or lost))
         self.on_tick()
 
     def _pause_ms(self) -> int:
@@ -72,13 +72,10 @@ class Looking:
         """Of the leader just lost. If it is gone, the next leader need not wait for the end of its lease."""
         return self.probed == self._lost[0] != UNKNOWN_LEADER and self.core.now_ms < self._answer_ms
 
-    def leave(self, leader: MemberId) -> None:
-        """For *leader*; the streams that wait are told, unless it is us."""
-        if self.probed not in (UNKNOWN_LEADER, leader):
+    def leave(self, leader: MemberId, source: MemberId = UNKNOWN_LEADER) -> None:
+        """For *leader*, by way of *source*. Whoever comes next sees to the streams that wait."""
+        if self.probed not in (UNKNOWN_LEADER, source or leader):
             self._end_probe()
-        if leader != self.core.me:
-            for stream in self.waiting:
-                self.core.emit(Drop(stream, "following", leader))
 
     def on_tick(self) -> None:
         core = self.core
@@ -157,7 +154,8 @@ class Looking:
             self._probe_ms = self.core.now_ms + HEIR_RETRY_MS  # it has not heard of it yet
             return
         if message.leader not in (UNKNOWN_LEADER, self.core.me, refused_by):
-            self._probe(MemberId(message.leader))
+            self.core.sources_tried += 1
+            self._probe(self.core.source_of(MemberId(message.leader)))
         self._give_up_heir()
 
     def on_turn_end(self) -> None:

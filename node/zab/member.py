@@ -41,6 +41,7 @@ from node.zab.events import (
 )
 from node.zab.follower import Follower
 from node.zab.leader import Leader
+from node.zab.learner_stream import LearnerStream
 from node.zab.looking import Looking
 from transport.entry import ControlEntry
 from transport.messages import Digest, Hello, NewEpoch, Touches
@@ -95,7 +96,7 @@ class Member:
     @property
     def learns_from(self) -> MemberId:
         """Whose stream brings the records: the leader's, or that of a follower that observers follow. 0: nobody's."""
-        return self._role.leader if isinstance(self._role, Follower) else UNKNOWN_LEADER
+        return self._role.source if isinstance(self._role, Follower) else UNKNOWN_LEADER
 
     @property
     def last_zxid(self) -> Zxid:
@@ -151,15 +152,19 @@ class Member:
 
     @property
     def learners(self) -> list[LearnerStatus]:
-        """At a leader: every learner that has said hello."""
-        if not isinstance(self._role, Leader):
-            return []
+        """At a leader: every learner that has said hello; at a follower the observers that follow it."""
+        role = self._role
+        streams: list[LearnerStream] = []
+        if isinstance(role, Leader):
+            streams += role.learners.values()
+        elif isinstance(role, Follower):
+            streams += role.observers.learners.values()
         return [
             LearnerStatus(
                 each.member, each.phase.name.lower(), str(each.mode or ""), each.has_vote,
                 each.durable, each.cursor, each.unacked_bytes, each.has_processor,
                 each.member in self._core.observers)
-            for each in self._role.learners.values()]
+            for each in streams]
 
     @property
     def quorum_slack(self) -> int:
@@ -213,15 +218,23 @@ class Member:
             case RecordsSent():
                 if isinstance(role, Leader):
                     role.on_records_sent(event)
+                elif isinstance(role, Follower):
+                    role.observers.on_sent(event)
             case RecordsUnreadable():
                 if isinstance(role, Leader):
                     role.on_records_unreadable(event)
+                elif isinstance(role, Follower):
+                    role.observers.on_unreadable(event)
             case SnapshotSent():
                 if isinstance(role, Leader):
                     role.on_snapshot_sent(event)
+                elif isinstance(role, Follower):
+                    role.observers.on_sent(event)
             case LearnerLost():
                 if isinstance(role, Leader | Looking):
                     role.on_learner_lost(event.stream)
+                elif isinstance(role, Follower):
+                    role.observers.on_lost(event.stream)
             case LeaderLost():
                 self._on_leader_lost(event)
             case Elected():
@@ -257,6 +270,8 @@ class Member:
         if isinstance(event, FromLearner):
             if isinstance(self._role, Leader):
                 self._role.on_protocol_error(event.stream, error)
+            elif isinstance(self._role, Follower):
+                self._role.observers.on_protocol_error(event.stream, error)
             else:
                 self._core.emit(Drop(event.stream, str(error), UNKNOWN_LEADER))
         else:
@@ -320,10 +335,11 @@ class Member:
         leader_id = role.decision
         if role.awaits_answer and role.probed != leader_id:
             return
-        role.leave(leader_id)
+        source = core.source_of(leader_id)
+        role.leave(leader_id, source)
         if leader_id != core.me:
-            life = role.life if role.probed == leader_id else core.connect(leader_id)
-            self._role = Follower(core, leader_id, life)
+            life = role.life if role.probed == source else core.connect(source)
+            self._follow(role, source, life)
             return
         leader = self._role = Leader(core)
         leader.start()
@@ -333,12 +349,22 @@ class Member:
             except ProtocolError as error:
                 leader.on_protocol_error(stream, error)
 
+    def _follow(self, looking: Looking, source: MemberId, life: int) -> Follower:
+        """Observers that wait may follow us."""
+        role = self._role = Follower(self._core, source, life)
+        for stream, (member, hello) in looking.waiting.items():
+            try:
+                role.observers.on_hello(stream, member, hello, source)
+            except ProtocolError as error:
+                role.observers.on_protocol_error(stream, error)
+        return role
+
     def _on_leader_lost(self, event: LeaderLost) -> None:
         role = self._role
         if isinstance(role, Follower) and event.life == role.life:
             if event.gone:
-                self._core.grants.pop(role.leader, None)
-            raise RoleEnded(f"the stream to leader {role.leader} has ended", probe=not event.gone)
+                self._core.grants.pop(role.source, None)
+            raise RoleEnded(f"the stream to leader {role.source} has ended", probe=not event.gone)
         if isinstance(role, Looking) and event.life == role.life:
             role.on_probe_lost(gone=event.gone)
             self._follow_decision()
@@ -354,7 +380,7 @@ class Member:
                 return
             # It leads: no election is needed.
             role.leave(role.probed)
-            role = self._role = Follower(self._core, role.probed, event.life)
+            role = self._follow(role, role.probed, event.life)
         if isinstance(role, Follower) and event.life == role.life:
             role.on_message(event.message)
 
@@ -363,10 +389,12 @@ class Member:
         if isinstance(message, Hello):
             if isinstance(role, Leader | Looking):
                 role.on_hello(event.stream, event.member, message)
-            else:
-                self._core.emit(Drop(event.stream, "following", self.leader))
+            elif role is not None:
+                role.observers.on_hello(event.stream, event.member, message, self.leader)
         elif isinstance(role, Leader):
             role.on_message(event.stream, message)
+        elif isinstance(role, Follower) and event.stream in role.observers.learners:
+            role.observers.on_message(event.stream, message)
         elif isinstance(role, Follower) and not isinstance(message, Touches):
             self._core.emit(Drop(event.stream, "following", self.leader))
 

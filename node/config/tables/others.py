@@ -11,9 +11,6 @@ _CACHE = "replies are encoded from the tree each time"
 
 OTHERS: tuple[Key, ...] = (
     refused("oraclePath", "", "a file that decides for an ensemble of two", _ORACLE),
-    unbuilt("observerMasterPort", "", "observers may follow a follower",
-             "observers are not built yet",
-             "0"),
     unbuilt("enableEagerACLCheck", "false", "a follower checks ACLs before the leader does",
              "ACLs are checked once, at execution"),
     unbuilt("leaderServes", "yes", "whether the leader serves clients",
