@@ -31,6 +31,7 @@ from node.storage.layout import log_directory
 from observability.admin.checks import check_routes
 from observability.admin.commands import Commands
 from observability.admin.explain import explain_routes
+from observability.admin.hot import hot_route
 from observability.assembly import Entry
 from observability.endpoint import Route, healthz, metrics_route
 from observability.exemplars import Exemplars
@@ -91,13 +92,15 @@ class Telemetry:
             return None
 
     def _routes(self) -> dict[str, Route]:
+        asking = Asking(self.calls, self.stories, self.slowest, self.write_log)
         return {
             "/metrics": metrics_route(registry_of(self.samples, self.exemplars)),
             "/healthz": healthz,
             **self.page.routes(),
             **check_routes(self.samples.figures),
             **self._commands(),
-            **explain_routes(Asking(self.calls, self.stories, self.slowest, self.write_log)),
+            **explain_routes(asking),
+            "/hot": hot_route(asking),
         }
 
     def _commands(self) -> dict[str, Route]:

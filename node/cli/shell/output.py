@@ -61,7 +61,8 @@ class Output:
         if self.as_json:
             self.json({"event": event, "path": path})
         else:
-            click.echo(f"WatchedEvent {event} {harmless(path)}")
+            sys.stdout.write(f"WatchedEvent {event} {harmless(path)}\n")  # which is the prompt's while it waits
+            sys.stdout.flush()
 
     def remark(self, text: str) -> None:
         """Of what is done: for people; scripts read stdout and the exit code."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from node.cli.shell import table
-from tests.cli.shell.conftest import Say, sayer
+from tests.cli.tools.conftest import Say, sayer
 from tests.corral import Servers, connect_string, fresh_root, kazoo_client
 from tests.fourletter.conftest import Pair
 
