@@ -43,7 +43,8 @@ Progress = Callable[[str, int, int], None]  # (what is being done, how much of i
 class BackupHeader(msgspec.Struct, frozen=True, kw_only=True):
     """*version*: of the Corral that wrote it. *made_ms*: wall clock, since 1970. *digest*: of the whole state.
 
-    *is_complete*: every write that any member had acknowledged when the backup began is in it.
+    *is_complete*: every write that any member had acknowledged when the backup began is in it. *point*: the point in
+    time that was asked for, as text; empty: now.
     """
 
     format: int = FORMAT
@@ -58,6 +59,7 @@ class BackupHeader(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     digest: int
     is_complete: bool
+    point: str = ""
 
 
 class DamagedBackupError(Exception):

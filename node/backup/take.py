@@ -1,6 +1,7 @@
 """One backup: the barrier, the state at an exact zxid from files alone, the file, and its trial load."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from node.backup.archive import (
 from node.backup.shelf import discard_unfinished, file_name, remove_older
 from node.backup.watermark import known_mark
 from node.config.member import MemberConfig
+from node.history.place import History, state_at
 from node.storage.errors import LogGapError, RefusedError
 from node.storage.files import Files
 from node.storage.layout import data_directory, log_directory
@@ -29,7 +31,7 @@ from node.tree.execute import poison_hook
 from node.tree.snapshot import CorruptSnapshotError, decode_state
 from transport.entry import read_control
 from transport.messages import Watermark
-from transport.zxid import Zxid
+from transport.zxid import Zxid, epoch_of
 
 ATTEMPTS: Final = 5  # the member purges its log, or takes the leader's snapshot, while we read
 
@@ -52,14 +54,40 @@ def take_backup(
     *barrier*: the zxid that must be in it; None: what the files prove committed. Raises RefusedError, StorageError,
     DamagedBackupError, LogGapError, CorruptRecordError, OSError.
     """
+    return _taken(
+        files, config, lambda: state_of(files, config, barrier, progress), ensemble=ensemble, to=to, keep=keep,
+        is_complete=barrier is not None, point="", progress=progress)
+
+
+def take_backup_at(
+    files: Files, history: History, zxid: Zxid, *, ensemble: str, to: Path, point: str, progress: Progress = silent,
+) -> Taken:
+    """Of what was then, exactly at *zxid*.  Raises as take_backup."""
+
+    def replayed() -> Replayed:
+        progress("going back", 0, 0)
+        state = state_at(history, zxid)
+        return Replayed(state, {epoch_of(state.zxid): state.zxid}, None)
+
+    return _taken(
+        files, history.config, replayed, ensemble=ensemble, to=to, keep=None, is_complete=False, point=point,
+        progress=progress)
+
+
+def _taken(
+    files: Files, config: MemberConfig, replay_it: Callable[[], Replayed], *, ensemble: str, to: Path,
+    keep: int | None, is_complete: bool, point: str, progress: Progress,
+) -> Taken:
     began_s = time.monotonic()
-    replayed = state_of(files, config, barrier, progress)
+    replayed = replay_it()
     state = replayed.state
+    if not state.control:
+        raise RefusedError("nothing had been written by then", file=config.data_dir, cure="give a later point")
     header = BackupHeader(
         ensemble=ensemble, member=config.id, version=version("corral"),
         feature_level=read_control(state.control).feature_level, zxid=Zxid(state.zxid),
         made_ms=time.time_ns() // 1_000_000, znodes=len(state.tree.nodes) - 1, sessions=len(state.sessions),
-        digest=state.digest(), is_complete=barrier is not None)
+        digest=state.digest(), is_complete=is_complete, point=point)
     is_directory = to.is_dir()
     path = to / file_name(header) if is_directory else to
     if is_directory:

@@ -13,12 +13,15 @@ import click
 from node.backup.archive import Backup, BackupHeader, DamagedBackupError, load_backup
 from node.backup.barrier import BarrierError, own_address, synced_zxid
 from node.backup.shelf import list_backups
-from node.backup.take import Taken, take_backup
+from node.backup.take import Taken, take_backup, take_backup_at
 from node.cli.asking import ask
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
+from node.cli.history import POINTS, PointType, history_of
 from node.cli.progress import progress
 from node.config.member import MemberConfig
 from node.config.read import load_config
+from node.history.place import zxid_of
+from node.history.points import Point
 from node.keys import load_keys
 from node.processes.loop import EXIT_REFUSED
 from node.storage.errors import LogGapError, RefusedError, StorageError
@@ -58,28 +61,38 @@ def backup() -> None:
     """
 
 
-@backup.command(epilog=EXIT_CODES)
+@backup.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE|DIR",
               help="A new file, or a directory.  [default: corral.backupDir of CONFIG]")  # fmt: skip
 @click.option("--keep", type=click.IntRange(1), metavar="N",
               help="Remove all but the N newest backups of this member in the directory, once the new one is verified.")
+@click.option("--at", type=PointType(), metavar="WHEN", help="What was then: from the member's snapshots and log, as "
+              "far back as they go.")  # fmt: skip
 @click.option("--local", is_flag=True, help="Without asking the ensemble, also with the member stopped: what this "
               "member's files prove committed. The last writes may be missing.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
-def take(config: Path, to: Path | None, keep: int | None, local: bool, as_json: bool) -> None:
+def take(
+    config: Path, to: Path | None, keep: int | None, at: Point | None, local: bool, as_json: bool,
+) -> None:
     """Back up the member of CONFIG, its zoo.cfg.
 
     \b
     Examples:
       corral backup /etc/corral/main/zoo.cfg --keep 14
       corral backup /etc/corral/main/zoo.cfg --local --to rescue.backup
+      corral backup /etc/corral/main/zoo.cfg --at 4:17 --to before-the-mistake.backup
     """
+    if at is not None and (local or keep):
+        raise click.UsageError("--at goes with neither --local nor --keep")
     os.nice(NICENESS)
     loaded = load_config(config).config
     ensemble = load_keys(loaded).ensemble
     target = _target(loaded, to, keep)
+    if at is not None:
+        _say(_take_at(config, at, ensemble, target), as_json=as_json)
+        return
     barrier = None if local else barrier_of(loaded, ensemble, "backup", BY_FILES_ALONE)
     try:
         with progress() as shown:
@@ -150,6 +163,16 @@ def _say_result(result: dict[str, Any]) -> None:
         click.echo(f"{result['file']}: DAMAGED: {result['problem']}")
 
 
+def _take_at(config: Path, at: Point, ensemble: str, target: Path) -> Taken:
+    """Raises Failure."""
+    try:
+        with history_of(config) as history, progress() as shown:
+            return take_backup_at(
+                RealFiles(), history, zxid_of(history, at), ensemble=ensemble, to=target, point=str(at), progress=shown)
+    except DamagedBackupError as error:
+        raise Failure(f"no backup was made: {error}") from None
+
+
 # Where to, and what must be in it --------------------------------------------------------------
 
 
@@ -211,12 +234,13 @@ def _facts(header: BackupHeader) -> dict[str, Any]:
         "ensemble": header.ensemble, "member": header.member, "version": header.version,
         "feature_level": header.feature_level, "zxid": show(header.zxid), "made": when(header.made_ms),
         "znodes": header.znodes, "sessions": header.sessions, "digest": f"{header.digest:016x}",
-        "complete": header.is_complete,
+        "complete": header.is_complete, "point": header.point,
     }
 
 
 def _sentence(header: BackupHeader) -> str:
-    tail = "" if header.is_complete else "; taken with --local"
+    local = "" if header.is_complete else "; taken with --local"
+    tail = f"; the state at {header.point}" if header.point else local
     return (f"ensemble {header.ensemble}, member {header.member}, {when(header.made_ms)}, zxid {show(header.zxid)}, "
             f"{header.znodes} znodes, {header.sessions} sessions{tail}")
 

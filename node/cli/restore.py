@@ -99,7 +99,8 @@ def _examined(files: RealFiles, path: Path, *, may_run: bool) -> Target:
 
 def _say_plan(loaded: Loaded, targets: list[Target], plan: Plan) -> None:
     header = loaded.backup.header
-    tail = "" if header.is_complete else " (taken with --local: it may lack the last writes before that)"
+    local = "" if header.is_complete else " (taken with --local: it may lack the last writes before that)"
+    tail = f" (the state at {header.point})" if header.point else local
     click.echo(f"backup of {when(header.made_ms)}, ensemble {header.ensemble}, zxid {show(header.zxid)}, "
                f"{header.znodes} znodes, {header.sessions} sessions{tail}")
     click.echo(f"restoration {plan.name}: the ensemble goes on at epoch {plan.epoch + 1}; voters "
