@@ -147,7 +147,7 @@ CASES: list[Case] = [
          process="broadcast", also={_e("corral_telemetry_dropped_total", member="1", process="broadcast"): "0x60"}),
     _one("CorralClockSkew", "corral_clock_offset_seconds", "-2x60", "0.3x60", of=("member", "peer"), peer="2",
          also={_e("corral_clock_uncertainty_seconds", member="1", peer="2"): "0.001x60"}),
-    _one("CorralCertificateExpiring", "corral_certificate_expires_seconds", "1200000x120", "1300000x120"),
+    _one("CorralCertificateExpiring", "corral_certificate_expiry_seconds", "1200000x120", "1300000x120"),
     *_burning("fast", "critical", "1h", "10s", leaderless="1x330 0x30", slow_in_hundred=20),
     *_burning("middle", "critical", "6h", "30s", leaderless="1x690 0x30", slow_in_hundred=8),
     *_burning("slow", "warning", "3d", "2m", leaderless="1x2130 0x30", slow_in_hundred=2),
