@@ -31,8 +31,8 @@ SERVICE: tuple[Key, ...] = (
               Kind.TEXT),
     honoured("group.N", "", "members whose votes count as one group, as in 1:2:3; then every voter is in one",
               Kind.TEXT),
-    honoured("observerMasterPort", "0", "not 0: an observer follows a follower, and a follower lets observers follow it "
-              "(at its quorum port)",
+    honoured("observerMasterPort", "0", "not 0: an observer follows a follower, and a follower lets observers do so, "
+              "at its quorum port",
               Kind.INT, most=65535),
     honoured("weight.N", "1", "the weight of member N's vote in its group; 0: it follows, and has no vote",
               Kind.INT),
