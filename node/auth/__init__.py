@@ -5,5 +5,7 @@ tls.py           the TLS of the client port, made anew when its files have chang
 certificates.py  a certificate -> the id of the scheme x509
 jaas.py          ZooKeeper's login files
 check.py         all of it read once, before a member starts
-login.py         the users of SASL, from such a file
+login.py         SASL as such a file says
+kerberos.py      its mechanism GSSAPI, by the package gssapi
+principals.py    names of Kerberos -> users
 """

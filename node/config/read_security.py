@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from node.auth.errors import SecurityError
+from node.auth.principals import Naming, parse_rules
 from node.config.properties import Entry
 from node.config.read_http import wants_https
 from node.config.read_tls import read_tls
@@ -107,4 +109,14 @@ def _sasl(values: Values) -> Sasl | None:
     if not file.is_file():
         values.problem(entry, f"{file} is no file", 'one with: Server { org.apache.zookeeper.server.auth.'
                        'DigestLoginModule required user_ann="her password"; };')
-    return Sasl(file, values.text("sasl.serverconfig"))
+    return Sasl(file, values.text("sasl.serverconfig"), _naming(values))
+
+
+def _naming(values: Values) -> Naming:
+    rules = Naming().rules
+    try:
+        rules = parse_rules(values.text("security.auth_to_local"))
+    except SecurityError as error:
+        values.problem(values.entries["security.auth_to_local"], str(error), "security.auth_to_local=DEFAULT")
+    return Naming(
+        rules, values.flag("kerberos.removeHostFromPrincipal"), values.flag("kerberos.removeRealmFromPrincipal"))

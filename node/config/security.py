@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.auth.certificates import ClientIds
+from node.auth.principals import Naming
 from node.requests.auth import AuthRules
 
 
@@ -40,10 +41,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Sasl:
-    """*file*: ZooKeeper's login file. *section*: of it."""
+    """*file*: ZooKeeper's login file. *section*: of it. *naming*: of clients that come by Kerberos."""
 
     file: Path
     section: str
+    naming: Naming = field(default=Naming())
 
 
 @dataclass(frozen=True, slots=True)

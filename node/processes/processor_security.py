@@ -21,8 +21,9 @@ class ClientSecurity:
         self._settings = security.tls
         self.tls = None if security.tls is None else TlsContext(security.tls, self._on_unusable)
         self._login = None if security.sasl is None else Login(security.sasl, self._on_unusable)
-        if self._login is not None:
-            core.proofs.sasl = self._login.begin
+        login = self._login
+        if login is not None:
+            core.proofs.sasl = lambda: login.begin()  # the newest
 
     @property
     def expires_s(self) -> float:

@@ -6,7 +6,7 @@ _REVOCATION = "nobody is asked while a client waits; use ssl.crl with corral.ssl
 _SCHEMES = "there are digest, ip, sasl, x509 and ensemble, always; ACLs of another scheme could not be checked"
 _PROVIDERS = r"org\.apache\.zookeeper\.server\.auth\.(sasl|x509|digest|ip|ensemble)authenticationprovider"
 _CURVE = "links between members are always encrypted, by CURVE keys (`corral keys`), never by TLS"
-_NO_SASL = "SASL is not built yet; members prove themselves by CURVE keys (`corral keys`)"
+_NO_SASL = "members prove themselves by CURVE keys (`corral keys`), never by SASL"
 _OPEN = "clients that did not prove who they are would be let in"
 _OFF = "false|no|0|-1"
 
@@ -101,13 +101,19 @@ SECURITY: tuple[Key, ...] = (
     ignored("client.sslProvider", "", "JDK or OPENSSL", "TLS is OpenSSL's", "jdk|openssl"),
     ignored("ssl.allowReverseDnsLookup", "", "names of hosts by their addresses",
              "no name is looked up", "true|false"),
-    ignored("kerberos.*", "", "names of Kerberos principals", _NO_SASL),
+    honoured("kerberos.removeHostFromPrincipal", "false",
+             "a client that comes by Kerberos is user, not user/host", Kind.BOOL),
+    honoured("kerberos.removeRealmFromPrincipal", "false", "and not user@REALM", Kind.BOOL),
+    honoured("security.auth_to_local", "DEFAULT", "the rules that make users of names of Kerberos", Kind.TEXT),
+    ignored("kerberos.canonicalizeHostNames", "false", "how clients find the name of a server",
+            "it is for who connects; clients have it in their own configuration", "true|false"),
+    unbuilt("kerberos.*", "", "names of Kerberos principals", "there is no such setting"),
     ignored("IPAuthenticationProvider.*", "", "which address of a client counts",
              "that of its connection, always: X-Forwarded-For is not believed", "false"),
-    ignored("removeHostFromPrincipal", "false", "names of Kerberos principals", _NO_SASL),
-    ignored("removeRealmFromPrincipal", "false", "names of Kerberos principals", _NO_SASL),
-    ignored("auth_to_local", "", "names of Kerberos principals", _NO_SASL),
-    ignored("security.auth_to_local", "", "names of Kerberos principals", _NO_SASL),
-    ignored("jaasLoginRenew", "", "how tickets are renewed", _NO_SASL),
-    ignored("sasl.*", "", "names of JAAS sections", _NO_SASL),
+    ignored("removeHostFromPrincipal", "false", "names of Kerberos principals", "set kerberos.removeHostFromPrincipal"),
+    ignored("removeRealmFromPrincipal", "false", "names of Kerberos principals",
+            "set kerberos.removeRealmFromPrincipal"),
+    ignored("auth_to_local", "", "names of Kerberos principals", "set security.auth_to_local"),
+    ignored("jaasLoginRenew", "", "how tickets are renewed", "a server needs none: its key is in the keytab", r"\d+"),
+    ignored("sasl.*", "", "names of JAAS sections", "they are for clients and for links between members"),
 )  # fmt: skip
