@@ -8,7 +8,7 @@ control.py     the link to a member on this machine
 status.py      status: how an ensemble does              asking.py  four-letter words to many servers
 observe.py     up --observe: Prometheus beside it
 local.py       the files and processes of a local ensemble
-backup.py      backup, backup list, backup verify        restore.py self_check.py
+backup.py      backup, backup list, backup verify        restore.py restore_subtree.py self_check.py
 progress.py    how far a long command is
 import_.py export.py mirror.py (mirroring/)             ZooKeeper's files in and out; following a running one
 log.py show.py diff.py (history.py)                     time travel

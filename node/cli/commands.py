@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("node.cli.show", "Show a znode as it was."),
     "diff": ("node.cli.diff", "Show what differs between two points in time."),
     "mirror": ("node.cli.mirror", "Have one ensemble follow another until clients move over."),
+    "restore-subtree": ("node.cli.restore_subtree", "Put one subtree of a backup back while the ensemble serves."),
     "import": ("node.cli.import_", "Read ZooKeeper's files into a backup."),
     "export": ("node.cli.export", "Write files that a ZooKeeper server starts from."),
     "self-check": ("node.cli.self_check", "Look whether one member is as it should be."),

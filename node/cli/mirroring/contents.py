@@ -81,6 +81,14 @@ def contents_of(state: State, top: str) -> Tree:
     return Tree(nodes, set(), ephemerals, creates)
 
 
+def contents_above(state: State, path: str) -> dict[str, Content]:
+    """The znodes from the root's child down to the parent of *path*."""
+    names = path.split("/")[1:-1]
+    above = ["/" + "/".join(names[:count]) for count in range(1, len(names) + 1)]
+    nodes = {each: state.tree.nodes[each.encode(errors="surrogateescape")] for each in above}
+    return {each: Content(node.data, tuple(node.acl)) for each, node in nodes.items()}
+
+
 def is_own(path: str) -> bool:
     return path == OWN or path.startswith(f"{OWN}/")
 

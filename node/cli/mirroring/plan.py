@@ -10,7 +10,8 @@ from node.cli.mirroring.contents import Content, Tree
 class Plan:
     """*creates*, *acls*: path -> content; *values*: likewise, where the value is another.
 
-    *deletes*: from the root down.  *blocked*: a target's ephemeral stands where a node should be.
+    *deletes*: from the root down; *left*: what is not to be deleted.  *blocked*: a target's ephemeral stands where a
+    node should be.
     """
 
     creates: dict[str, Content] = field(default_factory=dict)
@@ -18,6 +19,7 @@ class Plan:
     acls: dict[str, Content] = field(default_factory=dict)
     deletes: list[str] = field(default_factory=list)
     blocked: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -39,8 +41,8 @@ def make_plan(source: Tree, target: Tree, *, deletes: bool) -> Plan:
                 plan.values[path] = wanted
             if target.nodes[path].acl != wanted.acl:
                 plan.acls[path] = wanted
-    if deletes:
-        plan.deletes = sorted(only_in_target(source, target))
+    only_there = sorted(only_in_target(source, target))
+    plan.deletes, plan.left = (only_there, []) if deletes else ([], only_there)
     return plan
 
 
