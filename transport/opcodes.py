@@ -34,11 +34,23 @@ class OpCode(IntEnum):
     SET_WATCHES2 = 105
     ADD_WATCH = 106
     WHO_AM_I = 107
+    # Extensions (corral.extensions): those of ClickHouse Keeper, then our own, from 600 on.
+    FILTERED_LIST = 500
+    CHECK_NOT_EXISTS = 501
+    CREATE_IF_NOT_EXISTS = 502
+    REMOVE_RECURSIVE = 503
+    CHECK_STAT = 504
+    TRY_REMOVE = 505
+    FILTERED_LIST_WITH_STATS_AND_DATA = 506
+    LIST_RECURSIVE = 507
+    LIST_PAGE = 600
+    LINEARIZABLE_READ = 601
     CREATE_SESSION = -10  # inside the ensemble: a new session's attach
     CLOSE_SESSION = -11
     ERROR = -1
     REATTACH = -20  # inside the ensemble: an existing session comes to a new connection
     EXPIRE = -21  # inside the ensemble: the leader's processor 0 ends a session
+    ALARM = -23  # inside the ensemble: a member's processor 0 says that its disk is nearly full, or not any more
     PREPARE_RECONFIG = -22  # inside the ensemble: RECONFIG, as a member says it whose zoo.cfg allows that
 
 

@@ -14,6 +14,8 @@ def read_limits(values: Values) -> Limits:
         per_prefix=values.number("corral.maxClientCnxnsPerPrefix"),
         prefix_v4=values.number("corral.clientPrefixV4"),
         prefix_v6=values.number("corral.clientPrefixV6"),
+        disk_reserve=values.number("corral.diskReserve"),
+        watch_history=values.number("corral.watchHistory"),
         overload=OverloadRules(
             outstanding_max=values.number("globalOutstandingLimit"),
             requests_max=values.number("request_throttle_max_requests"),

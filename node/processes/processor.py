@@ -24,6 +24,7 @@ from node.processes.loading import load_replica_state
 from node.processes.loop import now_ms
 from node.processes.processor_audit import Audit
 from node.processes.processor_clients import Clients
+from node.processes.processor_disk import DiskAlarm
 from node.processes.processor_drain import Departure, Drainer
 from node.processes.processor_execution import EXIT_RESYNC, Execution
 from node.processes.processor_figures import Figures
@@ -95,7 +96,7 @@ class ProcessorShell:
                 large_bytes=config.limits.large_bytes, large_bytes_max=config.limits.large_bytes_max,
                 reply_bytes_max=config.limits.reply_bytes_max,
                 compatibility=COMPATIBILITY[config.rules.compatibility],
-                local_sessions=config.rules.local_sessions,
+                watch_history=config.limits.watch_history, local_sessions=config.rules.local_sessions,
                 local_sessions_upgrade=config.rules.local_sessions_upgrade,
                 reconfig_enabled=config.reconfig_enabled, overload=config.limits.overload),
             state, self._alarm, hook=poison_hook if config.test_hooks else None, chance=random.random)
@@ -127,6 +128,7 @@ class ProcessorShell:
             on_caught_up=self._listen, end=self._end)
         self.idle = IdleSessions(config, index, core=self.core, link=self.link, outputs=self.outputs)
         self.reaping = Reaping(config, self.core)
+        self.disk = DiskAlarm(config, self.core)
         self.words = Words(self)
         self.figures = Figures(self)
         self.clients = Clients(
@@ -296,6 +298,9 @@ class ProcessorShell:
             self.idle.expire_due(now)
             self.core.expire_local(now)
             self.reaping.reap_due(now)
+            self.core.alarms.refresh()
+            if self.index == 0:
+                self.disk.check()
         self.turn.end_soon()
         self._tell_counters()
         self.telemetry.send(encode(Sample(self.process, os.getpid(), self.figures.values(), self.telemetry.dropped)))

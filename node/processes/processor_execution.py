@@ -66,6 +66,9 @@ class Execution:
                 self._end(EXIT_RESYNC)
                 return
         self._is_executing = False
+        if replica.alarms_changed:
+            replica.alarms_changed = False
+            self._core.alarms.refresh()
         self._send_digests()
         if replica.zxid < mark.zxid:
             self._loop.call_soon(self.advance)
@@ -105,6 +108,7 @@ class Execution:
 
     def _catch_up(self) -> None:
         self.is_caught_up = True
+        self._core.alarms.refresh()
         self._reader.verify = False  # what comes now was written a moment ago
         self._core.serving = self._lease.is_held()
         gc.collect()

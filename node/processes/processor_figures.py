@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
 ALARMS = (
-    "batch_malformed", "client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded")
+    "batch_malformed", "client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded",
+    "writes_stopped", "writes_go_on")
 EPHEMERALS_S = 5.0  # between two counts
 
 
@@ -48,6 +49,9 @@ class Figures:
             "sessions_resumed": statistics.sessions_resumed, "sessions_closed": statistics.sessions_closed,
             "sessions_expired": statistics.sessions_expired, "auth_failed": statistics.auth_failed,
             "traceparents_malformed": statistics.traceparents_malformed,
+            "history_changes": len(core.replica.history) if core.replica.history is not None else 0,
+            "history_fallen_short": core.replica.history.fallen_short if core.replica.history is not None else 0,
+            "writes_stopped": int(bool(core.alarms.texts)),
             "watches": core.watches.total, "notifications": statistics.notifications,
             "fanout": statistics.fanout.figure(), "client_port": shell.port.number,
             "connections_throttled": statistics.connections_throttled,

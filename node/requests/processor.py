@@ -10,6 +10,7 @@ that shows its change.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from node.requests.alarms import WriteAlarms
 from node.requests.auth import NO_RULES, AuthPacketError, AuthRules, first_identities
 from node.requests.connection import Connection, Phase
 from node.requests.entrance import Entrance
@@ -34,7 +35,7 @@ from node.requests.traceparent import context_of, is_traceparent
 from node.requests.witness import NoWitness, Witness
 from node.tree.compatibility import NEWEST, Compatibility
 from node.tree.execute import Hook, Replica
-from node.tree.reads import READS, SESSION_READS, plainly_readable
+from node.tree.reads import PLAIN_READS, READS, SESSION_READS, plainly_readable
 from node.tree.state import State
 from node.tree.watches import Watches
 from node.tree.znode import Znode, pack_stat
@@ -63,8 +64,10 @@ READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type
 
 WRITES = frozenset(int(op) for op in (
     OpCode.CREATE, OpCode.CREATE2, OpCode.DELETE, OpCode.SET_DATA, OpCode.SET_ACL, OpCode.MULTI, OpCode.SYNC,
-    OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.RECONFIG, OpCode.CLOSE_SESSION))
-MAY_OWN = frozenset(int(op) for op in (OpCode.CREATE, OpCode.CREATE2, OpCode.MULTI))  # an ephemeral node, afterwards
+    OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.RECONFIG, OpCode.CLOSE_SESSION,
+    OpCode.CREATE_IF_NOT_EXISTS, OpCode.REMOVE_RECURSIVE, OpCode.TRY_REMOVE, OpCode.LINEARIZABLE_READ))
+MAY_OWN = frozenset(int(op) for op in (  # an ephemeral node, afterwards
+    OpCode.CREATE, OpCode.CREATE2, OpCode.MULTI, OpCode.CREATE_IF_NOT_EXISTS))
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class RequestConfig:
     large_bytes_max: int = 0  # of all that is on its way, when a large one comes
     reply_bytes_max: int = 0  # of an answer to a read that may grow; 0: no limit
     compatibility: Compatibility = NEWEST
+    watch_history: int = 0  # changes kept for persistent watches; 0: none
     local_sessions: bool = False
     local_sessions_upgrade: bool = False
     reconfig_enabled: bool = False
@@ -95,6 +99,8 @@ class Processor:
         self.alarm = alarm
         self.watches = Watches()
         self.replica = Replica(state, self.watches, self, hook, config.compatibility)
+        if config.watch_history:
+            self.replica.remember(config.watch_history)
         self.submissions = Submissions(
             member=config.member, processor=config.processor, outstanding_max=config.overload.outstanding_max)
         self.submissions.epoch = epoch_of(state.zxid)
@@ -113,7 +119,9 @@ class Processor:
         self.is_draining = False  # set by the shell: clients are to go elsewhere
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self.reconfigs = Reconfigs(self)
-        self._writes = WRITES - {RECONFIG} if config.reconfig_enabled else WRITES
+        self.alarms = WriteAlarms(self, self._on_alarms)
+        self._writes = WRITES
+        self.take_writes(only=None)
         self._next_number = 1
         self._frame_limit = config.large_bytes or config.frame_bytes_max
         self._turn_requests = config.overload.turn_requests
@@ -372,10 +380,9 @@ class Processor:
             elif (session_reader := SESSION_READS.get(op)) is not None:
                 result = session_reader(self.replica, body, conn.session_id)
             else:
-                result = Err.THROTTLED_OP if op == LATE else Err.UNIMPLEMENTED
+                result = self._refusal(op)
             if isinstance(result, bytes) and 0 < self.config.reply_bytes_max < len(result):
-                result = Err.MARSHALLING_ERROR  # clients that cannot take it would come back and ask again
-                self.statistics.replies_refused += 1
+                result = self._too_long()
             if isinstance(result, bytes):
                 size = len(result)
                 if size > BULKY_BYTES:
@@ -389,6 +396,27 @@ class Processor:
         self.statistics.sent += 1
         self.statistics.reads += op not in (PING, AUTH)
         return size
+
+    def _refusal(self, op: int) -> Err:
+        if op == LATE:
+            return Err.THROTTLED_OP
+        return Err.QUOTA_EXCEEDED if self.alarms.texts and op in WRITES else Err.UNIMPLEMENTED
+
+    def take_writes(self, *, only: frozenset[int] | None) -> None:
+        """While an alarm stands, *only* these; None: all."""
+        writes = WRITES if only is None else only
+        self._writes = writes - {RECONFIG} if self.config.reconfig_enabled else writes
+
+    def _on_alarms(self, texts: list[str]) -> None:
+        if texts:
+            self.alarm("writes_stopped", reason="; ".join(texts))
+        else:
+            self.alarm("writes_go_on")
+
+    def _too_long(self) -> Err:
+        """Of an answer: clients that cannot take it would come back and ask again."""
+        self.statistics.replies_refused += 1
+        return Err.MARSHALLING_ERROR
 
     def on_auth(self, conn: Connection, xid: int, body: bytes) -> None:
         """Answered at once, whatever is on its way; identities count for later requests."""
@@ -475,6 +503,13 @@ class Processor:
             _, xid, op, body, _ = parked.popleft()
             self.read(conn, xid, op, body)
         self.witness.on_unparked(count - len(parked), oldest_ns)
+
+    def linearizable(self, op: int, body: bytes, identities: bytes, connection: int) -> bytes | Err:
+        if op not in PLAIN_READS:
+            return Err.BAD_ARGUMENTS
+        result = READS[op](self.replica, body, identities, connection)
+        return self._too_long() if isinstance(result, bytes) and 0 < self.config.reply_bytes_max < len(
+            result) else result
 
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None:
         """Encoded once for all its watchers."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 REFUSED = frozenset(int(op) for op in (
     OpCode.CREATE, OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.DELETE, OpCode.SET_DATA,
-    OpCode.SET_ACL, OpCode.MULTI, OpCode.CHECK, OpCode.SYNC, OpCode.RECONFIG))
+    OpCode.SET_ACL, OpCode.MULTI, OpCode.CHECK, OpCode.SYNC, OpCode.RECONFIG,
+    OpCode.CREATE_IF_NOT_EXISTS, OpCode.REMOVE_RECURSIVE, OpCode.TRY_REMOVE, OpCode.LINEARIZABLE_READ))
 
 
 class ReadOnlyClients:

@@ -12,10 +12,14 @@ from typing import Any, Protocol
 from node.config.servers import config_text
 from node.sessions.table import LOCAL_FOR_GOOD, LOCAL_TO_UPGRADE, Session
 from node.tree.acl import OPEN, READ, Acl, is_permitted
+from node.tree.alarms import set_alarm
 from node.tree.compatibility import NEWEST, Compatibility
 from node.tree.create import create, create2, create_container, create_ttl
 from node.tree.delete import delete, delete_container
 from node.tree.digest import DIRTY_MAX
+from node.tree.extensions import show_extensions
+from node.tree.history import EVERYTHING, History
+from node.tree.keeper import HANDLERS as KEEPER_HANDLERS
 from node.tree.multi import multi
 from node.tree.paths import CONFIG
 from node.tree.reconfig import disabled, prepare
@@ -92,6 +96,9 @@ class Sink(Protocol):
     ) -> None:
         """A request of an own batch, right after its execution and its events."""
 
+    def linearizable(self, op: int, body: bytes, identities: bytes, connection: int) -> bytes | Err:
+        """A linearizable read of an own batch, at its place in the log: the body of its answer."""
+
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
 
     def session_ended(
@@ -115,6 +122,9 @@ class NullSink:
     def reply(
         self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
     ) -> None: ...
+
+    def linearizable(self, op: int, body: bytes, identities: bytes, connection: int) -> bytes | Err:
+        return b""
 
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
 
@@ -163,9 +173,10 @@ class Replica:
     """
 
     __slots__ = (
-        "changes", "child_watches", "compatibility", "data_watches", "dirty", "ended", "enforces_quotas",
-        "feature_level", "has_extended_types", "hook", "moved", "nodes", "now_ms", "over_quota", "quotas",
-        "recursive_watches", "sessions", "sink", "state", "tree", "undo", "wanted", "watches",
+        "alarms_changed", "changes", "child_watches", "compatibility", "data_watches", "dirty", "ended",
+        "enforces_quotas", "feature_level", "has_extended_types", "has_extensions", "history", "hook", "moved", "nodes",
+        "now_ms", "over_quota", "quotas", "recursive_watches", "sessions", "sink", "state", "tree", "undo",
+        "wanted", "watches",
     )
 
     def __init__(
@@ -185,14 +196,15 @@ class Replica:
         self.data_watches = watches.data
         self.child_watches = watches.child
         self.recursive_watches = watches.recursive
-        self.wanted = False
+        self.history: History | None = None
+        self.wanted = self.alarms_changed = False
         self.now_ms = 0
         self.undo: Undo | None = None
         self.changes: list[tuple[EventType, bytes, Acl]] = []
         self.moved: list[tuple[int, int, int]] = []
         self.ended: list[tuple[int, int, int, Collection[bytes]]] = []
         self.over_quota: dict[bytes, tuple[bytes, int, int]] = {}
-        self.has_extended_types = self.enforces_quotas = False
+        self.has_extended_types = self.enforces_quotas = self.has_extensions = False
         self.feature_level = FEATURE_LEVEL_FIRST
         self._take_settings()
 
@@ -203,6 +215,11 @@ class Replica:
 
     def digest(self) -> int:
         return self.state.digest()
+
+    def remember(self, limit: int) -> None:
+        """From here on, so many changes for those who will have missed them."""
+        self.history = History(limit, self.state.zxid)
+        self.recursive_watches = EVERYTHING
 
     def flip_byte(self, path: bytes) -> None:
         """Test hook: corrupt a node's data as a bad memory cell would."""
@@ -244,6 +261,8 @@ class Replica:
         self._take_settings()
         self.state.zxid = header.last_zxid
         self._show_config(header)
+        if self.has_extensions:
+            show_extensions(self.tree, zxid=header.last_zxid, time_ms=header.time_ms)
         self.sink.control(header, body)
 
     def _show_config(self, header: RecordHeader) -> None:
@@ -265,6 +284,7 @@ class Replica:
             settings, self.feature_level = entry.settings, entry.feature_level
         self.has_extended_types = settings.get("extendedTypesEnabled") == "true"
         self.enforces_quotas = settings.get("enforceQuota") == "true"
+        self.has_extensions = settings.get("corral.extensions") == "true"
 
     def report_digest(self, zxid: int) -> None:
         digest = self.state.digest()
@@ -385,6 +405,9 @@ class Replica:
             return expire(self, record, at, session, zxid)
         if op == OpCode.DELETE_CONTAINER and session is None:
             return delete_container(self, record, at, end, zxid)
+        if op == OpCode.ALARM and session is None:
+            self.alarms_changed = True
+            return set_alarm(self, record, at, end, zxid)
         return Err.SESSION_EXPIRED if session is None else Err.SESSION_MOVED
 
     def _execute_local(
@@ -410,6 +433,8 @@ class Replica:
     def _tell_watchers(self, zxid: int) -> None:
         """Who may not read the node is not told, but its watch is used up (CVE-2024-23944)."""
         watches, event = self.watches, self.sink.event
+        if self.history is not None:
+            self.history.add(zxid, self.changes)
         for kind, path, acl in self.changes:
             if kind is EventType.NODE_CHILDREN_CHANGED:
                 told = watches.told_of_children(path)
@@ -457,6 +482,20 @@ def _expire(
     return expire(replica, record, at, session, zxid)
 
 
+def _linearizable_read(
+    replica: Replica, record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
+) -> bytes | Err:
+    """Opcode of a read, its request -> its answer, as of this place in the log; nothing changes."""
+    if not replica.has_extensions:
+        return Err.UNIMPLEMENTED
+    if end - at < 4:
+        return Err.MARSHALLING_ERROR
+    if not replica.wanted:
+        return b""
+    return replica.sink.linearizable(
+        int.from_bytes(record[at:at + 4], "big", signed=True), record[at + 4:end], identities, session.connection)
+
+
 def _path_of(record: bytes, at: int, end: int, op: int) -> bytes:
     """The path that a request starts with; a multi's are shown to the hook one by one."""
     if op == OpCode.MULTI or end - at < 4:
@@ -481,6 +520,7 @@ HANDLERS: dict[int, Handler] = {
         OpCode.CLOSE_SESSION: close_session,
         OpCode.REATTACH: _reattach_again,
         OpCode.EXPIRE: _expire,
+        OpCode.LINEARIZABLE_READ: _linearizable_read,
     }.items()
-}
+} | KEEPER_HANDLERS
 

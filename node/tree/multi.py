@@ -9,6 +9,8 @@ from node.sessions.table import Session
 from node.tree.check import check_version
 from node.tree.create import FLAG_CONTAINER, FLAG_TTL, make_node, read_create
 from node.tree.delete import delete_node
+from node.tree.keeper import DECODERS as KEEPER_DECODERS
+from node.tree.keeper import execute as execute_keeper
 from node.tree.set_data import write_data
 from node.tree.undo import Undo
 from node.tree.wire import INT, PACK_INT, SHORT, STRING_INT, long_string_int, read_string
@@ -207,7 +209,7 @@ _DECODERS: dict[int, Callable[[bytes, int, int], tuple[SubOp, int]]] = {
         OpCode.CREATE_CONTAINER: _decode_create,
         OpCode.CREATE_TTL: _decode_create_ttl,
     }.items()
-}
+} | KEEPER_DECODERS
 
 
 # --- executing --------------------------------------------------------------------------------------------------
@@ -226,6 +228,11 @@ def _execute(
         return _DELETE_RESULT if isinstance(node, Znode) else node
     if kind == _STUMBLE:
         return Err.MARSHALLING_ERROR
+    if kind in KEEPER_DECODERS:
+        if not replica.has_extensions:
+            return Err.MARSHALLING_ERROR  # as of any operation that a multi does not know
+        done = execute_keeper(replica, kind, path, rest, session, identities, zxid)
+        return done if isinstance(done, Err) else _HEADER.pack(kind, False, 0) + done
     node = make_node(replica, kind, rest, session, identities, zxid)
     if not isinstance(node, Znode):
         return node

@@ -14,6 +14,7 @@ ROOT = b"/"
 ZOOKEEPER = b"/zookeeper"
 QUOTA = b"/zookeeper/quota"
 CONFIG = b"/zookeeper/config"
+KEEPER = b"/keeper"
 LIMITS, STATS = b"zookeeper_limits", b"zookeeper_stats"
 QUOTA_NODES = frozenset((LIMITS, STATS))
 UNDELETABLE = frozenset((ROOT, ZOOKEEPER, QUOTA, CONFIG))

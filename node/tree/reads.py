@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from node.tree.acl import ADMIN, OPEN, READ, SKIPPED, encode_acl, identities_of, is_permitted, without_hashes
 from node.tree.execute import Replica
+from node.tree.listings import LISTINGS
 from node.tree.setwatches import add_watch, check_watches, remove_watches, set_watches, set_watches2
 from node.tree.wire import INT, PACK_INT, pack_string, pack_strings, read_string
 from node.tree.znode import Znode, pack_stat
@@ -137,18 +138,28 @@ def multi_read(replica: Replica, body: bytes, identities: bytes, connection: int
         at += _MULTI_HEADER.size
         if done:
             return b"".join((*parts, _MULTI_END))
-        if op not in (OpCode.GET_DATA, OpCode.GET_CHILDREN):
+        read = _MULTI_READS.get(op)
+        if read is None and replica.has_extensions:
+            read = _MULTI_READS_MORE.get(op)
+        if read is None:
             return _MARSHALLING_ERROR
         path, at = read_string(body, at, len(body))
         if path is None or at >= len(body):
             return _MARSHALLING_ERROR
         at += 1  # of the watch flag, which ZooKeeper leaves out of account here
-        read = get_data if op == OpCode.GET_DATA else get_children
-        result = read(replica, pack_string(path) + b"\0", identities, connection)
+        more = body[at:at + 1] if op == OpCode.FILTERED_LIST else b""
+        at += len(more)
+        result = read(replica, pack_string(path) + b"\0" + more, identities, connection)
         if isinstance(result, Err):
             parts += (_MULTI_HEADER.pack(OpCode.ERROR, False, result), PACK_INT(result))
         else:
             parts += (_MULTI_HEADER.pack(op, False, 0), result)
+
+
+_MULTI_READS: dict[int, Read] = {int(OpCode.GET_DATA): get_data, int(OpCode.GET_CHILDREN): get_children}
+_MULTI_READS_MORE: dict[int, Read] = {  # as ClickHouse Keeper
+    int(OpCode.EXISTS): exists, int(OpCode.GET_CHILDREN2): get_children2,
+    int(OpCode.FILTERED_LIST): LISTINGS[OpCode.FILTERED_LIST]}
 
 
 def get_ephemerals(replica: Replica, body: bytes, session_id: int) -> bytes | Err:
@@ -223,7 +234,14 @@ READS: dict[int, Read] = {
         OpCode.CHECK_WATCHES: check_watches,
         OpCode.REMOVE_WATCHES: remove_watches,
     }.items()},
+    **LISTINGS,
 }
+
+# That may be asked for at a place in the log (LINEARIZABLE_READ).
+PLAIN_READS = frozenset((
+    *(int(op) for op in (
+        OpCode.GET_DATA, OpCode.EXISTS, OpCode.GET_CHILDREN, OpCode.GET_CHILDREN2, OpCode.GET_ACL,
+        OpCode.GET_ALL_CHILDREN_NUMBER, OpCode.MULTI_READ)), *LISTINGS))
 
 # Reads that are about the session rather than the connection.
 SESSION_READS: dict[int, Callable[[Replica, bytes, int], bytes | Err]] = {

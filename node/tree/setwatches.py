@@ -34,7 +34,8 @@ def set_watches(
 def set_watches2(
     replica: Replica, body: bytes, identities: bytes, connection: int
 ) -> bytes | Err:
-    """SetWatches2 -> nothing. Persistent watches are only set again: what they missed is lost, as in ZooKeeper."""
+    """SetWatches2 -> nothing; events as for SetWatches, and of what persistent watches missed those that the history
+    has (corral.watchHistory). Without it they are lost, as in ZooKeeper."""
     request = decode(SetWatches2, body)
     persistent = _paths(request.persistent_watches)
     recursive = _paths(request.persistent_recursive_watches)
@@ -43,6 +44,11 @@ def set_watches2(
         replica.watches.watch_persistently(path, connection, identities)
     for path in recursive:
         replica.watches.watch_recursively(path, connection, identities)
+    if replica.history is not None and (persistent or recursive):
+        for event, path in replica.history.missed(
+                replica.nodes, identities, after=request.relative_zxid, persistent=set(persistent),
+                recursive=set(recursive)):
+            replica.sink.event([connection], event, path, CATCH_UP_ZXID)
     return b""
 
 

@@ -132,6 +132,7 @@ CASES: list[Case] = [
          {_e("corral_disk_free_bytes", member="1", directory="log"): "60x60"},
          {"ensemble": "e", "severity": "critical", "member": "1", "directory": "log"},
          also={_e("corral_disk_size_bytes", member="1", directory="log"): "1000x60"}),
+    _one("CorralWritesStopped", "corral_writes_stopped", "1x60", "0x60", "critical"),
     _one("CorralSnapshotsFailing", "corral_snapshot_failures_total", "0x50 1x9", "2x60"),
     Case("CorralOpenFilesExhausted", {_e("corral_process_open_fds", member="1", process="processor-0"): "900x60"},
          {_e("corral_process_open_fds", member="1", process="processor-0"): "700x60"},

@@ -6,6 +6,17 @@ from transport.entry import FEATURE_LEVEL
 CORRAL: tuple[Key, ...] = (
     honoured("corral.compatibility", "3.9",
               "the release of ZooKeeper whose answers clients get where releases differ: 3.8 or 3.9", Kind.TEXT),
+    honoured("corral.extensions", "false",
+             "operations beyond ZooKeeper's, and the nodes of /keeper that announce them (docs/extensions.md); the "
+             "same on every member", Kind.BOOL),
+    honoured("corral.diskReserve", "-1",
+             "bytes that stay free on the disks of data and log: below that, writes stop in the whole ensemble; -1: "
+             "256 MiB, or a twentieth of the file system if that is less; 0: they never stop", Kind.INT, least=-1,
+             most=2**62),
+    honoured("corral.watchHistory", "0",
+             "changes that each processor remembers, for persistent watches that clients set again after a "
+             "disconnection: they get what they missed; 0: none, it is lost as in ZooKeeper", Kind.INT,
+             most=10_000_000),
     honoured("corral.replyBytesMax", "0",
               "a longer list of children, or result of a multiRead, is answered with -5, not sent to a client that "
               "could not take it (Java's default is 4194304); 0: no limit", Kind.INT),
