@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("node.cli.down", "Stop a local ensemble."),
     "status": ("node.cli.status", "Say how an ensemble does."),
     "sh": ("node.cli.shell.command", "A shell for znodes, of Corral and of ZooKeeper."),
+    "doctor": ("node.cli.doctor.command", "Say what is wrong with an ensemble, or will be."),
     "top": ("node.cli.top", "Show what an ensemble does, live."),
     "trace": ("node.cli.trace", "Say what every member did for a write."),
     "stop": ("node.cli.down", "Stop one member of a local ensemble."),

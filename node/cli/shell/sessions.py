@@ -77,6 +77,7 @@ def connections(text: str) -> list[dict[str, Any]]:
             "client": match["address"], "session": fields.get("sid"), "received": int(fields.get("recved", 0)),
             "sent": int(fields.get("sent", 0)), "queued": int(fields.get("queued", 0)),
             "timeout_ms": int(fields["to"]) if "to" in fields else None, "last": fields.get("lop"),
+            "last_response_ms": int(fields["lresp"]) if "lresp" in fields else None,
             "latency_max_ms": int(fields["maxlat"]) if "maxlat" in fields else None})
     return rows
 
