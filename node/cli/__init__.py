@@ -4,6 +4,9 @@ commands.py    the table of commands, each loaded when it is asked for
 up.py          up: an ensemble on this machine           down.py    down, stop, start, kill of such a one
 member.py      member: one member in the foreground      keys.py    keys init, add, show
 handover.py    handover: another member leads           drain.py   drain: a member's clients go elsewhere
+shell/         sh: a shell for znodes                    doctor/    doctor: what is wrong, or will be
+top.py         top: an ensemble live; top_reading.py what its members say, top_drawing.py how it looks
+scrape.py      a member's metrics port, asked
 control.py     the link to a member on this machine
 status.py      status: how an ensemble does              asking.py  four-letter words to many servers
 observe.py     up --observe: Prometheus beside it

@@ -39,7 +39,7 @@ def session(shell: Shell, is_all: bool) -> None:
     shell.output.answer(value, [
         f"session   {value['id']}", f"state     {client.state}",
         f"server    {client.server or '(none)'} of {client.target.servers}",
-        f"timeout   {client.timeout_ms / 1000:g} s",
+        f"timeout   {client.timeout_ms / 1000:g} s asked for",
         f"as        {', '.join(f'{scheme}:{user}' for scheme, user in users) or '(nobody)'}",
         f"ephemeral {', '.join(ephemerals) or '(none)'}"])
 
