@@ -22,7 +22,8 @@ PYTEST := $(BIN)/pytest --quiet --timeout=300
 HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheus
 MACHINES := iproute2 nftables e2fsprogs gcc libc6-dev libfaketime
 CLIENTS := libcurator-recipes-java libcurator-discovery-java libzookeeper-mt-dev openjdk-17-jdk-headless
-PACKAGES := zookeeper $(CLIENTS) groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(HOSTS)
+KERBEROS := krb5-kdc krb5-admin-server krb5-user python3-gssapi python3-kerberos
+PACKAGES := zookeeper $(CLIENTS) groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(KERBEROS) $(HOSTS)
 
 all: $(VENV)/installed
 

@@ -1,23 +1,34 @@
-"""`corral config`: what a member's configuration says, key by key."""
+"""`corral config`: what a member's configuration says, key by key; and its live keys, taken over."""
 
 import fnmatch
 import json
+import os
+import signal
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from node.auth.check import check_security
 from node.cli.admin_http import ask_member
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.config.explain import Explained, explain
+from node.config.live import changed, stamp_of, stamp_path
+from node.config.member import MemberConfig
 from node.config.read import load_config
+from node.lives import living
+from node.running import read_running
+
+RELOADED_S: Final = 10.0
+POLL_S: Final = 0.02
 
 
 @click.group()
 def config() -> None:
-    """Read a member's configuration."""
+    """Explain a member's configuration, and have its changes taken over."""
 
 
 @config.command(name="explain", epilog=EXIT_CODES)
@@ -51,8 +62,61 @@ def explain_command(file: Path, keys: tuple[str, ...], given: bool, running: boo
         click.echo(_text(each))
 
 
+@config.command(name="reload", epilog=EXIT_CODES)
+@click.argument("file", metavar="CONFIG", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Only say what would change, and what a restart.")
+@refusals_shown
+def reload_command(file: Path, check: bool) -> None:
+    """Have the running member of CONFIG, its zoo.cfg, take over what has changed in it, without a restart.
+
+    Only live keys are taken over: `corral config explain` marks them. What else has changed is named: it wants
+    a restart. Certificates and login files need no command: they are followed by themselves.
+
+    \b
+    Examples:
+      corral config reload /etc/corral/main/zoo.cfg --check
+      corral config reload /etc/corral/main/zoo.cfg
+    """
+    loaded = load_config(file).config
+    check_security(loaded.security)
+    live, others = changed(_running(file), explain(file))
+    if not check:
+        _have_reloaded(loaded)
+    click.echo(f"live: {', '.join(live) or 'nothing has changed'}")
+    if others:
+        click.echo(f"after a restart: {', '.join(others)}")
+
+
+def _have_reloaded(loaded: MemberConfig) -> None:
+    """Raises Failure."""
+    wanted = stamp_of(loaded)
+    pids = {name: pid for name, pid in _pids(loaded.run_dir).items() if name.startswith(("processor-", "telemetry"))}
+    if not pids:
+        raise Failure(f"no process of the member runs at {loaded.run_dir}")
+    for pid in pids.values():
+        os.kill(pid, signal.SIGHUP)
+    until_s = time.monotonic() + RELOADED_S
+    while left := [name for name in pids if _stamp(loaded.run_dir, name) != wanted]:
+        if time.monotonic() > until_s:
+            raise Failure(f"{', '.join(left)} did not take it over: see the member's log")
+        time.sleep(POLL_S)
+
+
+def _pids(run_dir: Path) -> dict[str, int]:
+    running = read_running(run_dir)
+    return living(run_dir) if running is None else {each.name: each.pid for each in running.processes if each.pid}
+
+
+def _stamp(run_dir: Path, name: str) -> str:
+    try:
+        return stamp_path(run_dir, name).read_text()
+    except OSError:
+        return ""
+
+
 def _running(file: Path) -> list[Explained]:
-    answer: dict[str, Any] = ask_member(load_config(file).config, "/commands/explain_configuration")
+    loaded = load_config(file).config
+    answer: dict[str, Any] = ask_member(loaded, f"{loaded.http.command_url}/explain_configuration")
     return [Explained(**each) for each in answer["keys"]]
 
 

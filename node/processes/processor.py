@@ -36,6 +36,7 @@ from node.processes.processor_outputs import Outputs
 from node.processes.processor_port import ClientPort
 from node.processes.processor_readiness import Readiness
 from node.processes.processor_reaping import Reaping
+from node.processes.processor_reload import reload_processor
 from node.processes.processor_security import ClientSecurity
 from node.processes.processor_turn import Turn
 from node.processes.processor_words import Words
@@ -158,6 +159,7 @@ class ProcessorShell:
         self.loop.set_exception_handler(self._on_exception)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.departure.begin)
+        self.loop.add_signal_handler(signal.SIGHUP, reload_processor, self)
         if self.config.test_hooks:
             self.loop.add_signal_handler(signal.SIGUSR1, self._flip_byte)
         self.local.start()

@@ -31,7 +31,7 @@ class Clients:
         self, config: MemberConfig, index: int, *, core: Processor, turn: Turn, lease: HeldLease, idle: IdleSessions,
         words: Words, timings: ProcessorTimings, log: LimitedLog, on_first: Callable[[], object],
     ) -> None:
-        self._config, self._core, self._turn, self._lease, self._idle = config, core, turn, lease, idle
+        self.config, self._core, self._turn, self._lease, self._idle = config, core, turn, lease, idle
         self._words, self._timings, self._log, self._on_first = words, timings, log, on_first
         self._per_address = AddressCounts(config.run_dir, index=index, processors=config.processors)
         self._connections_max = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_KEPT
@@ -46,8 +46,8 @@ class Clients:
         client.connection = conn
         if len(self._core.connections) == 1:
             self._on_first()
-        limits = self._config.limits
-        limit = self._config.max_client_cnxns
+        limits = self.config.limits
+        limit = self.config.max_client_cnxns
         in_all, of_prefix = self._counted(address)
         if limit and held > limit:
             self._refuse(client, conn, "limit_per_address", address, limit, "maxClientCnxns")
@@ -64,19 +64,19 @@ class Clients:
 
     def _counted(self, address: str) -> tuple[int, int]:
         """Connections of the member in all, and of the address's prefix, with the new one; 0 where nobody asks."""
-        limits, counts = self._config.limits, self._per_address
+        limits, counts = self.config.limits, self._per_address
         in_all = counts.opened(EVERYBODY) if limits.connections_max else 0
         of_prefix = counts.opened(self._prefix(address)) if limits.per_prefix else 0
         return in_all, of_prefix
 
     def _uncount(self, address: str) -> None:
-        if self._config.limits.connections_max:
+        if self.config.limits.connections_max:
             self._per_address.closed(EVERYBODY)
-        if self._config.limits.per_prefix:
+        if self.config.limits.per_prefix:
             self._per_address.closed(self._prefix(address))
 
     def _prefix(self, address: str) -> str:
-        limits = self._config.limits
+        limits = self.config.limits
         return prefix_of(address, v4_bits=limits.prefix_v4, v6_bits=limits.prefix_v6)
 
     def _refuse(
@@ -138,7 +138,7 @@ class Clients:
         """Now and then: those that nothing can be said to any more, or that have said nothing."""
         if self._lease.is_held():
             self._lease.lost_ms = now
-        elif now - self._lease.lost_ms > self._config.sync_limit * self._config.tick_ms:
+        elif now - self._lease.lost_ms > self.config.sync_limit * self.config.tick_ms:
             for conn in list(self._core.connections.values()):
                 if conn.phase is not Phase.CLOSED and not conn.is_read_only:
                     conn.outcome = "lease_lost"

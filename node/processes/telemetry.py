@@ -5,12 +5,18 @@ On nobody's path: it may die at any time. One loop; HTTP is served by threads, w
 """
 
 import os
+import signal
 import sys
 import time
+from dataclasses import asdict
+from types import FrameType
 
 from structlog.typing import FilteringBoundLogger
 
+from node.config.explain import explain
+from node.config.live import in_use, leave_stamp
 from node.config.member import MemberConfig
+from node.config.problems import ConfigError
 from node.keys import KeysError
 from node.notify import SILENT, Notify
 from node.processes.calls import Calls
@@ -76,6 +82,9 @@ class Telemetry:
         self.links = self._links(config)
         self.tracing = tracing_of(config, self.stories, self.write_log, self.exemplars, log)
         self.config = config
+        self.explained = explain(config.file)
+        self._is_reload_due = False
+        signal.signal(signal.SIGHUP, self._on_hangup)
         self.questions = MemberQuestions(config, self.sockets, self.poller, self.calls)
         self._provide_figures()
         self.servers = HttpServers(
@@ -109,7 +118,8 @@ class Telemetry:
             return {}
         live = self.questions.report_now
         commands = Commands(
-            self.facts, self.samples.figures, live, lambda: newest_snapshot(RealFiles(), self.config.data_dir))
+            self.facts, self.samples.figures, live, lambda: newest_snapshot(RealFiles(), self.config.data_dir),
+            lambda: [asdict(each) for each in self.explained])
         guarded = guarded_routes(self.config, live)
         return {**commands.routes(http.command_url), **{
             f"{http.command_url}/{name}": route for name, route in guarded.items()}}
@@ -194,7 +204,23 @@ class Telemetry:
                 "peer_message_failed", of_member=message.member, reason=repr(error), exc_info=error)
             return None
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_reload_due = True
+
+    def _reload(self) -> None:
+        """What is told of the configuration: of what the processors have taken over."""
+        self._is_reload_due = False
+        try:
+            self.explained = in_use(self.explained, explain(self.config.file))
+            leave_stamp(self.config, "telemetry")
+        except (ConfigError, OSError) as error:
+            self.log.error("config_unusable", reason=str(error))
+            return
+        self.log.info("config_reloaded", file=str(self.config.file))
+
     def _step(self) -> None:
+        if self._is_reload_due:
+            self._reload()
         if self.servers.follow_files():
             self.log.info("tls_renewed", expires_s=self.servers.expires_s)
         if self.tracing is not None:

@@ -2,11 +2,10 @@
 
 import platform
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from node.config.address import Role, format_address
-from node.config.explain import HIDDEN, explain, is_secret
+from node.config.explain import HIDDEN, is_secret
 from node.config.member import Member, MemberConfig
 from node.config.properties import parse_properties
 from node.processes.processor_words import VERSION, user_name
@@ -31,7 +30,6 @@ def facts_of(config: MemberConfig) -> MemberFacts:
         places={member.id: _places(member) for member in config.members.values()},
         voters=tuple(i for i, member in config.members.items() if member.role is Role.PARTICIPANT),
         file="".join(f"{key}={value}\n" for key, value in entries),
-        explained=tuple(asdict(each) for each in explain(config.file)),
     )
 
 

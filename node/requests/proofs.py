@@ -30,15 +30,18 @@ _NO_TOKEN = _LENGTH.pack(-1)
 
 
 class Proofs:
-    """*sasl*: begins an exchange; None: this member has no SASL, and answers every token with none, as ZooKeeper."""
+    """*rules*: replaced where the configuration is read again.
+
+    *sasl*: begins an exchange; None: this member has no SASL, and answers every token with none, as ZooKeeper.
+    """
 
     def __init__(self, core: "Processor") -> None:
         self._core = core
-        self._rules = core.config.auth
+        self.rules = core.config.auth
         self.sasl: ExchangeOf | None = None
 
     def is_proven(self, conn: Connection) -> bool:
-        required = self._rules.required
+        required = self.rules.required
         return not required or has_scheme(conn.identity, required)
 
     def feed(self, conn: Connection, data: bytes) -> None:
@@ -72,14 +75,14 @@ class Proofs:
     def refuse(self, conn: Connection, xid: int) -> None:
         """A request of somebody who has not said who he is."""
         conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, 0, Err.SESSION_CLOSED_REQUIRE_SASL_AUTH))
-        schemes = ", ".join(sorted(self._rules.required))
+        schemes = ", ".join(sorted(self.rules.required))
         self._core.statistics.auth_failed += 1
         self._core.close(conn, "not_authenticated", f"it asked before it authenticated itself by one of: {schemes}")
 
     def on_packet(self, conn: Connection, xid: int, body: bytes) -> None:
         """An auth packet: answered at once, whatever is on its way, with zxid 0."""
         try:
-            identity = authenticate(body, conn.identity, conn.address, self._rules)
+            identity = authenticate(body, conn.identity, conn.address, self.rules)
         except AuthPacketError as error:
             self._core.close(conn, "bad_frame", str(error))
         except OtherEnsembleError as other:
@@ -102,7 +105,7 @@ class Proofs:
             conn.sasl = self.sasl()
         try:
             answer = conn.sasl.step(body[4:4 + max(length, 0)])
-            identity = with_sasl_user(conn.identity, conn.sasl.user, self._rules) if conn.sasl.user else conn.identity
+            identity = with_sasl_user(conn.identity, conn.sasl.user, self.rules) if conn.sasl.user else conn.identity
         except SaslRefusedError as error:
             self._on_sasl_refused(conn, xid, str(error))
         except AuthRefusedError as refused:
@@ -115,17 +118,17 @@ class Proofs:
 
     def _on_sasl_refused(self, conn: Connection, xid: int, reason: str) -> None:
         conn.sasl = None
-        if self._rules.keeps_failed_sasl and not self._rules.requires_sasl:
+        if self.rules.keeps_failed_sasl and not self.rules.requires_sasl:
             self._core.statistics.auth_failed += 1
             self._answer(conn, xid, _NO_TOKEN)
             return
-        err = Err.SESSION_CLOSED_REQUIRE_SASL_AUTH if self._rules.requires_sasl else Err.AUTH_FAILED
+        err = Err.SESSION_CLOSED_REQUIRE_SASL_AUTH if self.rules.requires_sasl else Err.AUTH_FAILED
         self._fail(conn, xid, err, _NO_TOKEN, f"SASL: {reason}")
 
     def on_certificate(self, conn: Connection, name: str) -> bool:
         """Of a verified client, before it has sent anything. False: the connection ends."""
         try:
-            conn.identity = certified(conn.identity, name, self._rules)
+            conn.identity = certified(conn.identity, name, self.rules)
         except AuthRefusedError as error:
             self._core.statistics.auth_failed += 1
             self._core.close(conn, "auth_failed", str(error))

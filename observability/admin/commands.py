@@ -3,7 +3,7 @@
 Each is a table's row: names, what it answers. What only the member's processors know is in live.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -26,7 +26,7 @@ class MemberFacts:
     """What of a member does not change while it runs. *configuration*, *environment*, *properties*: name -> value.
 
     *places*: member -> (quorum, election, client) addresses. *voters*: their members. *file*: what zoo.cfg says,
-    without what is secret. *explained*: each key of it, and of the table, as `corral config explain` tells it.
+    without what is secret.
     """
 
     id: int
@@ -37,7 +37,6 @@ class MemberFacts:
     places: Mapping[int, tuple[str, str, str]]
     voters: tuple[int, ...]
     file: str
-    explained: tuple[Mapping[str, Any], ...] = ()
 
 
 Live = Callable[[str], Mapping[str, Any] | None]
@@ -46,14 +45,17 @@ Snapshot = tuple[int, int]
 
 class Commands:
     """*figures*: of the member's processes, as observability/samples.py has them. *live*: what its processors report
-    for a word; None: none answers. *last_snapshot*: its zxid, and when it was made, Unix time; zeros: none.
+    for a word; None: none answers. *last_snapshot*: its zxid, and when it was made, Unix time; zeros: none. *explained*: each key of
+    the configuration that is in use, as `corral config explain` tells it.
     """
 
     def __init__(
         self, facts: MemberFacts, figures: Callable[[], Figures], live: Live = lambda _: None,
         last_snapshot: Callable[[], Snapshot] = lambda: (0, 0),
+        explained: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
     ) -> None:
-        self._facts, self._figures, self._live, self._last_snapshot = facts, figures, live, last_snapshot
+        self._facts, self._figures, self._live = facts, figures, live
+        self._last_snapshot, self._explained = last_snapshot, explained
 
     def routes(self, url: str = "/commands") -> dict[str, Route]:
         routes: dict[str, Route] = {url: self._list}
@@ -72,7 +74,7 @@ class Commands:
             ("configuration", "conf", "config"): lambda _: dict(self._facts.configuration),
             ("environment", "env", "envi"): lambda _: dict(self._facts.environment),
             ("initial_configuration", "icfg"): lambda _: {"initial_configuration": self._facts.file},
-            ("explain_configuration",): lambda _: {"keys": list(self._facts.explained)},
+            ("explain_configuration",): lambda _: {"keys": list(self._explained())},
             ("is_read_only", "isro"): lambda found: {"read_only": not _is_serving(found)},
             ("leader", "lead"): self._leader,
             ("dirs",): _directories,

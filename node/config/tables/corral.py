@@ -19,7 +19,7 @@ CORRAL: tuple[Key, ...] = (
              most=10_000_000),
     honoured("corral.replyBytesMax", "0",
               "a longer list of children, or result of a multiRead, is answered with -5, not sent to a client that "
-              "could not take it (Java's default is 4194304); 0: no limit", Kind.INT),
+              "could not take it (Java's default is 4194304); 0: no limit", Kind.INT, live=True),
     honoured("corral.logLevel", "info", "the least level of log lines: debug, info, warning or error",
               Kind.TEXT),
     honoured("corral.processors", "1",
