@@ -111,7 +111,7 @@ class Ensemble:
         return ZabConfig(
             me=MemberId(member), voters=tuple(MemberId(each) for each in self.files[member]),
             ensemble=self.scale.ensemble, timing=self.timing, generation=generation, chunk_bytes=4 << 10,
-            window_bytes=64 << 10, reconfig_enabled=True, standalone_enabled=False,
+            window_bytes=64 << 10, reconfig_enabled=True, standalone_enabled=False, observer_masters=True,
             servers=server_lines(self.files[member]), settings={"extendedTypesEnabled": "true"})
 
     # --- looking, for nemesis, checkers and the end of a run ---

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from node.zab.events import Reconfigure
 from tests.simulation.scheduler import MS
+from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import Zxid
 
 if TYPE_CHECKING:
@@ -48,12 +49,20 @@ class Operator:
         if control.config_version > self.seen:
             self.seen = control.config_version
             self.world.occurred["reconfigured"] += 1
-        members = self.ensemble.members
-        wanted = members if self.is_over() else self.rng.sample(members, self.rng.randint(1, len(members)))
-        if sorted(wanted) == control.voters:
+        servers, hierarchy = self.wish()
+        if servers == control.servers and hierarchy == control.hierarchy:
             return
         self.asked += 1
         # What was asked of one that leads no more may come late: the version tells.
         version = control.config_version if self.rng.random() < 0.9 else self.seen
         broadcast.reconfigure(Reconfigure(
-            Zxid(broadcast.core.last_zxid + self.asked), version, server_lines(sorted(wanted))))
+            Zxid(broadcast.core.last_zxid + self.asked), version, servers, hierarchy=hierarchy))
+
+    def wish(self) -> tuple[dict[int, str], Hierarchy]:
+        members = self.ensemble.members
+        if self.is_over():
+            return server_lines(members), MAJORITY
+        return self.change(sorted(self.rng.sample(members, self.rng.randint(1, len(members)))))
+
+    def change(self, voters: list[int]) -> tuple[dict[int, str], Hierarchy]:
+        return server_lines(voters), MAJORITY

@@ -20,7 +20,7 @@ from tests.simulation.world import InvariantViolation, World
 MEMBERS = 5
 
 
-def run(seed: int) -> World:
+def run(seed: int, kind: type[Operator] = Operator) -> World:
     """Raises InvariantViolation, LivenessError."""
     options = Options(scale=Scale(members=MEMBERS), faults=FaultOptions(
         weights={kind: weight for kind, weight in WEIGHTS.items() if kind not in DAMAGES}))
@@ -31,7 +31,7 @@ def run(seed: int) -> World:
     faults = plan(
         options.faults, world.randomness.of("faults"), members=ensemble.members, clients=options.scale.clients)
     nemesis = Nemesis(ensemble, faults)
-    Operator(ensemble, lambda: nemesis.is_over).begin()
+    kind(ensemble, lambda: nemesis.is_over).begin()
     drive(ensemble, nemesis, replace(options, writes_min=50))
     return world
 

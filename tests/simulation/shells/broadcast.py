@@ -574,6 +574,8 @@ class Broadcast(Process):
     def on_report(self, effect: fx.Report) -> None:
         self.trace("%s %s", effect.event, str(effect.fields))
         self.world.occurred[effect.event] += effect.event in COUNTED
+        if effect.event == "learner_synchronised" and not self.leads:
+            self.world.occurred["observer behind a follower"] += 1
         if effect.event == "handed_over":
             heir: Any = effect.fields["to"]
             self.world.occurred[f"handed over: {effect.fields['reason']}"] += 1
