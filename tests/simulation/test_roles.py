@@ -1,4 +1,4 @@
-"""Observers, groups and weights that come and go under faults; and the simulator sees it where their rules are broken."""
+"""Observers, groups and weights come and go under faults; and the simulator sees it where their rules are broken."""
 
 import pytest
 
