@@ -2,6 +2,7 @@
 
 archive.py      the file: format, writing, the trial load
 shelf.py        a directory of backups: names, listing, keeping the newest
+remote.py       a place that is no directory: S3 and whatever else fsspec reaches
 barrier.py      a sync through the member's own client port: what a backup must hold
 watermark.py    up to where a member's files are known to be committed
 take.py         one backup, from the barrier to the verified file

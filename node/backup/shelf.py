@@ -1,6 +1,7 @@
 """A directory of backups: `corral-<ensemble>-m<member>-<UTC time>-<zxid>.backup`, which sort by time."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,20 +30,29 @@ def file_name(header: BackupHeader) -> str:
 
 def list_backups(files: Files, directory: Path) -> list[Entry]:
     """Those with a name of ours, oldest first; only their headers are read.  Raises OSError."""
-    return [_entry(files, directory / name) for name in sorted(files.listdir(directory), key=_time_of)
-            if _NAME.fullmatch(name)]
+    return [_entry(files, directory / name) for name in backup_names(files.listdir(directory))]
 
 
 def remove_older(files: Files, newest: Backup, keep: int) -> list[Path]:
     """Leave the *keep* newest of this ensemble and member beside *newest*; returns what is gone."""
     directory = newest.path.parent
-    ours = [name for name in files.listdir(directory) if _is_of(name, newest.header)]
-    gone = [directory / name for name in sorted(ours, key=_time_of)[:-keep] if name != newest.path.name]
+    gone = [directory / name for name in older_names(files.listdir(directory), newest, keep)]
     for path in gone:
         files.unlink(path)
     if gone:
         files.fsync_dir(directory)
     return gone
+
+
+def older_names(names: Iterable[str], newest: Backup, keep: int) -> list[str]:
+    """Of those, all but the *keep* newest of this ensemble and member, and never *newest*."""
+    ours = [name for name in names if _is_of(name, newest.header)]
+    return [name for name in sorted(ours, key=_time_of)[:-keep] if name != newest.path.name]
+
+
+def backup_names(names: Iterable[str]) -> list[str]:
+    """Those with a name of ours, oldest first."""
+    return sorted((name for name in names if _NAME.fullmatch(name)), key=_time_of)
 
 
 def discard_unfinished(files: Files, directory: Path, header: BackupHeader) -> None:

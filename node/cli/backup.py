@@ -2,19 +2,25 @@
 
 import json
 import os
+import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
 
-from node.backup.archive import Backup, BackupHeader, DamagedBackupError, load_backup
+from node.backup.archive import Backup, BackupHeader, DamagedBackupError, Progress, load_backup
 from node.backup.barrier import BarrierError, own_address, synced_zxid
+from node.backup.remote import RemoteError, RemotePlace, is_remote
 from node.backup.shelf import list_backups
 from node.backup.take import Taken, take_backup, take_backup_at
 from node.cli.asking import ask
+from node.cli.backup_remote import at_hand, list_remote, put_away
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
 from node.cli.history import POINTS, PointType, history_of
 from node.cli.progress import progress
@@ -56,6 +62,7 @@ def backup() -> None:
       corral backup /etc/corral/main/zoo.cfg
       corral backup /etc/corral/main/zoo.cfg --to /mnt/backups --keep 14
       corral backup /etc/corral/main/zoo.cfg --to before-upgrade.backup
+      corral backup /etc/corral/main/zoo.cfg --to s3://bucket/corral --keep 30
       corral backup list /var/backups/corral/main
       corral backup verify /var/backups/corral/main/*.backup
     """
@@ -63,8 +70,8 @@ def backup() -> None:
 
 @backup.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Path(path_type=Path), metavar="FILE|DIR",
-              help="A new file, or a directory.  [default: corral.backupDir of CONFIG]")  # fmt: skip
+@click.option("--to", metavar="FILE|DIR|URL", help="A new file, a directory, or a place that fsspec reaches, as "
+              "s3://bucket/corral.  [default: corral.backupDir of CONFIG]")  # fmt: skip
 @click.option("--keep", type=click.IntRange(1), metavar="N",
               help="Remove all but the N newest backups of this member in the directory, once the new one is verified.")
 @click.option("--at", type=PointType(), metavar="WHEN", help="What was then: from the member's snapshots and log, as "
@@ -74,7 +81,7 @@ def backup() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
 def take(
-    config: Path, to: Path | None, keep: int | None, at: Point | None, local: bool, as_json: bool,
+    config: Path, to: str | None, keep: int | None, at: Point | None, local: bool, as_json: bool,
 ) -> None:
     """Back up the member of CONFIG, its zoo.cfg.
 
@@ -89,32 +96,57 @@ def take(
     os.nice(NICENESS)
     loaded = load_config(config).config
     ensemble = load_keys(loaded).ensemble
-    target = _target(loaded, to, keep)
-    if at is not None:
-        _say(_take_at(config, at, ensemble, target), as_json=as_json)
-        return
-    barrier = None if local else barrier_of(loaded, ensemble, "backup", BY_FILES_ALONE)
+    barrier = None if local or at is not None else barrier_of(loaded, ensemble, "backup", BY_FILES_ALONE)
     try:
-        with progress() as shown:
-            taken = take_backup(
-                RealFiles(), loaded, ensemble=ensemble, to=target, keep=keep, barrier=barrier, progress=shown)
-    except (RefusedError, DamagedBackupError, StorageError, LogGapError, CorruptRecordError) as error:
+        with _place(to) as (place, directory), progress() as shown:
+            target = directory or _target(loaded, Path(to) if to else None, keep)
+            if at is not None:
+                taken = _take_at(config, at, ensemble, target, shown)
+            else:
+                taken = take_backup(
+                    RealFiles(), loaded, ensemble=ensemble, to=target, keep=None if place else keep, barrier=barrier,
+                    progress=shown)
+            where, removed = put_away(place, taken.backup, keep, shown) if place else _in_files(taken)
+    except (
+        RefusedError, DamagedBackupError, StorageError, LogGapError, CorruptRecordError, RemoteError,
+    ) as error:
         raise Failure(f"no backup was made: {error}", exit_code=_code_of(error)) from None
-    _say(taken, as_json=as_json)
+    _say(taken, where, removed, as_json=as_json)
+
+
+@contextmanager
+def _place(to: str | None) -> Iterator[tuple[RemotePlace, Path] | tuple[None, None]]:
+    """A remote place, and a directory in which the backup is made and proved before it goes there."""
+    if to is None or not is_remote(to):
+        yield None, None
+        return
+    place = RemotePlace(to)
+    with TemporaryDirectory(prefix="corral-backup-") as directory:
+        yield place, Path(directory)
+
+
+def _in_files(taken: Taken) -> tuple[str, list[str]]:
+    return str(taken.backup.path), [str(path) for path in taken.removed]
 
 
 @backup.command(name="list", epilog=EXIT_CODES)
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("directory", metavar="DIR|URL")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
-def list_(directory: Path, as_json: bool) -> None:
-    """Show the backups in DIR, oldest first; only their headers are read.
+def list_(directory: str, as_json: bool) -> None:
+    """Show the backups in DIR, oldest first; only their headers are read, and at a URL only names.
 
     \b
-    Example:
+    Examples:
       corral backup list /var/backups/corral/main
+      corral backup list s3://bucket/corral
     """
-    entries = list_backups(RealFiles(), directory)
+    if is_remote(directory):
+        list_remote(directory, as_json=as_json)
+        return
+    if not Path(directory).is_dir():
+        raise click.BadParameter(f"{directory} is no directory", param_hint="DIR|URL")
+    entries = list_backups(RealFiles(), Path(directory))
     if as_json:
         rows = [{"file": str(e.path), "bytes": e.bytes, **(_facts(e.header) if e.header else {"problem": e.problem})}
                 for e in entries]
@@ -128,31 +160,54 @@ def list_(directory: Path, as_json: bool) -> None:
 
 
 @backup.command(epilog=EXIT_CODES)
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE|URL...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
-def verify(files: tuple[Path, ...], as_json: bool) -> None:
-    """Read each FILE whole and load it, as a restoration would; nothing is written.
+def verify(files: tuple[str, ...], as_json: bool) -> None:
+    """Read each FILE whole and load it, as a restoration would: a rehearsal. Nothing is written.
 
     \b
-    Example:
+    Examples:
       corral backup verify /mnt/backups/*.backup
+      corral backup verify s3://bucket/corral/corral-….backup
     """
     results: list[dict[str, Any]] = []
     for path in files:
         try:
-            with progress() as shown:
-                found = load_backup(RealFiles(), path, shown).backup
-        except (DamagedBackupError, RefusedError) as error:
-            results.append({"file": str(path), "good": False, "problem": str(error).removeprefix(f"{path}: ")})
+            with progress() as shown, at_hand(path, shown) as file:
+                found = load_backup(RealFiles(), file, shown).backup
+        except (DamagedBackupError, RefusedError, RemoteError) as error:
+            results.append({"file": path, "good": False, "problem": str(error).removeprefix(f"{path}: ")})
         else:
-            results.append({"file": str(path), "good": True, "bytes": found.bytes, "sha256": found.sha256,
+            results.append({"file": path, "good": True, "bytes": found.bytes, "sha256": found.sha256,
                             **_facts(found.header)})
         if not as_json:
             _say_result(results[-1])
     if as_json:
         click.echo(json.dumps({"backups": results}))
     sys.exit(0 if all(result["good"] for result in results) else EXIT_FAILED)
+
+
+@backup.command(epilog=EXIT_CODES)
+@click.argument("url", metavar="URL")
+@click.option("--to", type=click.Path(path_type=Path), required=True, metavar="FILE", help="A new file.")
+@refusals_shown
+def fetch(url: str, to: Path) -> None:
+    """Bring the backup at URL here, and prove it by loading it: for `corral restore`, which takes files.
+
+    \b
+    Example:
+      corral backup fetch s3://bucket/corral/corral-….backup --to main.backup
+    """
+    if to.exists():
+        raise Failure(f"{to} is there already — give another name", exit_code=EXIT_REFUSED)
+    try:
+        with progress() as shown, at_hand(url, shown) as file:
+            found = load_backup(RealFiles(), file, shown).backup
+            shutil.copyfile(file, to)
+    except (DamagedBackupError, RefusedError, RemoteError) as error:
+        raise Failure(f"nothing was fetched: {error}", exit_code=_code_of(error)) from None
+    click.echo(f"{to}\n{_size(found.bytes)}: {_sentence(found.header)}\nsha256 {found.sha256}")
 
 
 def _say_result(result: dict[str, Any]) -> None:
@@ -163,14 +218,11 @@ def _say_result(result: dict[str, Any]) -> None:
         click.echo(f"{result['file']}: DAMAGED: {result['problem']}")
 
 
-def _take_at(config: Path, at: Point, ensemble: str, target: Path) -> Taken:
-    """Raises Failure."""
-    try:
-        with history_of(config) as history, progress() as shown:
-            return take_backup_at(
-                RealFiles(), history, zxid_of(history, at), ensemble=ensemble, to=target, point=str(at), progress=shown)
-    except DamagedBackupError as error:
-        raise Failure(f"no backup was made: {error}") from None
+def _take_at(config: Path, at: Point, ensemble: str, target: Path, shown: Progress) -> Taken:
+    """Raises Failure, DamagedBackupError."""
+    with history_of(config) as history:
+        return take_backup_at(
+            RealFiles(), history, zxid_of(history, at), ensemble=ensemble, to=target, point=str(at), progress=shown)
 
 
 # Where to, and what must be in it --------------------------------------------------------------
@@ -216,17 +268,17 @@ def barrier_of(config: MemberConfig, ensemble: str, wanted: str, by_files_alone:
 # What it prints --------------------------------------------------------------------------------
 
 
-def _say(taken: Taken, *, as_json: bool) -> None:
+def _say(taken: Taken, where: str, removed: list[str], *, as_json: bool) -> None:
     made: Backup = taken.backup
     if as_json:
         click.echo(json.dumps({
-            "file": str(made.path), "bytes": made.bytes, "sha256": made.sha256, "seconds": round(taken.seconds, 3),
-            "removed": [str(path) for path in taken.removed], **_facts(made.header)}))
+            "file": where, "bytes": made.bytes, "sha256": made.sha256, "seconds": round(taken.seconds, 3),
+            "removed": removed, **_facts(made.header)}))
         return
-    click.echo(f"{made.path}\n{_size(made.bytes)} in {taken.seconds:.1f} s, verified by loading it: "
+    click.echo(f"{where}\n{_size(made.bytes)} in {taken.seconds:.1f} s, verified by loading it: "
                f"{_sentence(made.header)}\nsha256 {made.sha256}")
-    for path in taken.removed:
-        click.echo(f"removed {path.name}")
+    for path in removed:
+        click.echo(f"removed {path.rpartition('/')[2]}")
 
 
 def _facts(header: BackupHeader) -> dict[str, Any]:

@@ -82,8 +82,8 @@ def _remarks(state: State, *, keeps_sessions: bool) -> list[str]:
         remarks.append(f"{len(state.sessions)} sessions end, with their ephemerals: clients make new ones")
     elif others:
         remarks.append(
-            f"{others} sessions began here: ZooKeeper does not know their passwords, so it answers their clients 'session "
-            "expired', and their ephemerals go when their timeouts have passed; --end-sessions ends them now")
+            f"{others} sessions began here: ZooKeeper does not know their passwords, so it tells their clients that "
+            "they have expired, and their ephemerals go when their timeouts have passed; --end-sessions ends them now")
     if state.control and read_control(state.control).servers:
         remarks.append("the servers in /zookeeper/config are not carried over: ZooKeeper's are those of its zoo.cfg")
     large = _large(state.tree)
