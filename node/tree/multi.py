@@ -36,12 +36,14 @@ _SET_DATA = int(OpCode.SET_DATA)
 _DELETE = int(OpCode.DELETE)
 _CHECK = int(OpCode.CHECK)
 _CREATE = int(OpCode.CREATE)
+_CREATE2 = int(OpCode.CREATE2)
 _CREATE_CONTAINER = int(OpCode.CREATE_CONTAINER)
 _CREATE_TTL = int(OpCode.CREATE_TTL)
 
 # What came in the multi, decoded, in the order of the wire: type, done, err, length of the path, path, and then
 # of a setData size, data, version; of a check or delete the version; of a create its arguments.
 SubOp = tuple[Any, ...]
+Decoder = Callable[[bytes, int, int], tuple[SubOp, int]]
 
 
 def multi(
@@ -52,7 +54,8 @@ def multi(
 
     Raises struct.error, LengthError.
     """
-    sub_ops = _decode(record, at, end)  # all of them before the first is executed
+    decoders = _DECODERS if replica.compatibility.create2_in_multi else _DECODERS_OF_3_8
+    sub_ops = _decode(record, at, end, decoders)  # all of them before the first is executed
     replica.undo = Undo()
     hook, wanted = replica.hook, replica.wanted
     parts: list[bytes] = []
@@ -97,7 +100,7 @@ def _fail(replica: "Replica", count: int, failed: int, err: Err) -> bytes | Err:
 # --- decoding ---------------------------------------------------------------------------------------------------
 
 
-def _decode(record: bytes, at: int, end: int) -> list[SubOp]:
+def _decode(record: bytes, at: int, end: int, decoders: "dict[int, Decoder]") -> list[SubOp]:
     sub_ops: list[SubOp] = []
     while True:
         start = at
@@ -107,7 +110,7 @@ def _decode(record: bytes, at: int, end: int) -> list[SubOp]:
             raise LengthError(at - end)
         if done:
             return sub_ops
-        sub_op, at = _DECODERS.get(kind, _decode_unknown)(record, at, end)
+        sub_op, at = decoders.get(kind, _decode_unknown)(record, at, end)
         if at > end:
             raise LengthError(at - end)
         sub_ops.append(sub_op)
@@ -173,8 +176,22 @@ def _decode_versioned(kind: int) -> Callable[[bytes, int, int], tuple[SubOp, int
     return decode
 
 
-def _decode_create(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
-    """The flags say what it is, not the type: ZooKeeper's Op.create makes a plain create of a create2."""
+def _decode_create_as(plain: int) -> Decoder:
+    """*plain*: what it is where the flags do not say that it is a container."""
+
+    def decode(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
+        arguments, at = read_create(record, at, end, with_ttl=False)
+        path, _data, acl, flags, _ttl = arguments
+        has_no_acl = acl is not None and not acl and INT(record, at - 8)[0] < 0
+        if path is None or has_no_acl or not 0 <= flags <= FLAG_CONTAINER:
+            raise LengthError(0)
+        return (_CREATE_CONTAINER if flags == FLAG_CONTAINER else plain, False, 0, len(path), path, arguments), at
+
+    return decode
+
+
+def _decode_create_of_3_8(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
+    """The flags say what it is, not the type: ZooKeeper's Op.create made a plain create of a create2."""
     arguments, at = read_create(record, at, end, with_ttl=False)
     path, flags = arguments[0], arguments[3]
     if path is None:
@@ -199,17 +216,22 @@ def _decode_create_ttl(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
 
 _TTL_FLAGS = (FLAG_TTL, FLAG_TTL + 1)
 _STUMBLE = 0  # an operation in which ZooKeeper's own code fails
-_DECODERS: dict[int, Callable[[bytes, int, int], tuple[SubOp, int]]] = {
+_DECODERS_OF_3_8: dict[int, Decoder] = {
     int(op): decoder for op, decoder in {
         OpCode.SET_DATA: _decode_set_data,
         OpCode.DELETE: _decode_versioned(_DELETE),
         OpCode.CHECK: _decode_versioned(_CHECK),
-        OpCode.CREATE: _decode_create,
-        OpCode.CREATE2: _decode_create,
-        OpCode.CREATE_CONTAINER: _decode_create,
+        OpCode.CREATE: _decode_create_of_3_8,
+        OpCode.CREATE2: _decode_create_of_3_8,
+        OpCode.CREATE_CONTAINER: _decode_create_of_3_8,
         OpCode.CREATE_TTL: _decode_create_ttl,
     }.items()
 } | KEEPER_DECODERS
+_DECODERS = _DECODERS_OF_3_8 | {
+    _CREATE: _decode_create_as(_CREATE),
+    _CREATE2: _decode_create_as(_CREATE2),
+    _CREATE_CONTAINER: _decode_create_as(_CREATE2),
+}
 
 
 # --- executing --------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """multi: all or nothing (A1.6)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,14 +121,26 @@ def test_a_failed_multi_tells_no_watcher_and_uses_no_watch_up(client: Client) ->
     assert client.ensemble.sink.take_events() == [([1], 3, b"/a")]
 
 
-def test_create2_inside_answers_as_create_and_a_container_with_its_stat(client: Client) -> None:
-    reply = client.multi(
-        (OpCode.CREATE2, CreateRequest(b"/a", b"", OPEN, 0)),
-        (OpCode.CREATE_CONTAINER, CreateRequest(b"/b", b"", OPEN, 4)),
-        (OpCode.CREATE, CreateRequest(b"/c", b"", OPEN, 4)),
-        (OpCode.CREATE_CONTAINER, CreateRequest(b"/d", b"", OPEN, 0)))
+KINDS_OF_CREATE = [
+    (OpCode.CREATE2, CreateRequest(b"/a", b"", OPEN, 0)),
+    (OpCode.CREATE_CONTAINER, CreateRequest(b"/b", b"", OPEN, 4)),
+    (OpCode.CREATE, CreateRequest(b"/c", b"", OPEN, 4)),
+    (OpCode.CREATE_CONTAINER, CreateRequest(b"/d", b"", OPEN, 0)),
+    (OpCode.CREATE, CreateRequest(b"/e", b"", OPEN, 0)),
+]
+CREATE, CREATE2 = OpCode.CREATE, OpCode.CREATE2
 
-    assert [kind for kind, _ in results(reply)] == [OpCode.CREATE, OpCode.CREATE2, OpCode.CREATE2, OpCode.CREATE]
+
+@pytest.mark.parametrize(("release", "kinds"), [
+    ("3.8", [CREATE, CREATE2, CREATE2, CREATE, CREATE]),
+    ("3.9", [CREATE2, CREATE2, CREATE2, CREATE2, CREATE]),
+])
+def test_a_create2_inside_answers_with_its_stat_from_3_9_on(release: str, kinds: list[int]) -> None:
+    client = Ensemble(compatibility=release).client()
+
+    reply = client.multi(*KINDS_OF_CREATE)
+
+    assert [kind for kind, _ in results(reply)] == kinds
     assert list(client.ensemble.replica.tree.reapable) == [b"/b", b"/c"]
 
 
@@ -138,7 +152,17 @@ def test_a_ttl_node_inside_answers_with_its_stat() -> None:
     assert [kind for kind, _ in results(reply)] == [OpCode.CREATE2]
 
 
-def test_an_unknown_flag_fails_its_operation_only(client: Client) -> None:
+@pytest.mark.parametrize("wrong", [
+    creating(b"/b", flags=99), creating(b"/b", flags=5), (OpCode.CREATE2, CreateRequest(b"/b", b"", None, 0)),
+])
+def test_a_create_that_makes_no_sense_fails_the_whole_request_from_3_9_on(client: Client, wrong: Any) -> None:
+    assert client.multi(creating(b"/a"), wrong) is Err.MARSHALLING_ERROR
+    assert client.exists(b"/a") is Err.NO_NODE
+
+
+def test_an_unknown_flag_failed_its_operation_only_in_3_8() -> None:
+    client = Ensemble(compatibility="3.8").client()
+
     assert multi_errors(client.multi(creating(b"/a"), creating(b"/b", flags=99))) == [0, Err.BAD_ARGUMENTS]
 
 
