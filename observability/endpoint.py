@@ -31,6 +31,7 @@ READ_S = 10.0  # for all of a request, from when it was accepted
 WRITE_S = 30.0  # for all of an answer
 FILE_S = 600.0  # for a file
 PIECE_BYTES = 1 << 18
+BODY_MAX = 2 << 20  # bytes of a POST
 REST_S = 0.2  # between attempts to accept where there is no descriptor for one
 # Scrapes and probes come by whatever name, and there are only figures.
 ANY_HOST = frozenset(("/metrics", "/healthz", "/livez", "/readyz"))
@@ -39,10 +40,11 @@ _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """*query*: the last value of each name. *headers*: by name in lower case, the last of each."""
+    """*query*: the last value of each name. *headers*: by name in lower case, the last of each. *body*: of a POST."""
 
     query: Mapping[str, str]
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
     caller: Caller = field(default=Caller())
 
     @property
@@ -75,16 +77,18 @@ class AdminServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: str, port: int, routes: Mapping[str, Route], *, complain: Complain = _tell_nobody,
-        hosts: Collection[str] = (), https: Https | None = None,
+        self, address: str, port: int, routes: Mapping[str, Route], *, posts: Mapping[str, Route] | None = None,
+        complain: Complain = _tell_nobody, hosts: Collection[str] = (), https: Https | None = None,
     ) -> None:
-        """*routes*: by path, such as /metrics. *hosts*: names in Host that are answered besides this host's; *: any.
+        """*routes*: by path, such as /metrics; *posts*: those that change something, by POST alone.
+
+        *hosts*: names in Host that are answered besides this host's; *: any.
 
         *https*: None: nobody speaks it. Raises OSError: in use, or not an address of this host.
         """
         infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family = infos[0][0]
-        self.routes = routes
+        self.routes, self.posts = routes, posts or {}
         self.https = https
         self.complain = complain
         self.handlers = 0
@@ -175,6 +179,9 @@ class AdminHandler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(self._response())
 
+    def do_POST(self) -> None:
+        self._answer(self._response())
+
     def _response(self) -> Response:
         if self._is_refused:
             return problem(HTTPStatus.BAD_REQUEST, "this port speaks nothing but HTTPS (admin.forceHttps)")
@@ -188,15 +195,48 @@ class AdminHandler(BaseHTTPRequestHandler):
                 return problem(
                     HTTPStatus.FORBIDDEN, f"{host!r} is not known as a name of this member",
                     cure="go by the address, or put the name into corral.adminHosts of zoo.cfg")
-        route = self.server.routes.get(target.path)
-        if route is None:
-            return Response(f"{' '.join(sorted(self.server.routes))} are here\n".encode(), status=404)
+        route = self._route(target.path)
+        if isinstance(route, Response):
+            return route
         try:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            return route(Request(query, headers, caller_of(self.connection, str(self.client_address[0]))))
+            caller = caller_of(self.connection, str(self.client_address[0]))
+            return route(Request(query, self._headers(), self._body(), caller))
+        except _RefusedError as error:
+            self.close_connection = True  # what was not read stands before the next request
+            return problem(error.status, str(error))
         except Exception as error:  # noqa: BLE001 - nobody can make telemetry end, or write what is no line of the log
             self.server.complain(f"{target.path}: {error!r}", error)
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this went wrong; the log of telemetry says how")
+
+    def _route(self, path: str) -> Route | Response:
+        """What answers, or that nothing does. What changes something is not taken from another site's page."""
+        ours, others = self.server.routes, self.server.posts
+        if self.command == "POST":
+            ours, others = others, ours
+            origin = self.headers.get("Origin")
+            if origin is not None and urlsplit(origin).netloc != self.headers.get("Host"):
+                return problem(HTTPStatus.FORBIDDEN, f"{origin} is another site than this")
+        if (route := ours.get(path)) is not None:
+            return route
+        if path in others:
+            allowed = "GET, HEAD" if self.command == "POST" else "POST"
+            return Response(f"{allowed} only\n".encode(), status=HTTPStatus.METHOD_NOT_ALLOWED,
+                            headers=(("Allow", allowed),))
+        known = " ".join(sorted((*self.server.routes, *self.server.posts)))
+        return Response(f"{known} are here\n".encode(), status=HTTPStatus.NOT_FOUND)
+
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
+
+    def _body(self) -> bytes:
+        if self.command != "POST":
+            return b""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "Content-Length says how long it is")
+        if int(length) > BODY_MAX:
+            raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {BODY_MAX} bytes")
+        return self.rfile.read(int(length))
 
     def _answer(self, response: Response) -> None:
         self.connection.settimeout(WRITE_S)
@@ -227,6 +267,12 @@ class AdminHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Scrapes are not events."""
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class _Incoming(io.RawIOBase):

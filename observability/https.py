@@ -43,6 +43,7 @@ class Caller:
     address: str = ""
     certificate: bytes = b""
     names: tuple[tuple[str, str], ...] = field(default=())
+    is_tls: bool = False
 
 
 def caller_of(connection: socket.socket, address: str) -> Caller:
@@ -51,7 +52,7 @@ def caller_of(connection: socket.socket, address: str) -> Caller:
     found: dict[str, object] = dict(connection.getpeercert() or {})
     names = found.get("subjectAltName", ())
     assert isinstance(names, tuple)
-    return Caller(address, connection.getpeercert(binary_form=True) or b"", names)
+    return Caller(address, connection.getpeercert(binary_form=True) or b"", names, is_tls=True)
 
 
 def say_goodbye(connection: socket.socket) -> None:

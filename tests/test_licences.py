@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 ALLOWED: Final = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0"}
 # How packages without an SPDX expression call theirs.
 NAMES: Final = {
+    "Apache 2.0": "Apache-2.0",
     "3-Clause BSD License": "BSD-3-Clause", "MIT License": "MIT", "Apache License, Version 2.0": "Apache-2.0",
     "License :: OSI Approved :: MIT License": "MIT",
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",

@@ -125,6 +125,7 @@ class MemberConfig:
     metrics_port: int
     admin_hosts: frozenset[str]
     http: Http
+    browser: str
     tracing: Tracing
     rules: Rules
     test_hooks: bool

@@ -261,6 +261,7 @@ class _Reader:
             admin_hosts=frozenset(
                 word.strip() for word in self.text("corral.adminHosts").split(",")) - {""},
             http=read_http(self),
+            browser=self.browser(),
             tracing=self.tracing(),
             rules=self.rules(),
             test_hooks=self.flag("corral.testHooks"),
@@ -273,6 +274,12 @@ class _Reader:
     def audit_file(self, data_dir: Path) -> Path | None:
         file = self.directory("corral.auditFile", data_dir / "audit.log")
         return file if self.flag("audit.enable") else None
+
+    def browser(self) -> str:
+        mode = self.choice("corral.browser", ("auto", "off", "read", "write"))
+        address = strip_brackets(self.text("corral.metricsAddress"))
+        is_local = address in ("localhost", "::1") or address.startswith("127.")
+        return mode if mode != "auto" else "read" if is_local else "off"
 
     def tracing(self) -> Tracing:
         return Tracing(

@@ -13,6 +13,7 @@ from types import FrameType
 
 from structlog.typing import FilteringBoundLogger
 
+from node.config.address import Address
 from node.config.explain import explain
 from node.config.live import in_use, leave_stamp
 from node.config.member import MemberConfig
@@ -34,10 +35,12 @@ from node.processes.telemetry_tracing import provide_figures, tracing_of
 from node.processes.write_log import WriteLog
 from node.storage.files import RealFiles
 from node.storage.layout import log_directory
+from observability.admin.browser import Browser
 from observability.admin.checks import check_routes
 from observability.admin.commands import Commands
 from observability.admin.explain import explain_routes
 from observability.admin.hot import hot_route
+from observability.admin.logins import Logins
 from observability.assembly import Entry
 from observability.endpoint import Route, healthz, metrics_route
 from observability.exemplars import Exemplars
@@ -73,6 +76,8 @@ class Telemetry:
         self.samples = samples_of(config)
         self.page = StatusPage(config, self.samples)
         self.facts = facts_of(config)
+        self.logins = Logins(lambda: _own_clients(config))
+        self.browser = Browser(self.logins, config.browser)
         self.exemplars = Exemplars()
         self.write_log = WriteLog(RealFiles(), log_directory(config.log_dir))
         self.stories = Stories(
@@ -88,7 +93,7 @@ class Telemetry:
         self.questions = MemberQuestions(config, self.sockets, self.poller, self.calls)
         self._provide_figures()
         self.servers = HttpServers(
-            config, self._routes(), complain=self._http_failed,
+            config, self._routes(), self.browser.posts(), complain=self._http_failed,
             unusable=lambda reason: self.limited.log_limited("security_unusable", reason=reason))
 
     def _links(self, config: MemberConfig) -> Links | None:
@@ -106,6 +111,7 @@ class Telemetry:
             "/metrics": metrics_route(registry_of(self.samples, self.exemplars)),
             "/healthz": healthz,
             **self.page.routes(),
+            **self.browser.routes(),
             **check_routes(self.samples.figures),
             **self._commands(),
             **explain_routes(asking),
@@ -223,6 +229,7 @@ class Telemetry:
             self._reload()
         if self.servers.follow_files():
             self.log.info("tls_renewed", expires_s=self.servers.expires_s)
+        self.logins.sweep()
         if self.tracing is not None:
             self.tracing.step(clock_ns())
         for member, question in self.stories.step(clock_ns()):
@@ -256,6 +263,13 @@ def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     log.info("metrics", address=config.metrics_address, port=telemetry.servers.main.port)
     telemetry.run()
     telemetry.close()
+
+
+def _own_clients(config: MemberConfig) -> str:
+    """Where this member's clients connect, as one of them on this host would."""
+    host = config.client_addresses[0]
+    plain = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return str(Address(plain, config.client_port))
 
 
 def write_port(config: MemberConfig, port: int) -> None:

@@ -16,7 +16,7 @@ _NO_V6 = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
 
 class HttpServers:
     def __init__(
-        self, config: MemberConfig, routes: Mapping[str, Route], *, complain: Complain,
+        self, config: MemberConfig, routes: Mapping[str, Route], posts: Mapping[str, Route], *, complain: Complain,
         unusable: Callable[[str], object],
     ) -> None:
         """Raises OSError: an address cannot be bound; SecurityError: a key store cannot be used."""
@@ -24,7 +24,7 @@ class HttpServers:
         http = config.http
         self.tls = None if http.tls is None else TlsContext(http.tls, unusable)
         self._https = None if self.tls is None else Https(self.tls.context, http.refuses_plain)
-        self.main = self._server(config.metrics_address, config.metrics_port, routes)
+        self.main = self._server(config.metrics_address, config.metrics_port, routes, posts)
         self._servers = [self.main, *map(self._further, http.listeners)]
 
     def start(self) -> None:
@@ -58,6 +58,8 @@ class HttpServers:
                 raise
             return self._server("0.0.0.0", listener.port, served)
 
-    def _server(self, address: str, port: int, routes: Mapping[str, Route]) -> AdminServer:
+    def _server(
+        self, address: str, port: int, routes: Mapping[str, Route], posts: Mapping[str, Route] | None = None
+    ) -> AdminServer:
         return AdminServer(
-            address, port, routes, complain=self._complain, hosts=self._config.admin_hosts, https=self._https)
+            address, port, routes, posts=posts, complain=self._complain, hosts=self._config.admin_hosts, https=self._https)

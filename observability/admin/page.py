@@ -22,17 +22,22 @@ def status_route(board: StatusBoard) -> Route:
 
 
 def page(_: Request) -> Response:
-    body, policy = _page()
+    return document("page.html")
+
+
+def document(name: str) -> Response:
+    """A page that lies beside this file."""
+    body, policy = _document(name)
     return Response(body, HTML, headers=(
         ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache")))
 
 
 @lru_cache
-def _page() -> tuple[bytes, str]:
+def _document(name: str) -> tuple[bytes, str]:
     """The page, and a policy that lets run what stands in it and nothing else: paths of znodes are shown, and they are
     their clients' words."""
-    text = Path(__file__).with_name("page.html").read_text()
+    text = Path(__file__).with_name(name).read_text()
     script, style = (_hashes(text, tag) for tag in ("script", "style"))
     policy = (
         f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; "

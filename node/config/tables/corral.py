@@ -39,6 +39,9 @@ CORRAL: tuple[Key, ...] = (
     honoured("corral.adminHosts", "",
               "names by which browsers may reach the admin HTTP, besides localhost and the host's own; *: any",
               Kind.WORDS),
+    honoured("corral.browser", "auto",
+              "what /browse of the admin HTTP may do with znodes, under the ACLs of who logs in: off, read or write; "
+              "auto: read where corral.metricsAddress is this host alone, else off", Kind.TEXT),
     honoured("corral.otlpEndpoint", "",
               "where traces are sent as OTLP, a URL such as http://collector:4317; nowhere if absent", Kind.TEXT),
     honoured("corral.otlpProtocol", "grpc", "grpc, or http/protobuf", Kind.TEXT),
