@@ -211,6 +211,12 @@ class Differs(Message, frozen=True):
     member: int = 0
 
 
+class Summons(Message, frozen=True):
+    """*member* is to vote, and follows a follower: that one passes it on, and the member comes to the leader itself."""
+
+    member: int
+
+
 class Refused(Message, frozen=True):
     """The stream ends. *leader*: who leads as far as known (0: nobody). *operator*: must see to the reason.
 
@@ -562,7 +568,7 @@ class Relayed(Message, frozen=True):
 PeerMessage = (
     Hello | AckEpoch | AckNewLeader | Ack | Pong | NewEpoch | Truncate | SnapshotBegin | SnapshotChunk
     | SnapshotEnd | Records | NewLeader | UpToDate | Commit | Backed | Ping | HandedOver | Differs
-    | Refused
+    | Summons | Refused
     | SubmitHello | Accepting | Submit | ReconfigWanted | ReconfigAnswer | Touches | Relay
 )
 LocalMessage = (

@@ -50,6 +50,7 @@ class Core:
         self.is_draining = False  # see events.Draining
         self.digests: list[Digest] = []  # of own replicas, not yet sent to the leader
         self.refusal = ""  # last reason reported, so that it is said once
+        self.summoned_until_ms = 0  # to the leader itself, see source_of
         self.sources_tried = 0  # by an observer that follows a follower, where it may
         self.strangers: set[MemberId] = set()  # whose history comes from another restoration than ours
         self.effects: list[Effect] = []
@@ -198,7 +199,8 @@ class Core:
 
     def source_of(self, leader: MemberId) -> MemberId:
         """Whom to follow, that *leader*'s records come: an observer takes one follower after the other, if it may."""
-        if not (leader and self.config.observer_masters and self.me in self.observers):
+        may = self.config.observer_masters and self.me in self.observers and self.now_ms >= self.summoned_until_ms
+        if not (leader and may):
             return leader
         others = [voter for voter in self.electorate.members if voter not in (leader, self.me)]
         first = self.me % len(others) if others else 0

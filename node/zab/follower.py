@@ -50,6 +50,7 @@ from transport.messages import (
     SnapshotBegin,
     SnapshotChunk,
     SnapshotEnd,
+    Summons,
     Truncate,
     UpToDate,
 )
@@ -165,6 +166,8 @@ class Follower:
                     self.observers.pass_on(message)
             case HandedOver():
                 self._on_handed_over(message)
+            case Summons():
+                self._on_summons(message)
             case Refused():
                 self._on_refused(message)
             case _:
@@ -366,6 +369,14 @@ class Follower:
             raise UnexpectedMessageError(message, self.phase)
         core.grants.pop(self.leader, None)
         raise RoleEnded(f"handed over by {self.leader} to {message.heir}", heir=message.heir)
+
+    def _on_summons(self, message: Summons) -> None:
+        core = self.core
+        if message.member != core.me:
+            self.observers.pass_on(message)
+        elif self.source != self.leader:
+            core.summoned_until_ms = core.now_ms + core.timing.init_ms
+            raise RoleEnded(f"called by leader {self.leader}, to vote", probe=True)
 
     def _on_refused(self, message: Refused) -> None:
         on_refused(self.core, self.source, message)

@@ -29,6 +29,7 @@ from transport.messages import (
     NewLeader,
     Ping,
     Pong,
+    Summons,
     UpToDate,
 )
 from transport.zxid import Epoch, MemberId, Zxid
@@ -222,6 +223,6 @@ class ObserverMaster:
         digests, self._digests = self._digests, []
         return digests
 
-    def pass_on(self, differs: Differs) -> None:
+    def pass_on(self, message: Differs | Summons) -> None:
         self.core.emit(*(
-            Send(each.stream, differs) for each in self.learners.values() if each.member == differs.member))
+            Send(each.stream, message) for each in self.learners.values() if each.member == message.member))

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 from node.config.servers import participants
 from node.zab.core import Core
-from node.zab.effects import ReconfigRefused
+from node.zab.effects import ReconfigRefused, Send
 from node.zab.events import Reconfigure
 from node.zab.learner_stream import LearnerStream, Phase
 from node.zab.membership import reconfigured_entry
 from node.zab.quorum import verifier
 from transport.entry import LEVEL_OF_RECONFIG, ControlEntry
 from transport.errors import Err
+from transport.messages import Summons
 from transport.zxid import MemberId, Zxid
 
 NEAR_BYTES = 4 << 20  # not acked yet by a member that still counts as having the whole history
@@ -66,6 +67,7 @@ class Reconfiguration:
         there = {each.member: each for each in learners}
         unfit = {voter: why for voter in voters if (why := self._unfitness(voter, there.get(voter)))}
         if not to_come.has_quorum([each for each in voters if each not in unfit]):
+            self._summon([voter for voter in unfit if voter not in there], learners)
             reasons = "; ".join(f"member {voter} {why}" for voter, why in unfit.items())
             self._refuse(wish, Err.NEW_CONFIG_NO_QUORUM, f"no quorum of the new voters is ready: {reasons}")
             return None
@@ -81,12 +83,20 @@ class Reconfiguration:
         if voter == self.core.me:
             return _slowness(self.core.sync_ms, self.core.timing.silence_ms)
         if learner is None:
-            return "is not connected"
+            observes = self.core.config.observer_masters and voter in self.core.observers
+            return "is not connected" + (" (it has been called from its follower: ask again)" if observes else "")
         if learner.phase < Phase.SYNCHRONISED:
             return f"is being synchronised ({learner.phase.name.lower()})"
         if learner.cursor < self.core.history.last or learner.unacked_bytes > NEAR_BYTES:
             return f"lacks {max(self.core.history.last - learner.durable, 0)} requests"
         return _slowness(learner.sync_ms, self.core.timing.silence_ms)
+
+    def _summon(self, voters: list[MemberId], learners: list[LearnerStream]) -> None:
+        """They may observe behind a follower, and only here can be seen how far they are."""
+        core = self.core
+        core.emit(*(
+            Send(learner.stream, Summons(voter)) for voter in voters if voter in core.observers
+            for learner in learners if learner.phase is Phase.SERVING and learner.member not in core.observers))
 
     def _refuse(self, wish: Reconfigure, err: Err, reason: str) -> None:
         self.core.report("reconfig_refused", err=err.name, reason=reason)

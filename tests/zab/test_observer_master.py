@@ -149,6 +149,30 @@ def test_an_observer_that_is_to_vote_follows_the_leader_itself() -> None:
     assert {each.member: each.votes for each in member_of(made, 1).learners} == {2: True, 3: True, 4: True}
 
 
+def test_observers_that_are_the_new_quorum_are_called_from_their_follower() -> None:
+    made = Ensemble(
+        4, voters=VOTERS[:2], servers=lines((3, OBSERVER)), reconfig_enabled=True, observer_masters=True)
+    made.elect(1, 2)
+    made.run()
+    made.advance(TIMING.silence_ms)
+    made.elect(1)
+    made.run()
+    made.advance(TIMING.silence_ms)
+    assert [member_of(made, each).learns_from for each in (3, OBSERVER)] == [2, 2]
+
+    made.step(1, Reconfigure(Zxid(1), 0, lines(())), TurnEnd())
+    made.advance(TIMING.silence_ms)
+    refused, = made.hosts[MemberId(1)].refusals
+    assert "member 3 is not connected (it has been called from its follower: ask again)" in refused.reason
+    assert [member_of(made, each).learns_from for each in (3, OBSERVER)] == [1, 1]
+
+    made.step(1, Reconfigure(Zxid(1), 0, lines(())), TurnEnd())
+    made.run()
+    made.advance(TIMING.silence_ms)
+    assert member_of(made, 1).voters == (1, 2, 3, 4)
+    assert all(each.votes for each in member_of(made, 1).learners)
+
+
 def test_its_digests_reach_the_leader_and_the_leaders_word_reaches_it() -> None:
     made = ensemble()
     made.advance(5000)
