@@ -61,9 +61,9 @@ def watch(
             if not shell.is_interactive:
                 raise
         finally:
-            shell.watching = None
             if client.state.startswith("CONNECTED"):
                 _remove(shell, path, WatcherType.ANY)
+            shell.watching = None  # only now: what came before its end is not told as another watch's
 
 
 def _follow(

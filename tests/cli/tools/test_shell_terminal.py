@@ -49,13 +49,15 @@ def test_a_person_completes_repeats_interrupts_and_leaves(shell_pair: Pair, tmp_
         terminal.type(CTRL_C)
         terminal.wait_for(PROMPT)
 
-        terminal.type("addWatch /application", ENTER)
+        terminal.type("addWatch /application --json", ENTER)
+        terminal.wait_for('"mode"')
         terminal.wait_for(PROMPT)
         with kazoo_client(servers.addresses, chroot=root) as client:
             client.create("/application/more")
         terminal.wait_for("WatchedEvent NodeCreated /application/more")
 
-        terminal.type("addauth digest ann:secret", ENTER)
+        terminal.type("addauth digest ann:secret --json", ENTER)
+        terminal.wait_for('"scheme"')
         terminal.wait_for(PROMPT)
         terminal.type(CTRL_D)
         assert terminal.end() == 0
