@@ -108,38 +108,34 @@ def stop_process(ensemble: Ensemble, rng: Random) -> Iterator[str]:
 
 
 @contextmanager
-def partition(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+def until_healed(ensemble: Ensemble, what: str) -> Iterator[str]:
+    try:
+        yield what
+    finally:
+        ensemble.network.heal()
+
+
+def partition(ensemble: Ensemble, rng: Random) -> AbstractContextManager[str]:
     """A member is cut off from the other members, and half of the time from the clients."""
     member, what = victim(ensemble, rng)
     away = [*others(ensemble, member), *([CLIENTS] if rng.random() < 0.5 else [])]
     ensemble.network.cut(both_ways(*((member, each) for each in away)))
-    try:
-        yield f"{what}{', and from clients' if CLIENTS in away else ''}"
-    finally:
-        ensemble.network.heal()
+    return until_healed(ensemble, f"{what}{', and from clients' if CLIENTS in away else ''}")
 
 
-@contextmanager
-def one_way(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+def one_way(ensemble: Ensemble, rng: Random) -> AbstractContextManager[str]:
     """A member hears the other members, and they do not hear it; or the other way round."""
     (member, what), deaf = victim(ensemble, rng), rng.random() < 0.5
     ensemble.network.cut((each, member) if deaf else (member, each) for each in others(ensemble, member))
-    try:
-        yield f"{what} {'hears nobody' if deaf else 'is not heard'}"
-    finally:
-        ensemble.network.heal()
+    return until_healed(ensemble, f"{what} {'hears nobody' if deaf else 'is not heard'}")
 
 
-@contextmanager
-def bridge(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+def bridge(ensemble: Ensemble, rng: Random) -> AbstractContextManager[str]:
     """Two members cannot reach each other; the third reaches both."""
     member, what = victim(ensemble, rng)
     other = rng.choice(others(ensemble, member))
     ensemble.network.cut(both_ways((member, other)))
-    try:
-        yield f"{what} and member {other}"
-    finally:
-        ensemble.network.heal()
+    return until_healed(ensemble, f"{what} and member {other}")
 
 
 @contextmanager
@@ -149,14 +145,10 @@ def delay(ensemble: Ensemble, rng: Random) -> Iterator[str]:
         yield f"{what}, {delay_ms} ms each way"
 
 
-@contextmanager
-def loss(ensemble: Ensemble, rng: Random) -> Iterator[str]:
+def loss(ensemble: Ensemble, rng: Random) -> AbstractContextManager[str]:
     (member, what), percent = victim(ensemble, rng), rng.choice([5, 15, 30])
     ensemble.network.lose(member, percent)
-    try:
-        yield f"{what}, {percent} %"
-    finally:
-        ensemble.network.heal()
+    return until_healed(ensemble, f"{what}, {percent} %")
 
 
 # Disk and clock ------------------------------------------------------------------------------------

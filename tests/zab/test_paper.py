@@ -1,9 +1,10 @@
 """Zab's promises, one test each, over random walks: whatever is elected, crashes, is cut off or forgets.
 
-Junqueira, Reed, Serafini: Zab: High-performance broadcast for primary-backup systems, DSN 2011. Each test names the
-section and quotes the sentence that defines its property: of atomic broadcast (integrity, total order, agreement) and
-of primary order (local and global primary order, primary integrity). <v, z> is a record with its zxid; the primary of
-an epoch is its leader; to deliver is to show a record to this member's replicas, by a watermark.
+Junqueira, Reed, Serafini: Zab: High-performance broadcast for primary-backup systems, DSN 2011. Section III, Problem
+Statement, defines in its part A, Core Properties, what is tested here: integrity, total order and agreement, local and
+global primary order, and primary integrity. Each test names its property and says its sentence in our words, in the
+paper's letters: <v, z> is a record with its zxid; the primary of an epoch is its leader; to deliver (abdeliver) is to
+show a record to this member's replicas, by a watermark; to broadcast (abcast) is to log it as the leader.
 
 That these tests can fail is shown by tests/zab/test_paper_broken.py.
 """
@@ -42,7 +43,7 @@ def delivered(walk: Watched) -> dict[Zxid, bytes]:
 
 
 def test_integrity_what_is_delivered_was_broadcast(walks: list[Watched]) -> None:
-    """Section III, Integrity: "If some process delivers <v, z>, then some process p_i has broadcast <v, z>."
+    """Section III-A, Integrity: what some process delivers, some process has broadcast.
 
     That is: it stands in the log that the leader of its epoch has written.
     """
@@ -52,9 +53,8 @@ def test_integrity_what_is_delivered_was_broadcast(walks: list[Watched]) -> None
 
 
 def test_total_order(walks: list[Watched]) -> None:
-    """Section III, Total order: "If some process delivers <v, z> before <v', z'>, then any process that delivers
-    <v', z'> must also deliver <v, z> and deliver <v, z> before <v', z'>."
-    """
+    """Section III-A, Total order: where some process delivers <v, z> before <v', z'>, whoever delivers <v', z'> has
+    delivered <v, z> before it."""
     for walk in walks:
         for one, other in combinations(walk.all_lives, 2):
             assert common_part(one, other) == common_part(other, one)
@@ -67,9 +67,8 @@ def common_part(life: Life, other: Life) -> list[tuple[Zxid, bytes]]:
 
 
 def test_agreement(walks: list[Watched]) -> None:
-    """Section III, Agreement: "If some process p_i delivers <v, z> and some process p_j delivers <v', z'>, then either
-    p_i delivers <v', z'> or p_j delivers <v, z>."
-    """
+    """Section III-A, Agreement: of two processes, of which one delivers <v, z> and the other <v', z'>, one delivers
+    the other's, too."""
     for walk in walks:
         for one, other in combinations(walk.all_lives, 2):
             behind, ahead = sorted((one, other), key=lambda life: life.end)
@@ -78,9 +77,8 @@ def test_agreement(walks: list[Watched]) -> None:
 
 
 def test_local_primary_order(walks: list[Watched]) -> None:
-    """Section III, Local primary order: "If a primary broadcasts <v, z> before it broadcasts <v', z'>, then a process
-    that delivers <v', z'> must also deliver <v, z> before <v', z'>."
-    """
+    """Section III-A, Local primary order: what one primary broadcasts first, whoever delivers the second delivers
+    before it."""
     for walk in walks:
         for life in walk.all_lives:
             for epoch in {epoch_of(zxid) for zxid, _ in life.records}:
@@ -90,9 +88,8 @@ def test_local_primary_order(walks: list[Watched]) -> None:
 
 
 def test_global_primary_order(walks: list[Watched]) -> None:
-    """Section III, Global primary order: "Let an earlier primary broadcast <v, z> and a later one <v', z'>. If a
-    process delivers both <v, z> and <v', z'>, then it must deliver <v, z> before <v', z'>."
-    """
+    """Section III-A, Global primary order: who delivers both <v, z> of an earlier primary and <v', z'> of a later one
+    delivers <v, z> first."""
     for walk in walks:
         for life in walk.all_lives:
             epochs = [epoch_of(zxid) for zxid, _ in life.records]
@@ -100,8 +97,8 @@ def test_global_primary_order(walks: list[Watched]) -> None:
 
 
 def test_primary_integrity(walks: list[Watched]) -> None:
-    """Section III, Primary integrity: "If a primary broadcasts <v, z> and some process delivers <v', z'> which was
-    broadcast by an earlier primary, then the primary must deliver <v', z'> before it broadcasts <v, z>."
+    """Section III-A, Primary integrity: what anybody delivers of earlier primaries, a primary delivers before it
+    broadcasts anything.
 
     Here: it has <v', z'> in its log, which it commits before, or with, its own first record.
     """
@@ -114,7 +111,7 @@ def test_primary_integrity(walks: list[Watched]) -> None:
 
 
 def test_every_epoch_begins_with_its_own_record(walks: list[Watched]) -> None:
-    """Section III: primaries are in a sequence, and zxids of a later one are greater: its epoch is their upper part."""
+    """Section III: a zxid is a pair of the primary's instance (our epoch) and a counter; later ones are greater."""
     for walk in walks:
         for primary in walk.primaries.values():
             first = read_record_header(primary.broadcast[0][1])
@@ -122,7 +119,7 @@ def test_every_epoch_begins_with_its_own_record(walks: list[Watched]) -> None:
 
 
 def test_nothing_committed_is_lost(walks: list[Watched]) -> None:
-    """What the properties amount to for who relies on them: section I, on recovery."""
+    """What the properties amount to for who relies on them: a sentence of ours."""
     for walk in walks:
         committed = delivered(walk)
         for host in walk.hosts.values():

@@ -1,4 +1,4 @@
-"""One leader per epoch, and one life of it (Zab, section 4: primaries are numbered by their epochs)."""
+"""One leader per epoch, and one life of it (Zab, section III: primaries are numbered by their epochs)."""
 
 from tests.simulation.checkers.checker import Checker
 

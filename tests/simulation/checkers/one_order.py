@@ -1,4 +1,4 @@
-"""Every replica's records are a prefix of one sequence (Zab, section 3: total order, agreement)."""
+"""Every replica's records are a prefix of one sequence (Zab, section III-A: total order, agreement)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
