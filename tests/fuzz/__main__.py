@@ -27,6 +27,7 @@ PACKAGES = ["node", "transport", "observability"]
 FOUND = Path("build/fuzz")
 POOL_MAX = 400
 LED = "--led"
+HARM = 77  # libFuzzer's exit code
 TAIL = 4000  # characters of what libFuzzer said last
 EXAMPLES = """examples:
   python -m tests.fuzz --minutes 10
@@ -115,11 +116,12 @@ def with_atheris(targets: Sequence["Target"], minutes: float) -> int:
             stderr=subprocess.PIPE, text=True, check=False)
         runs = re.findall(r"^#(\d+)\s+\w+\s+cov: (\d+)", done.stderr, re.MULTILINE)
         count, covered = runs[-1] if runs else (0, 0)
-        say(f"{target.name:10} {int(count):9,} inputs, {covered} places reached{', HARM:' if done.returncode else ''}")
-        if done.returncode:
+        outcome = {0: "", HARM: ", HARM:"}.get(done.returncode, ", FAILED:")
+        say(f"{target.name:10} {int(count):9,} inputs, {covered} places reached{outcome}")
+        if outcome:
             harmful += 1
             say(done.stderr[-TAIL:])
-    say(f"{harmful} targets were harmed; inputs in {FOUND}" if harmful else "no input did harm")
+    say(f"{harmful} targets were harmed, or failed; inputs in {FOUND}" if harmful else "no input did harm")
     return int(bool(harmful))
 
 

@@ -107,6 +107,12 @@ class Ensemble:
             host.initialise()
             host.start()
 
+    def begin(self) -> None:
+        """Everything and everybody, for the first time."""
+        self.start()
+        for client in self.clients.values():
+            client.start()
+
     def zab_config(self, member: int, *, generation: int) -> ZabConfig:
         return ZabConfig(
             me=MemberId(member), voters=tuple(MemberId(each) for each in self.files[member]),

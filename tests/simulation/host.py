@@ -56,6 +56,7 @@ class Host:
         self.processes: dict[str, Process] = {}
         self.lives = 0
         self.is_powered = True
+        self.is_retired = False  # its ensemble is no more
         self.held_down: set[str] = set()  # roles that a fault keeps dead
         self.sync_us = options.sync_us
         self.clock_rate = 1 + self.rng.uniform(-options.clock_drift, options.clock_drift)
@@ -98,7 +99,7 @@ class Host:
             self.start_role(role)
 
     def start_role(self, role: str) -> None:
-        if not self.is_powered or role in self.held_down or self.process(role) is not None:
+        if not self.is_powered or self.is_retired or role in self.held_down or self.process(role) is not None:
             return
         self.lives += 1
         process = self.make[role](self)
@@ -132,6 +133,12 @@ class Host:
                 process.trace("ends as asked to")
                 process.die()
 
+    def retire(self) -> None:
+        """Whatever still comes to it, another machine has its number now."""
+        self.end()
+        self.is_retired = True
+        self.world.network.dark.discard(self.member)
+
     def holds(self) -> int:
         """Up to where its disk has the log, or had it when it was lost."""
         return max(self.durable.zxid(), self.lost_zxid)
@@ -148,6 +155,8 @@ class Host:
     # --- power and disk ---
 
     def power_cut(self, *, loses_disk: bool = False) -> None:
+        if self.is_retired:
+            return
         if self.is_powered:
             self.world.trace(f"host-{self.member}", "loses power")
             self.is_powered = False
@@ -165,7 +174,7 @@ class Host:
             self.new_disk()
 
     def power_on(self) -> None:
-        if self.is_powered:
+        if self.is_powered or self.is_retired:
             return
         self.world.trace(f"host-{self.member}", "is powered again")
         self.is_powered = True

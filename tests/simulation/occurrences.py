@@ -17,6 +17,7 @@ MUST_OCCUR = (
     "multi that failed", "snapshot taken", "session expired", "watch event", "writes resent",
     "readmitted", "handed_over", "handed over: asked to", "handed over: drains",
     "handed over: no processor 0 within syncLimit", "hand-over failed", "client sent away",
+    "restored", "reconfigured",
 )
 
 

@@ -7,30 +7,61 @@ from types import SimpleNamespace
 
 from node.backup.epochs import next_epoch
 from node.backup.restoring import Plan, adapt
+from node.processes.snapshot_build import PROBLEMS
 from node.storage.epochs import Epochs
 from node.storage.identity import initialise
 from node.storage.snapshot_builder import Replayed, header_of, replay
 from node.storage.snapshots import SnapshotWriter, load_newest_with_header
 from node.tree.snapshot import encode_state
+from tests.simulation.disk import PowerCutError
 from tests.simulation.ensemble import Ensemble
 from tests.simulation.host import DATA_DIR, LOG_DIR, Host
-from transport.zxid import Epoch, epoch_of
+from tests.simulation.scheduler import MS
+from transport.zxid import Epoch, epoch_of, show
 
 BEFORE_THE_LOG = ("broadcast", "election")
+AGAIN_US = 100 * MS
 
 
 def back_up(ensemble: Ensemble, member: int) -> Replayed:
-    """From the member's files, beside its running processes."""
+    """From the member's files, beside its running processes.  Raises what PROBLEMS has, PowerCutError."""
     broadcast = ensemble.broadcast(member)
     assert broadcast is not None
     files = ensemble.hosts[member].disk.process()
-    return replay(files, load_newest_with_header(files, DATA_DIR), log_dir=LOG_DIR, mark=broadcast.mark)
+    try:
+        return replay(files, load_newest_with_header(files, DATA_DIR), log_dir=LOG_DIR, mark=broadcast.mark)
+    finally:
+        files.crash()
+
+
+class Backup:
+    """Of any member whose files give one: if they do not now, another is asked a moment later."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self.ensemble = ensemble
+        self.rng = ensemble.world.randomness.of("backup")
+        self.replayed: Replayed | None = None
+
+    def take(self) -> None:
+        ensemble, member = self.ensemble, self.rng.choice(self.ensemble.members)
+        broadcast = ensemble.broadcast(member)
+        if broadcast is not None and broadcast.mark.zxid:
+            try:
+                self.replayed = back_up(ensemble, member)
+            except PROBLEMS as error:
+                ensemble.world.trace("backup", "of member %d: %s", member, str(error))
+            except PowerCutError:
+                ensemble.hosts[member].lose_power()
+        if self.replayed is None:
+            ensemble.world.scheduler.after(AGAIN_US, self.take)
+        else:
+            ensemble.world.trace("backup", "of member %d, up to %s", member, show(self.replayed.state.zxid))
 
 
 def end(ensemble: Ensemble) -> None:
-    """Every process of it, and every client."""
+    """Every process of it, for good, and every client."""
     for host in ensemble.hosts.values():
-        host.end()
+        host.retire()
     for client in ensemble.clients.values():
         client.die()
 

@@ -6,19 +6,23 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
+from tests.simulation import restoration
 from tests.simulation.client import ClientOptions
 from tests.simulation.ensemble import Ensemble, Scale
 from tests.simulation.faults import Fault, FaultOptions, plan
 from tests.simulation.host import HostOptions
+from tests.simulation.membership import Operator
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.network import Network, NetworkOptions
 from tests.simulation.scheduler import SECOND
+from tests.simulation.seeds import faults_of, is_reconfigured, is_restored, scale_of
 from tests.simulation.world import InvariantViolation, World
 from transport.opcodes import OpCode
 
 START_US = 30 * SECOND  # for a first leader
 FAULTS_US = 60 * SECOND  # for all faults and the clients' work
 AGREE_US = 120 * SECOND  # to agree once all is healed
+FIRST_HALF_US = 5 * SECOND  # within which a backup is taken, where there is one
 QUIET_US = 1 * SECOND
 CRASH = "crash"  # an exception that no rule of the product ends a process with
 
@@ -67,14 +71,14 @@ def run(
     world = World(seed, keep_trace=keep_trace, echo=echo)
     Network(world, options.network)
     scale = scale_of(seed, options.scale)
-    ensemble = Ensemble(world, scale=scale, host_options=options.host, client_options=options.client)
+    ensembles = [Ensemble(world, scale=scale, host_options=options.host, client_options=options.client)]
     if faults is None:
         faults = plan(
-            options.faults, world.randomness.of("faults"), members=ensemble.members, clients=scale.clients,
-            seed=seed)
+            faults_of(seed, options.scale, options.faults), world.randomness.of("faults"),
+            members=ensembles[0].members, clients=scale.clients, seed=seed)
     result = Result(seed, faults=faults)
     try:
-        drive(ensemble, Nemesis(ensemble, faults), options)
+        play(ensembles, faults, options)
     except InvariantViolation as violation:
         result.finding, result.checker = str(violation), violation.checker
     except LivenessError as error:
@@ -83,36 +87,67 @@ def run(
         result.finding, result.checker = traceback.format_exc(), CRASH
     result.occurred = world.occurred
     result.steps = world.scheduler.steps
-    result.writes = ensemble.history.writes_acknowledged
-    result.ordered = ensemble.order.requests
-    result.unknown = ensemble.history.writes_unknown
-    result.reads = ensemble.history.reads_answered
+    result.writes = sum(each.history.writes_acknowledged for each in ensembles)
+    result.ordered = sum(each.order.requests for each in ensembles)
+    result.unknown = sum(each.history.writes_unknown for each in ensembles)
+    result.reads = sum(each.history.reads_answered for each in ensembles)
     result.virtual_us = world.scheduler.now_us
     counts = f"{result.steps} {result.reads} {result.virtual_us}".encode()
-    result.fingerprint = crc32(b"".join(ensemble.order.records), crc32(counts))
+    result.fingerprint = crc32(b"".join(ensembles[-1].order.records), crc32(counts))
     result.cpu_s = time.process_time() - began_s
     result.transcript = world.trace.lines() if keep_trace or result.finding else []
     return result
 
 
-def scale_of(seed: int, scale: Scale) -> Scale:
-    """Mostly three members; now and then five, or one. In some runs two processors each, local sessions, old snapshots
-    kept as in production."""
-    members = {17: 5, 33: 1}.get(seed % 40, 3) if scale.members == Scale.members else scale.members
-    return replace(
-        scale, members=members, processors=2 if seed % 5 == 1 else scale.processors,
-        local_sessions=scale.local_sessions or seed % 7 == 2,
-        retained_snapshots=3 if seed % 6 == 5 else scale.retained_snapshots)
+def play(ensembles: list[Ensemble], faults: list[Fault], options: Options) -> None:
+    """*ensembles*: the first one, not started; what it is restored to comes behind it."""
+    [ensemble] = ensembles
+    seed = ensemble.world.seed
+    if is_reconfigured(seed, options.scale):
+        nemesis = Nemesis(ensemble, faults)
+        Operator(ensemble, lambda: nemesis.is_over).begin()
+        ensemble.begin()
+        drive(ensemble, nemesis, options)
+        return
+    ensemble.begin()
+    if is_restored(seed):
+        half_us = options.faults.first_us + options.faults.window_us // 2
+        backup = live(ensemble, [fault for fault in faults if fault.at_us < half_us])
+        ensemble = restoration.restored(ensemble, backup)
+        ensembles.append(ensemble)
+        ensemble.world.occurred["restored"] += 1
+        restoration.start(ensemble)
+        faults = [replace(fault, at_us=fault.at_us - half_us) for fault in faults if fault.at_us >= half_us]
+    drive(ensemble, Nemesis(ensemble, faults), options)
+
+
+def live(ensemble: Ensemble, faults: list[Fault]) -> restoration.Replayed:
+    """Until these faults are over. Returns a backup of some time meanwhile; nothing of it runs any more."""
+    scheduler = ensemble.world.scheduler
+    serve(ensemble)
+    nemesis, backup = Nemesis(ensemble, faults), restoration.Backup(ensemble)
+    nemesis.begin()
+    scheduler.after(backup.rng.randrange(FIRST_HALF_US), backup.take)
+    scheduler.run(
+        until_us=scheduler.now_us + FAULTS_US, done=lambda: nemesis.is_over and backup.replayed is not None)
+    expect(nemesis.is_over, "the faults have not ended")
+    restoration.end(ensemble)
+    if backup.replayed is None:
+        raise LivenessError("no member could be backed up")
+    return backup.replayed
+
+
+def serve(ensemble: Ensemble) -> None:
+    scheduler, history = ensemble.world.scheduler, ensemble.history
+    expect(
+        scheduler.run(until_us=scheduler.now_us + START_US, done=lambda: history.writes_acknowledged > 0),
+        "a new ensemble does not serve")
 
 
 def drive(ensemble: Ensemble, nemesis: Nemesis, options: Options) -> None:
+    """It has been started."""
     scheduler, history = ensemble.world.scheduler, ensemble.history
-    ensemble.start()
-    for client in ensemble.clients.values():
-        client.start()
-    expect(
-        scheduler.run(until_us=START_US, done=lambda: history.writes_acknowledged > 0),
-        "a new ensemble does not serve")
+    serve(ensemble)
     nemesis.begin()
     deadline_us = scheduler.now_us + FAULTS_US
     scheduler.run(until_us=deadline_us, done=lambda: nemesis.is_over)

@@ -32,6 +32,7 @@ def run(seed: int, kind: type[Operator] = Operator) -> World:
         options.faults, world.randomness.of("faults"), members=ensemble.members, clients=options.scale.clients)
     nemesis = Nemesis(ensemble, faults)
     kind(ensemble, lambda: nemesis.is_over).begin()
+    ensemble.begin()
     drive(ensemble, nemesis, replace(options, writes_min=50))
     return world
 
