@@ -1,6 +1,5 @@
 """What a processor makes of alarms: it refuses the writes that would fill the disks, and takes those that free them."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from node.tree.alarms import alarm_path, alarms_of, pack_alarm
@@ -16,19 +15,24 @@ TAKEN = frozenset(int(op) for op in (
 
 
 class WriteAlarms:
-    """*texts*: of the alarms that stand. *on_change* is told of each change of them."""
+    """*texts*: of the alarms that stand."""
 
-    def __init__(self, core: "Processor", on_change: Callable[[list[str]], None]) -> None:
-        self._core, self._on_change = core, on_change
+    def __init__(self, core: "Processor") -> None:
+        self._core = core
+        self._all_writes = core.writes
         self.texts: list[str] = []
 
     def refresh(self) -> None:
         """Call now and then, and when one has been executed: who deletes the node takes the alarm back."""
         texts = [text.decode(errors="replace") for text in alarms_of(self._core.replica.tree)]
-        if texts != self.texts:
-            self.texts = texts
-            self._core.take_writes(only=TAKEN if texts else None)
-            self._on_change(texts)
+        if texts == self.texts:
+            return
+        self.texts = texts
+        self._core.writes = self._all_writes & TAKEN if texts else self._all_writes
+        if texts:
+            self._core.alarm("writes_stopped", reason="; ".join(texts))
+        else:
+            self._core.alarm("writes_go_on")
 
     def is_raised(self, member: int) -> bool:
         return alarm_path(member) in self._core.replica.nodes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import OWN_WORD, WORDS
+from node.requests.frames import HEAD
 from node.requests.handshake import (
     ConnectRequest,
     HandshakeError,
@@ -27,6 +28,9 @@ from transport.zxid import SessionId
 if TYPE_CHECKING:
     from node.requests.processor import Processor
 
+LATE = 1 << 32  # no client's operation: one that waited too long, in its place among the answers
+PING = int(OpCode.PING)
+NEVER_LATE = frozenset(int(op) for op in (OpCode.AUTH, OpCode.SASL, OpCode.CLOSE_SESSION))
 ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
 
 
@@ -205,6 +209,32 @@ class Entrance:
         conn.input = data
         conn.stalled_ms = conn.stalled_ms or now_ms
         self.stalled[conn] = None
+
+    def refuse_late(self, conn: Connection, data: bytes, now_ms: int) -> bytes:
+        """Of requests that the throttle has let wait: too late, and they are answered with -127, or the connection
+        closes. Returns what is left of them."""
+        waited_ms, conn.stalled_ms = now_ms - conn.stalled_ms, 0
+        core = self._core
+        rules = core.config.overload
+        if rules.closes_late and waited_ms > conn.timeout_ms:
+            core.statistics.stale_dropped += 1
+            core.close(conn, "stale_requests")
+            return b""
+        if not 0 < rules.op_wait_ms < waited_ms:
+            return data
+        at, end = 0, len(data)
+        while end - at >= HEAD.size:
+            length, xid, op = HEAD.unpack_from(data, at)
+            if op in NEVER_LATE or not 8 <= length <= end - at - 4:
+                break
+            core.statistics.throttled_ops += 1
+            conn.frames_in += 1
+            conn.parked.append((conn.submitted, xid, PING if op == PING else LATE, b"", core.now_ns))
+            at += 4 + length
+        if conn.parked and conn.parked[0][0] <= conn.done:
+            core.read_parked(conn)
+        core.dirty[conn] = None
+        return data[at:]
 
     def admit(self) -> None:
         """Call at the end of each turn while `waiting` or `stalled`: first those who have sessions, then new ones."""

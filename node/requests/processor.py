@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from node.requests.alarms import WriteAlarms
 from node.requests.auth import NO_RULES, AuthPacketError, AuthRules, first_identities
 from node.requests.connection import Connection, Phase
-from node.requests.entrance import Entrance
+from node.requests.entrance import LATE, Entrance
 from node.requests.frames import (
     ANSWERS_BYTES_MAX,
     DATA_REPLY,
@@ -54,8 +54,6 @@ PING = int(OpCode.PING)
 SASL = int(OpCode.SASL)
 GET_DATA = int(OpCode.GET_DATA)
 NEVER_PARKED = frozenset((AUTH, RECONFIG))
-NEVER_LATE = frozenset((AUTH, SASL, int(OpCode.CLOSE_SESSION)))
-LATE = 1 << 32  # no client's operation: one that waited too long, in its place among the answers
 SESSION_MOVED = int(Err.SESSION_MOVED)
 BULKY_BYTES = 4096
 PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
@@ -119,9 +117,8 @@ class Processor:
         self.is_draining = False  # set by the shell: clients are to go elsewhere
         self.digests: list[tuple[int, int]] = []  # (zxid, digest), for the shell to report
         self.reconfigs = Reconfigs(self)
-        self.alarms = WriteAlarms(self, self._on_alarms)
-        self._writes = WRITES
-        self.take_writes(only=None)
+        self.writes = WRITES - {RECONFIG} if config.reconfig_enabled else WRITES  # less while alarms stop some
+        self.alarms = WriteAlarms(self)
         self._next_number = 1
         self._frame_limit = config.large_bytes or config.frame_bytes_max
         self._turn_requests = config.overload.turn_requests
@@ -182,7 +179,7 @@ class Processor:
                 self.entrance.stall(conn, data, now_ms)
                 return
             if conn.stalled_ms:
-                data = self._refuse_late(conn, data, now_ms)
+                data = self.entrance.refuse_late(conn, data, now_ms)
         frames_max = self._turn_requests
         if may_come < frames_max:
             frames_max = max(may_come, TURN_REQUESTS_LEAST)
@@ -190,7 +187,7 @@ class Processor:
         room = BATCH_BYTES_MAX - submissions.bytes
         pack_request, weight = conn.pack_request, REQUEST_WEIGHT + conn.trace_bytes
         pack_data_reply = DATA_REPLY.pack
-        head, write_ops = HEAD.unpack_from, self._writes
+        head, write_ops = HEAD.unpack_from, self.writes
         limit = self._frame_limit
         nodes, zxid, out = self.replica.nodes, self.replica.zxid, conn.out
         session_id = conn.session_id
@@ -294,31 +291,6 @@ class Processor:
         self.statistics.large_refused += 1
         return True
 
-    def _refuse_late(self, conn: Connection, data: bytes, now_ms: int) -> bytes:
-        """Of requests that the throttle has let wait: too late, and they are answered with -127, or the connection
-        closes. Returns what is left of them."""
-        waited_ms, conn.stalled_ms = now_ms - conn.stalled_ms, 0
-        rules = self.config.overload
-        if rules.closes_late and waited_ms > conn.timeout_ms:
-            self.statistics.stale_dropped += 1
-            self.close(conn, "stale_requests")
-            return b""
-        if not 0 < rules.op_wait_ms < waited_ms:
-            return data
-        at, end = 0, len(data)
-        while end - at >= HEAD.size:
-            length, xid, op = HEAD.unpack_from(data, at)
-            if op in NEVER_LATE or not 8 <= length <= end - at - 4:
-                break
-            self.statistics.throttled_ops += 1
-            conn.frames_in += 1
-            conn.parked.append((conn.submitted, xid, PING if op == PING else LATE, b"", self.now_ns))
-            at += 4 + length
-        if conn.parked and conn.parked[0][0] <= conn.done:
-            self._read_parked(conn)
-        self.dirty[conn] = None
-        return data[at:]
-
     def close(self, conn: Connection, outcome: str, fault: str = "") -> None:
         """After what is in its output has been sent. The first *outcome* counts."""
         conn.phase = Phase.CLOSED
@@ -402,17 +374,6 @@ class Processor:
             return Err.THROTTLED_OP
         return Err.QUOTA_EXCEEDED if self.alarms.texts and op in WRITES else Err.UNIMPLEMENTED
 
-    def take_writes(self, *, only: frozenset[int] | None) -> None:
-        """While an alarm stands, *only* these; None: all."""
-        writes = WRITES if only is None else only
-        self._writes = writes - {RECONFIG} if self.config.reconfig_enabled else writes
-
-    def _on_alarms(self, texts: list[str]) -> None:
-        if texts:
-            self.alarm("writes_stopped", reason="; ".join(texts))
-        else:
-            self.alarm("writes_go_on")
-
     def _too_long(self) -> Err:
         """Of an answer: clients that cannot take it would come back and ask again."""
         self.statistics.replies_refused += 1
@@ -494,9 +455,9 @@ class Processor:
         self.statistics.sent += 1
         self.dirty[conn] = None
         if conn.parked and conn.parked[0][0] <= conn.done:
-            self._read_parked(conn)
+            self.read_parked(conn)
 
-    def _read_parked(self, conn: Connection) -> None:
+    def read_parked(self, conn: Connection) -> None:
         parked = conn.parked
         count, oldest_ns = len(parked), parked[0][4]
         while parked and parked[0][0] <= conn.done:
