@@ -1,16 +1,19 @@
 """Clients that prove who they are, by kazoo: certificates, SASL and passwords, with genuine ZooKeeper as the judge."""
 
+import json
 import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from kazoo.client import KazooClient
 from kazoo.exceptions import InvalidACLError, NoAuthError
 from kazoo.protocol.states import KazooState
 from kazoo.security import ACL, CREATOR_ALL_ACL, Id, Permissions
 
+from node.cli.shell.command import sh
 from tests.certificates import Authority
 from tests.clients.secured import KINDS, USERS, Secured, client_context, secured
 from tests.corral import connect_string, fresh_root, kazoo_client
@@ -53,6 +56,16 @@ def test_a_client_of_tls_sees_what_a_plain_one_sees(zoo: Secured, root: str) -> 
 
         assert plain.get("/a")[0] == b"x" * 500_000
         assert secure.get("/a")[0] == b"x" * 500_000
+
+
+def test_the_shell_speaks_tls_with_a_certificate(zoo: Secured) -> None:
+    file = zoo.client_file("ann")
+
+    done = CliRunner().invoke(sh, [
+        "--server", connect_string(zoo.secure_addresses), "--ca", str(zoo.directory / "ca.pem"), "--cert", file,
+        "--key", file, "whoami", "--json"], catch_exceptions=False)
+
+    assert {"scheme": "x509", "user": "CN=ann,O=Corral"} in json.loads(done.stdout)
 
 
 def test_a_certificate_is_an_identity(zoo: Secured, root: str) -> None:
