@@ -27,6 +27,8 @@ CAUSES = (
     ("handed over", "handed_over"),
     ("refused by", "refused"),
     ("elected without a vote", "superseded"),
+    ("called by leader ", "superseded"),
+    ("it is to vote", "superseded"),
     ("member ", "superseded"),
     ("epoch ", "superseded"),
     ("the zxids of this epoch", "zxids_used_up"),
@@ -34,8 +36,8 @@ CAUSES = (
 
 
 ALARMS = (
-    "digest_differs", "digests_without_majority", "histories_diverge", "looking", "no_member_stands", "refused",
-    "voters_differ",
+    "digest_differs", "digests_without_majority", "histories_diverge", "log_unreadable", "looking",
+    "no_member_stands", "refused", "voters_differ",
 )
 MODES = ("diff", "trunc", "snap")
 
