@@ -157,7 +157,11 @@ def _synced_followers(member: MemberFigures) -> int | None:
     found = member.of_leader("learner_phases")
     if found is None or member.serves_alone:
         return None
-    return int(found.get("serving", 0)) - int(member.of_leader("observers") or 0)
+    return int(found.get("serving", 0)) - len(member.broadcast.get("observers", ()))
+
+
+def _synced_observers(member: MemberFigures) -> int | None:
+    return None if member.serves_alone else len(member.broadcast.get("observers", ()))
 
 
 def _quorum_size(member: MemberFigures) -> int | None:
@@ -223,7 +227,8 @@ ROWS: tuple[Row, ...] = (
     Row("learners", "gauge", "Connected to this leader.", _learners(), ("learner_phases",)),
     Row("synced_followers", "gauge", "Followers up to date with this leader.", _synced_followers,
         ("learner_phases", "observers")),
-    Row("synced_observers", "gauge", "Observers up to date with this leader.", _leader("observers"), ("observers",)),
+    Row("synced_observers", "gauge", "Observers up to date with this leader, or with this follower if they follow it.",
+        _synced_observers, ("observers",)),
     Row("synced_non_voting_followers", "gauge", "Up to date, and without a vote until they are admitted again.",
         _leader("followers_without_vote"), ("followers_without_vote",)),
     Row("pending_syncs", "gauge", "Synchronising with this leader.", _learners("not", "serving"), ("learner_phases",)),

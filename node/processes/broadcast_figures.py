@@ -32,6 +32,8 @@ CAUSES = (
     ("member ", "superseded"),
     ("epoch ", "superseded"),
     ("the zxids of this epoch", "zxids_used_up"),
+    ("called by leader", "promoted"),
+    ("it is to vote", "promoted"),
 )
 
 
@@ -142,6 +144,7 @@ class Figures:
         figures = {
             "is_leader": int(member.is_serving and member.role == "leader"), "is_serving": int(member.is_serving),
             "is_observer": int(member.is_serving and member.role == "observer"),
+            "observers": [each.member for each in member.learners if each.phase == "serving" and each.is_observer],
             "epoch": member.epoch if member.is_serving else 0, "voters": len(member.voters),
             "leader": member.leader if member.is_serving else 0,
             "committed_epoch": epoch_of(member.committed), "committed_counter": counter_of(member.committed),
@@ -168,7 +171,6 @@ class Figures:
             "quorum_slack": member.quorum_slack, "learner_phases": phases,
             "followers_without_vote": sum(
                 each.phase == "serving" and not each.votes and not each.is_observer for each in learners),
-            "observers": sum(each.phase == "serving" and each.is_observer for each in learners),
             "follower_lag_zxids": {name: max(last - zxid, 0) for name, zxid in acked.items()},
             "follower_lag_s": {name: self._marks.waiting_s(zxid, last, now) for name, zxid in acked.items()},
             "follower_unacked_bytes": {str(each.member): each.unacked_bytes for each in learners},

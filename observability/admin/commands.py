@@ -212,7 +212,8 @@ def _directories(found: Figures) -> Answer:
 
 
 def _observers(found: Figures) -> Answer:
-    return {"synced_observers": found.get("broadcast", {}).get("synced_observers", 0), "observers": []}
+    observers = found.get("broadcast", {}).get("observers", ())
+    return {"synced_observers": len(observers), "observers": [{"sid": member} for member in observers]}
 
 
 def _failed(name: str, reason: str, status: int) -> Response:
