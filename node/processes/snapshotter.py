@@ -30,6 +30,7 @@ from node.storage.segments import (
     prepare_segment,
     segment_bytes,
     spare_bytes,
+    storage_errors,
 )
 from node.storage.snapshots import list_snapshots, newest_valid, snapshot_path
 from observability.histogram import Histogram
@@ -126,11 +127,13 @@ class Snapshotter:
     # Life --------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Until SIGTERM."""
+        """Until SIGTERM. Raises StorageError: the disk does not give what is there at the start."""
         try:
-            discard_unfinished_spares(self.files, self.log_dir)
-            self._hello()
-            self.notify.ready(self._newest())
+            with storage_errors("reading", self.data_dir):
+                discard_unfinished_spares(self.files, self.log_dir)
+                self._hello()
+                newest = self._newest()
+            self.notify.ready(newest)
             while not self.signals.is_stopping:
                 self._turn()
                 self.notify.feed(now_ms())
@@ -329,4 +332,10 @@ class Snapshotter:
 def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     assert index == 0
-    Snapshotter(config, notify).run()
+    snapshotter = Snapshotter(config, notify)
+    try:
+        snapshotter.run()
+    except StorageError as error:
+        snapshotter.log.error(
+            "storage_failed", reason=str(error), cure="this process starts again; if that goes on, look at the disk")
+        sys.exit(1)
