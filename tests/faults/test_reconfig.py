@@ -1,4 +1,5 @@
-"""A lone member grows to three by reconfig, loses its leader, and one member, while clients write: no write is lost."""
+"""A standalone member grows to three by reconfig, loses its leader, has two voters and three again, while clients
+write: no write is lost."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +15,9 @@ from tests.faults.figures import await_serving, log_lines
 from tests.faults.trees import agreed_tree
 from tests.faults.writers import await_progress, check, writing
 from tests.waiting import wait_until
+from tests.wire import four_letter
 
+FIRST = "/first"
 SUPER = [("digest", "super:test")]
 SETTINGS = {
     "reconfigEnabled": "true",
@@ -29,16 +32,23 @@ def server_lines(ensemble: Ensemble) -> dict[int, str]:
 
 
 def begin_anew(ensemble: Ensemble, lines: dict[int, str]) -> None:
-    """Member 1 alone, explicitly initialised; the others with empty disks, and not started."""
+    """Member 1 standalone, explicitly initialised, with a znode; then the first of an ensemble, by its own line. The
+    others with empty disks, and not started."""
     for member in (1, 2, 3):
         ensemble.stop(member)
         shutil.rmtree(ensemble.home(member) / "data" / "corral")
     path = ensemble.home(1) / "zoo.cfg"
     kept = [line for line in path.read_text().splitlines() if not line.startswith("server.")]
-    path.write_text("\n".join([*kept, lines[1], ""]))
+    path.write_text("\n".join([*kept, "standaloneEnabled=true", ""]))
     directory = ensemble.home(1) / "data" / "corral"
     directory.mkdir()
     (directory / "initialize").touch()
+    ensemble.start(1)
+    with kazoo_client(ensemble.addresses[:1]) as zk:
+        zk.create(FIRST, b"written while it was alone")
+    assert "Mode: standalone" in four_letter(ensemble.addresses[0], "srvr")
+    ensemble.stop(1)
+    path.write_text("\n".join([*kept, lines[1], ""]))
     ensemble.start(1)
 
 
@@ -58,7 +68,7 @@ def dynamic_files(ensemble: Ensemble, member: int) -> list[Path]:
     return sorted(ensemble.home(member).glob("zoo.cfg.dynamic.*"))
 
 
-def test_a_lone_member_grows_to_three_and_loses_one_and_no_write_is_lost(own: Start) -> None:
+def test_a_standalone_member_grows_to_three_loses_one_and_gets_it_back_and_no_write_is_lost(own: Start) -> None:
     ensemble = own(settings=SETTINGS)
     lines = server_lines(ensemble)
     begin_anew(ensemble, lines)
@@ -90,7 +100,14 @@ def test_a_lone_member_grows_to_three_and_loses_one_and_no_write_is_lost(own: St
             assert data.decode().count("participant") == 2
             wait_until(lambda: ensemble.leader() != leaving, seconds=30, what="another member leads")
             await_progress(outcomes)
+
+        # Two vote, and three again.
+        with kazoo_client([ensemble.addresses[ensemble.leader() - 1]], auth_data=SUPER) as zk:
+            data, _ = reconfigured(zk, joining=lines[leaving])
+            assert data.decode().count("participant") == 3
+            assert zk.get(FIRST)[0] == b"written while it was alone"
+        await_progress(outcomes)
     check(agreed_tree(ensemble, root), root, outcomes)
 
     asked = [line for member in (1, 2, 3) for line in log_lines(ensemble, member, "reconfigured")]
-    assert len(asked) == 2
+    assert len(asked) == 3
