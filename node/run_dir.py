@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from node.backup.wanted import LOCK, MARK, UPLOAD
+from node.config.live import STAMP
 from node.lives import SUFFIX, living
 from node.processes.address_counts import FILE as ADDRESSES
 from node.running import STATE_FILE, read_running
@@ -79,7 +81,8 @@ def _try_lock(run_dir: Path, kind: int) -> int | None:
 def clear(run_dir: Path) -> None:
     """After a clean stop, when nothing of the member runs: what is ours goes; the directory too if it is in /tmp."""
     with contextlib.suppress(OSError):
-        for path in [*(run_dir / name for name in _names()), *run_dir.glob(f"*{SUFFIX}")]:
+        for path in [*(run_dir / name for name in _names()), *run_dir.glob(f"*{SUFFIX}"),
+                     *run_dir.glob(f"*{STAMP}")]:
             path.unlink(missing_ok=True)
         if is_temporary(run_dir):
             run_dir.rmdir()
@@ -87,7 +90,8 @@ def clear(run_dir: Path) -> None:
 
 def _names() -> list[str]:
     sockets = [link.endpoint for link in LINKS if link.scope is Scope.MEMBER]
-    return [*sockets, *(f"{name}.lock" for name in sockets), STATE_FILE, f"{STATE_FILE}.new", METRICS_PORT, ADDRESSES]
+    return [*sockets, *(f"{name}.lock" for name in sockets), STATE_FILE, f"{STATE_FILE}.new", METRICS_PORT, ADDRESSES,
+            LOCK, MARK, f"{MARK}.new", UPLOAD]
 
 
 def remove_stale(*, directory: Path = TEMPORARY, older_than_s: float = STALE_S) -> list[Path]:

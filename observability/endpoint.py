@@ -40,12 +40,17 @@ _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """*query*: the last value of each name. *headers*: by name in lower case, the last of each. *body*: of a POST."""
+    """*query*: the last value of each name. *headers*: by name in lower case, the last of each. *body*: of a POST.
+
+    *upload*, *length*: of a POST to a route of uploads: what follows, up to its end, and how much that is.
+    """
 
     query: Mapping[str, str]
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller = field(default=Caller())
+    upload: BinaryIO | None = None
+    length: int = 0
 
     @property
     def accept(self) -> str:
@@ -78,17 +83,18 @@ class AdminServer(ThreadingHTTPServer):
 
     def __init__(
         self, address: str, port: int, routes: Mapping[str, Route], *, posts: Mapping[str, Route] | None = None,
-        complain: Complain = _tell_nobody, hosts: Collection[str] = (), https: Https | None = None,
+        uploads: Mapping[str, Route] | None = None, complain: Complain = _tell_nobody, hosts: Collection[str] = (),
+        https: Https | None = None,
     ) -> None:
         """*routes*: by path, such as /metrics; *posts*: those that change something, by POST alone.
 
         *hosts*: names in Host that are answered besides this host's; *: any.
 
-        *https*: None: nobody speaks it. Raises OSError: in use, or not an address of this host.
+        *uploads*: of POST, too, of what is long. *https*: None: nobody speaks it. Raises OSError: in use, or no address of this host.
         """
         infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family = infos[0][0]
-        self.routes, self.posts = routes, posts or {}
+        self.routes, self.posts, self.uploads = routes, posts or {}, uploads or {}
         self.https = https
         self.complain = complain
         self.handlers = 0
@@ -167,7 +173,8 @@ class AdminHandler(BaseHTTPRequestHandler):
                 self._is_refused = True
         super().setup()
         self.rfile.close()
-        self.rfile = io.BufferedReader(_Incoming(self.connection, READ_S))
+        self._incoming = _Incoming(self.connection, READ_S)
+        self.rfile = io.BufferedReader(self._incoming)
 
     def finish(self) -> None:
         super().finish()
@@ -199,8 +206,7 @@ class AdminHandler(BaseHTTPRequestHandler):
         if isinstance(route, Response):
             return route
         try:
-            caller = caller_of(self.connection, str(self.client_address[0]))
-            return route(Request(query, self._headers(), self._body(), caller))
+            return route(self._request(target.path, query))
         except _RefusedError as error:
             self.close_connection = True  # what was not read stands before the next request
             return problem(error.status, str(error))
@@ -210,7 +216,7 @@ class AdminHandler(BaseHTTPRequestHandler):
 
     def _route(self, path: str) -> Route | Response:
         """What answers, or that nothing does. What changes something is not taken from another site's page."""
-        ours, others = self.server.routes, self.server.posts
+        ours, others = self.server.routes, {**self.server.posts, **self.server.uploads}
         if self.command == "POST":
             ours, others = others, ours
             origin = self.headers.get("Origin")
@@ -222,7 +228,7 @@ class AdminHandler(BaseHTTPRequestHandler):
             allowed = "GET, HEAD" if self.command == "POST" else "POST"
             return Response(f"{allowed} only\n".encode(), status=HTTPStatus.METHOD_NOT_ALLOWED,
                             headers=(("Allow", allowed),))
-        known = " ".join(sorted((*self.server.routes, *self.server.posts)))
+        known = " ".join(sorted((*ours, *others)))
         return Response(f"{known} are here\n".encode(), status=HTTPStatus.NOT_FOUND)
 
     def _headers(self) -> dict[str, str]:
@@ -237,6 +243,16 @@ class AdminHandler(BaseHTTPRequestHandler):
         if int(length) > BODY_MAX:
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {BODY_MAX} bytes")
         return self.rfile.read(int(length))
+
+    def _request(self, path: str, query: Mapping[str, str]) -> Request:
+        """Raises _RefusedError."""
+        caller = caller_of(self.connection, str(self.client_address[0]))
+        if self.command != "POST" or path not in self.server.uploads:
+            return Request(query, self._headers(), self._body(), caller)
+        length = int(self.headers.get("Content-Length", "") or 0)
+        self._incoming.extend(FILE_S)
+        return Request(
+            query, self._headers(), caller=caller, upload=io.BufferedReader(_Part(self.rfile, length)), length=length)
 
     def _answer(self, response: Response) -> None:
         self.connection.settimeout(WRITE_S)
@@ -280,6 +296,10 @@ class _Incoming(io.RawIOBase):
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
+        self.extend(seconds)
+
+    def extend(self, seconds: float) -> None:
+        """So long from now on."""
         self._until_s = time.monotonic() + seconds
 
     def readable(self) -> bool:
@@ -291,6 +311,24 @@ class _Incoming(io.RawIOBase):
             raise TimeoutError("the request took too long")
         self._connection.settimeout(left_s)
         return self._connection.recv_into(buffer)
+
+
+class _Part(io.RawIOBase):
+    """So many bytes of a file; raises ConnectionError where it ends before."""
+
+    def __init__(self, file: Any, length: int) -> None:
+        self._file, self._left = file, length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._file.read1(min(self._left, len(buffer)))
+        if not piece and self._left:
+            raise ConnectionAbortedError("the body is cut off")
+        buffer[:len(piece)] = piece
+        self._left -= len(piece)
+        return len(piece)
 
 
 def problem(status: int, reason: str, **more: object) -> Response:

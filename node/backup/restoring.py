@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -159,15 +159,17 @@ def _refuse_unfit(
             cure="add --replace: they are moved aside, not deleted")
 
 
-def restore_member(files: Files, target: Target, loaded: Loaded, plan: Plan, now: datetime) -> list[Path]:
+def restore_member(
+    files: Files, target: Target, loaded: Loaded, plan: Plan, now: datetime, *, by_member: bool = False,
+) -> list[Path]:
     """Returns where the old directories are now.  Raises RefusedError: the member runs; StorageError, OSError.
 
-    *loaded*: adapted to the plan.
+    *loaded*: adapted to the plan.  *by_member*: its broadcast waits for this (node/backup/wanted.py).
     """
     config = target.config
     data_dir, log_dir = data_directory(config.data_dir), log_directory(config.log_dir)
     building = config.data_dir / _BUILDING
-    with _nothing_starts(config):
+    with nullcontext() if by_member else _nothing_starts(config):
         lock = DataLock(files, data_dir=data_dir, log_dir=log_dir, pid=os.getpid())
         try:
             _build(files, building, target, loaded, plan)

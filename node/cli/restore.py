@@ -9,6 +9,7 @@ import click
 
 from node.backup.archive import DamagedBackupError, Loaded, load_backup
 from node.backup.restoring import Plan, Target, adapt, examine, make_plan, restore_member
+from node.backup.wanted import forget
 from node.cli.backup import when
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.progress import progress
@@ -35,11 +36,12 @@ from transport.zxid import show
 @click.option("--check", is_flag=True, help="Only say what would be done, and what stands against it; the member may "
               "run.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--by-member", is_flag=True, hidden=True)  # its own broadcast waits, and nothing else holds its state
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; implies --yes.")
 @refusals_shown
 def restore(
     file: Path, configs: tuple[Path, ...], epoch: int | None, replace: bool, end_sessions: bool,
-    from_other_ensemble: bool, check: bool, yes: bool, as_json: bool,
+    from_other_ensemble: bool, check: bool, yes: bool, as_json: bool, by_member: bool,
 ) -> None:
     """Put the state of the backup FILE in place of what the members CONFIG, their zoo.cfg files, have.
 
@@ -55,7 +57,7 @@ def restore(
     """
     files = RealFiles()
     try:
-        targets = [_examined(files, config, may_run=check) for config in configs]
+        targets = [_examined(files, config, may_run=check or by_member) for config in configs]
         with progress() as shown:
             loaded = load_backup(files, file, shown)
         plan = make_plan(
@@ -67,7 +69,7 @@ def restore(
             _say_plan(loaded, targets, plan)
         if not (check or yes or as_json):
             click.confirm("Restore?", abort=True)
-        moved = {} if check else _restore(files, targets, loaded, plan)
+        moved = {} if check else _restore(files, targets, loaded, plan, by_member=by_member)
     except (RefusedError, DamagedBackupError) as error:
         raise Failure(f"nothing was restored: {error}", exit_code=EXIT_REFUSED) from None
     except StorageError as error:
@@ -79,11 +81,16 @@ def restore(
         _say_done(file, targets, plan, moved)
 
 
-def _restore(files: RealFiles, targets: list[Target], loaded: Loaded, plan: Plan) -> dict[int, list[Path]]:
+def _restore(
+    files: RealFiles, targets: list[Target], loaded: Loaded, plan: Plan, *, by_member: bool,
+) -> dict[int, list[Path]]:
     """Member -> where its old data are now."""
     adapt(loaded, plan)
+    for target in targets if not by_member else ():
+        forget(target.config)  # what somebody asked for over HTTP is overtaken
     now = datetime.now(UTC)
-    return {target.config.id: restore_member(files, target, loaded, plan, now) for target in targets}
+    return {target.config.id: restore_member(
+        files, target, loaded, plan, now, by_member=by_member) for target in targets}
 
 
 def _examined(files: RealFiles, path: Path, *, may_run: bool) -> Target:

@@ -11,6 +11,7 @@ from collections import deque
 from importlib.metadata import version
 from typing import Any
 
+from node.backup.wanted import restore_if_wanted
 from node.config.address import WILDCARDS, format_address
 from node.config.member import MemberConfig
 from node.notify import SILENT, Notify
@@ -290,6 +291,11 @@ def client_addresses(config: MemberConfig) -> dict[int, str]:
 def run(config: MemberConfig, index: int, notify: Notify = SILENT) -> None:
     configure_logging(config.log_level)
     log = get_logger(process="broadcast", member=config.id)
+    reason = restore_if_wanted(config, notify.progress)
+    if reason:
+        log.error("restore_failed", reason=reason)
+    elif reason is not None:
+        log.warning("restored", action="the state before it was moved aside")
     try:
         broadcast = Broadcast(config, notify)
         try:

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import uvloop
 
+from node.backup.wanted import hold_replica
 from node.config.member import MemberConfig
 from node.keys import load_keys
 from node.notify import SILENT, Notify
@@ -85,6 +86,7 @@ class ProcessorShell:
         self.log = get_logger(process=self.process, member=config.id)
         self.limited = LimitedLog(self.log, "left_out")
         self.keys = load_keys(config)
+        self.replica_lock = hold_replica(config, notify.progress)
         notify.status("loads the newest snapshot")
         files = WatchedFiles(notify.progress)
         state = load_replica_state(files, config)

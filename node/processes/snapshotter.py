@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 import node
+from node.backup.wanted import hold_replica
 from node.config.member import MemberConfig
 from node.notify import SILENT, Notify
 from node.processes.loop import StopSignals, now_ms, process_figures
@@ -104,6 +105,7 @@ class Snapshotter:
         self.config = config
         self.notify = notify
         self.log = get_logger(process="snapshotter", member=config.id)
+        self.replica_lock = hold_replica(config, notify.progress)
         self.files = WatchedFiles(notify.at_work)  # a new segment is written and synced within a turn
         self.data_dir = data_directory(config.data_dir)
         self.log_dir = log_directory(config.log_dir)
@@ -270,7 +272,8 @@ class Snapshotter:
         root = str(Path(node.__file__).parent.parent)
         self.child = subprocess.Popen(
             [sys.executable, "-P", "-m", "node.processes.snapshot_build"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root})
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root},
+            pass_fds=(self.replica_lock,))  # it holds the state, too
         assert self.child.stdin is not None
         self.child.stdin.write(msgspec.msgpack.encode(request))
         self.child.stdin.close()

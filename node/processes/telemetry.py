@@ -92,8 +92,9 @@ class Telemetry:
         signal.signal(signal.SIGHUP, self._on_hangup)
         self.questions = MemberQuestions(config, self.sockets, self.poller, self.calls)
         self._provide_figures()
+        self.uploads: dict[str, Route] = {}
         self.servers = HttpServers(
-            config, self._routes(), self.browser.posts(), complain=self._http_failed,
+            config, self._routes(), self.browser.posts(), self.uploads, complain=self._http_failed,
             unusable=lambda reason: self.limited.log_limited("security_unusable", reason=reason))
 
     def _links(self, config: MemberConfig) -> Links | None:
@@ -126,7 +127,8 @@ class Telemetry:
         commands = Commands(
             self.facts, self.samples.figures, live, lambda: newest_snapshot(RealFiles(), self.config.data_dir),
             lambda: [asdict(each) for each in self.explained])
-        guarded = guarded_routes(self.config, live)
+        guarded, uploads = guarded_routes(self.config, live)
+        self.uploads |= {f"{http.command_url}/{name}": route for name, route in uploads.items()}
         return {**commands.routes(http.command_url), **{
             f"{http.command_url}/{name}": route for name, route in guarded.items()}}
 

@@ -1,39 +1,53 @@
-"""Who may take a snapshot over HTTP, and how it is taken: `corral backup`, in a process of its own.
-
-A process, because a state that is loaded to be verified would stay in telemetry's memory.
+"""Who may take a snapshot over HTTP, or restore one, and how: `corral backup` and `corral restore`, in processes of
+their own, because a state that is loaded to be verified would stay in telemetry's memory.
 """
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from node.auth.certificates import CertificateNameError
+from node.backup.wanted import UPLOAD, own_environment, want
 from node.config.http import Http
 from node.config.member import MemberConfig
+from node.lives import living
 from node.requests.auth import AuthPacketError, AuthRefusedError, OtherEnsembleError, authenticate, certified
+from node.running import read_running
 from node.tree.acl import ALL, encode_identities, identities_of, is_permitted
 from node.tree.wire import pack_string
 from observability.admin.guarded import Guard
 from observability.endpoint import JSON, Request, Response, Route
 
 TAKE_S = 600.0
+COPY_BYTES = 1 << 20
 ROOT_ACL = "root_acl"
 _NOBODY = encode_identities(())
 
 
-def guarded_routes(config: MemberConfig, live: Callable[[str], Mapping[str, Any] | None]) -> dict[str, Route]:
-    """Of GET, below the URL of the commands."""
+Routes = dict[str, Route]
+
+
+def guarded_routes(
+    config: MemberConfig, live: Callable[[str], Mapping[str, Any] | None],
+) -> tuple[Routes, Routes]:
+    """Of GET and of POST, below the URL of the commands."""
     http: Http = config.http
     snapshot = Guard(
         "snapshot", lambda request: _is_admitted(config, live, request), lambda _: take_snapshot(config.file),
         is_enabled=http.has_snapshot, interval_s=http.interval_s)
-    return dict.fromkeys(("snapshot", "snap"), snapshot.route)
+    restore = Guard(
+        "restore", lambda request: _is_admitted(config, live, request), lambda request: restore_member(config, request),
+        is_enabled=http.has_restore, interval_s=http.interval_s)
+    return dict.fromkeys(("snapshot", "snap"), snapshot.route), dict.fromkeys(("restore", "rest"), restore.route)
 
 
 def _is_admitted(
@@ -70,21 +84,78 @@ def take_snapshot(file: Path) -> Response:
     """A whole backup of this member, verified, as a file."""
     with tempfile.TemporaryDirectory(prefix="corral-snapshot-") as directory:
         path = Path(directory, "snapshot.backup")
-        command = [sys.executable, "-P", "-m", "node", "backup", str(file), "--to", str(path), "--json"]
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=TAKE_S, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            return _failed(f"not done within {TAKE_S:.0f} s")
-        if done.returncode:
-            return _failed(done.stderr.strip() or f"it ended with {done.returncode}")
-        facts = orjson.loads(done.stdout)
+            facts = _run("backup", str(file), "--to", str(path))
+        except CommandError as error:
+            return _failed("snapshot", str(error))
         opened = path.open("rb")  # it stays readable without its name
     return Response(b"", "application/octet-stream", headers=(
         ("last_zxid", str(facts["zxid"])), ("snapshot_size", str(facts["bytes"])),
         ("Content-Disposition", 'attachment; filename="snapshot.backup"')), file=opened)
 
 
-def _failed(reason: str) -> Response:
-    return Response(
-        orjson.dumps({"command": "snapshot", "error": reason}), JSON, HTTPStatus.INTERNAL_SERVER_ERROR)
+def restore_member(config: MemberConfig, request: Request) -> Response:
+    """The backup that was sent takes the place of this member's state: see node/backup/wanted.py.
+
+    Of the whole ensemble, where each member gets it, with the same `epoch` and `endSessions`.
+    """
+    if request.upload is None or not request.length:
+        return _failed("restore", "no backup was sent", HTTPStatus.BAD_REQUEST)
+    options = _options(request.query)
+    path = config.run_dir / UPLOAD
+    try:
+        _receive(request.upload, path)
+        facts = _run("restore", str(path), str(config.file), "--replace", "--check", *options)
+    except (CommandError, ValueError) as error:
+        path.unlink(missing_ok=True)
+        return _failed("restore", str(error), HTTPStatus.BAD_REQUEST)
+    options = [f"--epoch={facts['epoch']}", *(each for each in options if not each.startswith("--epoch"))]
+    want(config, path, options)
+    for pid in _replica_pids(config.run_dir):
+        os.kill(pid, signal.SIGTERM)
+    return Response(orjson.dumps({
+        "last_zxid": facts["zxid"], "epoch": facts["epoch"], "restoration": facts["restoration"], "command": "restore",
+        "error": None}), JSON)
+
+
+def _options(query: Mapping[str, str]) -> list[str]:
+    """Of `corral restore`. Raises ValueError."""
+    options = [f"--epoch={int(query['epoch'])}"] if "epoch" in query else []
+    return [*options, "--end-sessions"] if query.get("endSessions") == "true" else options
+
+
+def _receive(upload: BinaryIO, path: Path) -> None:
+    """Raises CommandError: there is no room."""
+    try:
+        with open(path, "wb") as file:
+            shutil.copyfileobj(upload, file, COPY_BYTES)
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror or error}") from error
+
+
+def _replica_pids(run_dir: Path) -> list[int]:
+    running = read_running(run_dir)
+    pids = living(run_dir) if running is None else {each.name: each.pid for each in running.processes if each.pid}
+    return [pid for name, pid in pids.items() if name.startswith(("processor-", "snapshotter", "broadcast"))]
+
+
+class CommandError(Exception):
+    """What it said."""
+
+
+def _run(*arguments: str) -> dict[str, Any]:
+    """What the command says as JSON. Raises CommandError."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "node", *arguments, "--json"], capture_output=True, text=True, check=False,
+            timeout=TAKE_S, stdin=subprocess.DEVNULL, env=own_environment())
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"not done within {TAKE_S:.0f} s") from None
+    if done.returncode:
+        raise CommandError(done.stderr.strip() or f"it ended with {done.returncode}")
+    found: dict[str, Any] = orjson.loads(done.stdout)
+    return found
+
+
+def _failed(command: str, reason: str, status: int = HTTPStatus.INTERNAL_SERVER_ERROR) -> Response:
+    return Response(orjson.dumps({"command": command, "error": reason}), JSON, status)

@@ -16,11 +16,12 @@ _NO_V6 = frozenset((errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL))
 
 class HttpServers:
     def __init__(
-        self, config: MemberConfig, routes: Mapping[str, Route], posts: Mapping[str, Route], *, complain: Complain,
+        self, config: MemberConfig, routes: Mapping[str, Route], posts: Mapping[str, Route],
+        uploads: Mapping[str, Route], *, complain: Complain,
         unusable: Callable[[str], object],
     ) -> None:
         """Raises OSError: an address cannot be bound; SecurityError: a key store cannot be used."""
-        self._config, self._routes, self._complain = config, routes, complain
+        self._config, self._routes, self._uploads, self._complain = config, routes, uploads, complain
         http = config.http
         self.tls = None if http.tls is None else TlsContext(http.tls, unusable)
         self._https = None if self.tls is None else Https(self.tls.context, http.refuses_plain)
@@ -62,4 +63,6 @@ class HttpServers:
         self, address: str, port: int, routes: Mapping[str, Route], posts: Mapping[str, Route] | None = None
     ) -> AdminServer:
         return AdminServer(
-            address, port, routes, posts=posts, complain=self._complain, hosts=self._config.admin_hosts, https=self._https)
+            address, port, routes, posts=posts, complain=self._complain, hosts=self._config.admin_hosts,
+            https=self._https,
+            uploads=self._uploads if self._config.http.command_url in routes else {})
