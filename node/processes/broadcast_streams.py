@@ -84,8 +84,8 @@ class Streams:
         except LogGapError as error:
             self.failed.append((stream, str(error)))
             return
-        except UnreadableError as error:
-            self.answers.append(events.RecordsUnreadable(stream, effect.after, error.cause))
+        except UnreadableError as unreadable:
+            self.answers.append(events.RecordsUnreadable(stream, effect.after, unreadable.cause))
             return
         message = RecordsMessage(data=data, committed=effect.committed)
         last = self._last[0]
