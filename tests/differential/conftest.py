@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import corral_ensemble
 from tests.differential.cores import cores
 from tests.genuine import RELEASE, TICK_MS, genuine_zookeeper
@@ -23,6 +24,19 @@ def corral_cores() -> Iterator[list[Address]]:
     """Three processors' cores over one log in memory: no disk, no network between members."""
     with cores(3) as (addresses, alarms):
         yield addresses
+    assert alarms == []
+
+
+@pytest.fixture(scope="session")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Address], list[Address]]]:
+    """Genuine ZooKeeper and the cores, where there are TTL nodes."""
+    settings = {"extendedTypesEnabled": "true"}
+    with (
+        genuine_ensemble(
+            tmp_path_factory.mktemp("extended"), members=1, settings={**settings, "maxClientCnxns": "0"}) as genuine,
+        cores(3, settings) as (addresses, alarms),
+    ):
+        yield genuine.addresses, addresses
     assert alarms == []
 
 

@@ -42,6 +42,7 @@ class Cores:
     members: list[Member]
     stop: socket.socket
     alarms: list[Any] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)  # replicated
     selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
     zxid: int = make_zxid(epoch=EPOCH, counter=0)
 
@@ -74,7 +75,7 @@ class Cores:
             self.send(member.core)
 
     def start_epoch(self) -> None:
-        entry = ControlEntry(leader=1, feature_level=1, settings={}, incarnations={}, voters=[1])
+        entry = ControlEntry(leader=1, feature_level=1, settings=self.settings, incarnations={}, voters=[1])
         record = pack_control(zxid=self.zxid, kind=Kind.EPOCH, time_ms=0, entry=entry)
         for number, member in enumerate(self.members, 1):
             member.core.submissions.generation = number
@@ -134,7 +135,7 @@ class Cores:
 
 
 @contextlib.contextmanager
-def cores(members: int) -> Iterator[tuple[list[Address], list[Any]]]:
+def cores(members: int, settings: dict[str, str] | None = None) -> Iterator[tuple[list[Address], list[Any]]]:
     """The addresses, one for each member, and the list of alarms, which should stay empty."""
     stop, stopper = socket.socketpair()
     alarms: list[Any] = []
@@ -156,7 +157,7 @@ def cores(members: int) -> Iterator[tuple[list[Address], list[Any]]]:
         )
         core = Processor(config, State(), alarm)
         listening.append(Member(core, socket.create_server((HOST, 0))))
-    served = Cores(listening, stop, alarms)
+    served = Cores(listening, stop, alarms, settings or {})
     thread = threading.Thread(target=served.run)
     thread.start()
     try:

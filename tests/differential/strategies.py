@@ -15,6 +15,8 @@ Left out, because genuine ZooKeeper 3.8.0 itself gives no single answer:
   addWatch and the like; a deleteContainer, which 3.8.0 takes from anybody.
 - a client that watches in several modes: see watch_modes.py.
 - a checkWatches of a known type: 3.8.0 finds the watches of any connection (ZOOKEEPER-4472, mended in 3.9).
+
+Against a 3.9 server (tests/genuine.py) these last two are in.
 """
 
 from typing import Any
@@ -36,6 +38,7 @@ from tests.differential.steps import (
     ZxidSeen,
 )
 from tests.differential.watch_modes import Mode, fitted
+from tests.genuine import RELEASE
 from tests.later_requests import (
     AddWatch,
     CheckWatches,
@@ -107,9 +110,10 @@ FLAGS = pick({0: 8, 1: 4, 2: 3, 3: 3, 4: 1, 5: 1, 6: 1, 7: 1, -1: 1})
 TTL_FLAGS = (5, 6)
 DATA = pick({b"": 2, None: 2, b"x": 3, b"yy": 2, bytes(range(100)): 1})
 VERSIONS = pick({-1: 6, 0: 4, 1: 3, 2: 1, 3: 1, 7: 1, -2: 1})
-WATCHER_TYPES = pick({3: 4, 1: 2, 2: 2, 0: 1, 4: 1, 6: 1})
-UNKNOWN_WATCHER_TYPES = pick({0: 1, 4: 1, 6: 1})
-MODES = pick({0: 6, 2: 1, -1: 1})
+IS_3_9 = RELEASE == "3.9"
+WATCHER_TYPES = pick({3: 4, 1: 2, 2: 2, 0: 1, 4: 1, 6: 1} | ({4: 2, 5: 2} if IS_3_9 else {}))
+CHECKED_WATCHER_TYPES = WATCHER_TYPES if IS_3_9 else pick({0: 1, 4: 1, 6: 1})
+MODES = pick({0: 6, 2: 1, -1: 1} | ({1: 4} if IS_3_9 else {}))
 WATCH = pick({False: 1, True: 2})
 ACLS = pick(
     {
@@ -271,7 +275,7 @@ def of_kind(draw: DrawFn, kind: str) -> Request:
         path = path or "/a"
     match kind:
         case "check watches":
-            return CheckWatches(path, draw(UNKNOWN_WATCHER_TYPES))
+            return CheckWatches(path, draw(CHECKED_WATCHER_TYPES))
         case "remove watches":
             return RemoveWatches(path, draw(WATCHER_TYPES))
         case "add watch":
@@ -359,6 +363,7 @@ def steps(draw: DrawFn, clients: int) -> Step:
                 draw(PATH_LISTS),
                 draw(PATH_LISTS),
                 draw(PATH_LISTS),
+                *((draw(PATH_LISTS), draw(PATH_LISTS)) if IS_3_9 and draw(st.booleans()) else ()),
             )
         case _:
             return Reattach(
@@ -376,4 +381,6 @@ def sequences(draw: DrawFn) -> Sequence:
     planted = draw(PLANTED)
     modes = [draw(WATCH_MODES) for _ in range(clients)]
     drawn = draw(st.lists(steps(clients), min_size=3, max_size=24))
-    return Sequence(clients, planted, tuple(fitted(step, modes[step.slot]) for step in drawn))
+    if not IS_3_9:
+        drawn = [fitted(step, modes[step.slot]) for step in drawn]
+    return Sequence(clients, planted, tuple(drawn))

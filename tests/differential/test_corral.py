@@ -64,6 +64,15 @@ def test_an_ensemble_answers_as_genuine_zookeeper(
     assert compare_together(together, genuine, corral) == ""
 
 
+@pytest.mark.long
+@settings(compared, max_examples=how_many() // TOGETHER)
+@given(sequence=sequences())
+def test_the_cores_answer_alike_where_there_are_ttl_nodes(
+    extended: tuple[list[Address], list[Address]], sequence: Sequence
+) -> None:
+    assert compare(sequence, *extended) == ""
+
+
 # Around each border of what ZooKeeper's PathUtils refuses.
 BORDERS = "a./\x00\x01\x1e\x1f\x20\x7e\x7f\x80\x9f\xa0é\ud7ff\ue000\uf8fe\uf8ff\uf900\uffef\ufff0\uffff\U00010000"
 
