@@ -135,10 +135,12 @@ EVENTS: tuple[Event, ...] = (
     Event("quota_exceeded", "warning", "processor", "clients write more below `path` than the quota there says: its "
           "soft limit, or a hard one that enforceQuota does not enforce", "see who writes there (audit log, `corral "
           "trace`), or raise the limit", limited=True),
-    Event("writes_stopped", "error", "processor", "a member's disk is nearly full: no client may write, "
-          "reads and deletes go on (docs/overload.md)", "make room on the disk that `reason` names; writes go on by "
-          "themselves then", limited=True),
-    Event("writes_go_on", "warning", "processor", "no disk is nearly full any more", limited=True),
+    Event("disk_nearly_full", "error", "processor", "less than corral.diskReserve is left on a disk of `of_member`",
+          "make room on the disk that `reason` names", limited=True),
+    Event("writes_stopped", "error", "processor", "the members whose disks are not nearly full are no quorum: no "
+          "client may write, reads and deletes go on (docs/overload.md)", "make room; writes go on by themselves then",
+          limited=True),
+    Event("writes_go_on", "warning", "processor", "enough members have room on their disks again", limited=True),
     Event("torn_tail_cut", "warning", "broadcast", "the log ended in a record that was never finished, as after a "
           "power "
           "cut; nothing acknowledged was in it"),

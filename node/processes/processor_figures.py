@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ALARMS = (
     "batch_malformed", "client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded",
-    "writes_stopped", "writes_go_on")
+    "disk_nearly_full", "writes_stopped", "writes_go_on")
 EPHEMERALS_S = 5.0  # between two counts
 
 
@@ -51,7 +51,7 @@ class Figures:
             "traceparents_malformed": statistics.traceparents_malformed,
             "history_changes": len(core.replica.history) if core.replica.history is not None else 0,
             "history_fallen_short": core.replica.history.fallen_short if core.replica.history is not None else 0,
-            "writes_stopped": int(bool(core.alarms.texts)),
+            "writes_stopped": int(core.alarms.stops_writes),
             "watches": core.watches.total, "notifications": statistics.notifications,
             "fanout": statistics.fanout.figure(), "client_port": shell.port.number,
             "connections_throttled": statistics.connections_throttled,

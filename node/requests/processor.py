@@ -372,7 +372,7 @@ class Processor:
     def _refusal(self, op: int) -> Err:
         if op == LATE:
             return Err.THROTTLED_OP
-        return Err.QUOTA_EXCEEDED if self.alarms.texts and op in WRITES else Err.UNIMPLEMENTED
+        return Err.QUOTA_EXCEEDED if self.alarms.stops_writes and op in WRITES else Err.UNIMPLEMENTED
 
     def _too_long(self) -> Err:
         """Of an answer: clients that cannot take it would come back and ask again."""

@@ -34,9 +34,9 @@ def alarm_path(member: int) -> bytes:
     return b"%b/%b%d" % (ZOOKEEPER, PREFIX, member)
 
 
-def alarms_of(tree: Tree) -> list[bytes]:
-    """The texts of those that stand, as `member N: …`."""
+def alarms_of(tree: Tree) -> list[tuple[int, bytes]]:
+    """Member and text of those that stand."""
     node = tree.nodes.get(ZOOKEEPER)
     names = [name for name in (node.children or () if node else ()) if name.startswith(PREFIX)]
-    return [b"member %b: %b" % (name[len(PREFIX):], tree.nodes[ZOOKEEPER + b"/" + name].data or b"")
-            for name in names]
+    return [(int(name[len(PREFIX):]), tree.nodes[ZOOKEEPER + b"/" + name].data or b"")
+            for name in names if name[len(PREFIX):].isdigit()]

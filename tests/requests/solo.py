@@ -1,6 +1,7 @@
 """A processor core alone with its log: batches become records at once, or when the test says so."""
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from node.requests.connection import Connection
@@ -20,8 +21,10 @@ class Solo:
 
     kind: type[Processor] = Processor
 
-    def __init__(self, settings: dict[str, str] | None = None, **options: Any) -> None:
-        self.settings = settings or {}
+    def __init__(
+        self, settings: dict[str, str] | None = None, voters: Sequence[int] = (1,), **options: Any
+    ) -> None:
+        self.settings, self.voters = settings or {}, list(voters)
         self.alarms: list[str] = []
         options.setdefault("overload", UNLIMITED)
         config = RequestConfig(
@@ -38,7 +41,7 @@ class Solo:
         """What was queued and not executed is lost with the old leader."""
         self.queue.clear()
         self.epoch = epoch
-        entry = ControlEntry(leader=1, feature_level=1, settings=self.settings, incarnations={}, voters=[1])
+        entry = ControlEntry(leader=1, feature_level=1, settings=self.settings, incarnations={}, voters=self.voters)
         record = pack_control(
             zxid=make_zxid(epoch=epoch, counter=0), kind=Kind.EPOCH, time_ms=1, entry=entry)
         self.core.replica.apply_record(record)
@@ -46,7 +49,7 @@ class Solo:
 
     def raise_level(self, level: int) -> None:
         """The feature level, as the leader's log says it."""
-        entry = ControlEntry(leader=1, feature_level=level, settings=self.settings, incarnations={}, voters=[1])
+        entry = ControlEntry(leader=1, feature_level=level, settings=self.settings, incarnations={}, voters=self.voters)
         self.core.replica.apply_record(pack_control(
             zxid=self.core.replica.zxid + 1, kind=Kind.FEATURE_LEVEL, time_ms=1, entry=entry))
 

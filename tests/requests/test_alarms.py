@@ -2,8 +2,12 @@
 
 import struct
 
+import pytest
+
+from node.tree.alarms import pack_alarm
 from tests.requests.solo import Solo, create, get_data, replies, request, set_data, string
 from transport.errors import Err
+from transport.opcodes import OpCode
 
 
 def alarmed() -> Solo:
@@ -31,7 +35,7 @@ def test_while_an_alarm_stands_writes_are_refused_and_all_else_goes_on() -> None
 
     assert [(xid, err) for xid, err, _ in replies(conn)] == [
         (1, Err.QUOTA_EXCEEDED), (2, Err.QUOTA_EXCEEDED), (3, 0), (4, 0), (5, 0), (6, Err.QUOTA_EXCEEDED), (-2, 0)]
-    assert solo.alarms == ["writes_stopped"]
+    assert solo.alarms == ["disk_nearly_full", "writes_stopped"]
 
 
 def test_the_node_of_an_alarm_says_where_what_is_missing() -> None:
@@ -41,7 +45,7 @@ def test_the_node_of_an_alarm_says_where_what_is_missing() -> None:
 
     ((_, err, body),) = replies(conn)
     assert (err, body[4:4 + struct.unpack_from(">i", body)[0]]) == (0, b"1 MiB free in /disk")
-    assert solo.core.alarms.texts == ["member 1: 1 MiB free in /disk"]
+    assert solo.core.alarms.texts == {1: "1 MiB free in /disk"}
 
 
 def test_writes_go_on_when_there_is_room_again() -> None:
@@ -52,7 +56,7 @@ def test_writes_go_on_when_there_is_room_again() -> None:
     solo.execute()
 
     assert [err for _, err, _ in replies(conn)] == [0]
-    assert solo.alarms == ["writes_stopped", "writes_go_on"]
+    assert solo.alarms == ["disk_nearly_full", "writes_stopped", "writes_go_on"]
     assert b"/zookeeper/nospace-1" not in solo.core.replica.nodes
 
 
@@ -88,3 +92,20 @@ def test_no_client_can_raise_an_alarm_by_the_operation_of_members() -> None:
 
     assert [err for _, err, _ in replies(conn)] == [Err.UNIMPLEMENTED]
     assert b"/zookeeper/nospace-1" not in solo.core.replica.nodes
+
+
+@pytest.mark.parametrize(("alarmed_members", "err"), [
+    ({1}, 0), ({1, 2}, Err.QUOTA_EXCEEDED), ({2, 3}, Err.QUOTA_EXCEEDED)])
+def test_writes_stop_only_where_the_members_with_room_are_no_quorum(alarmed_members: set[int], err: int) -> None:
+    solo = Solo(voters=[1, 2, 3])
+    conn = solo.connect()
+    for member in alarmed_members:
+        solo.core.submissions.add(
+            session_id=0, connection=0, xid=0, op=OpCode.ALARM, identity=bytes(4),
+            body=pack_alarm(member=member, is_raised=True, text=""))
+    solo.execute()
+    solo.core.alarms.refresh()
+    solo.send(conn, create(1, b"/a"))
+    solo.execute()
+
+    assert [err for _, err, _ in replies(conn)] == [err]

@@ -10,7 +10,8 @@ CORRAL: tuple[Key, ...] = (
              "operations beyond ZooKeeper's, and the nodes of /keeper that announce them (docs/extensions.md); the "
              "same on every member", Kind.BOOL),
     honoured("corral.diskReserve", "-1",
-             "bytes that stay free on the disks of data and log: below that, writes stop in the whole ensemble; -1: "
+             "bytes that stay free on the disks of data and log: with less, a member raises an alarm, and where those "
+             "without one are no quorum, writes stop; -1: "
              "256 MiB, or a twentieth of the file system if that is less; 0: they never stop", Kind.INT, least=-1,
              most=2**62),
     honoured("corral.watchHistory", "0",
