@@ -13,8 +13,10 @@ from tests.corral import Ensemble, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
 
 WATCHED = "/watched"
-TIMEOUT_S = 40.0  # the longest that both grant by default
-CROSSING_S = 60.0
+TIMEOUT_S = 300.0  # a machine that stalls must not end the session
+SETTINGS = {"maxSessionTimeout": "600000"}
+AGAIN = {"max_tries": -1, "delay": 0.1, "backoff": 1, "max_delay": 1.0}  # kazoo's own back-off grows to a minute
+CROSSING_S = 120.0
 
 
 class Traveller:
@@ -70,10 +72,10 @@ def change(address: tuple[str, int], data: bytes) -> int:
 
 def test_a_client_with_a_live_watch_crosses_both_ways_and_misses_nothing(tmp_path: Path) -> None:
     with (
-        genuine_ensemble(tmp_path / "zookeeper", members=1) as zookeeper,
-        corral_ensemble(tmp_path / "corral", members=1) as corral,
+        genuine_ensemble(tmp_path / "zookeeper", members=1, settings=SETTINGS) as zookeeper,
+        corral_ensemble(tmp_path / "corral", members=1, settings=SETTINGS) as corral,
         Proxy(zookeeper.addresses[0]) as proxy,
-        kazoo_client([proxy.address], timeout_s=TIMEOUT_S) as client,
+        kazoo_client([proxy.address], timeout_s=TIMEOUT_S, connection_retry=AGAIN) as client,
     ):
         client.create(WATCHED, b"in zookeeper")
         client.create("/ephemeral", ephemeral=True)

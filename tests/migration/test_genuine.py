@@ -29,6 +29,7 @@ SUPER = {"zookeeper.DigestAuthenticationProvider.superDigest": make_digest_acl_c
 AUTH = [("digest", "super:admin")]
 PROPERTIES = {**SUPER, "zookeeper.extendedTypesEnabled": "true"}
 FEW_TRANSACTIONS = {"zookeeper.snapCount": "60"}  # so that snapshots are taken while writes go on
+LONG = {"maxSessionTimeout": "600000"}  # a machine that stalls must not end a session
 SETTINGS = {"extendedTypesEnabled": "true"}
 
 
@@ -72,8 +73,8 @@ def write_until_killed(client: KazooClient, kill: Callable[[], None]) -> None:
 
 def test_files_of_a_killed_server_are_read_as_it_reads_them_itself(tmp_path: Path) -> None:
     with (
-        genuine_ensemble(tmp_path, members=1, properties=PROPERTIES | FEW_TRANSACTIONS) as ensemble,
-        kazoo_client(ensemble.addresses, timeout_s=40) as client,
+        genuine_ensemble(tmp_path, members=1, settings=LONG, properties=PROPERTIES | FEW_TRANSACTIONS) as ensemble,
+        kazoo_client(ensemble.addresses, timeout_s=300) as client,
     ):
         write_all_kinds(client)
         write_until_killed(client, lambda: ensemble.kill(1))
@@ -90,8 +91,8 @@ def test_files_of_a_killed_server_are_read_as_it_reads_them_itself(tmp_path: Pat
 
 @pytest.mark.long
 def test_files_of_a_killed_ensembles_members_are_read(tmp_path: Path) -> None:
-    with genuine_ensemble(tmp_path, members=3, properties=PROPERTIES | FEW_TRANSACTIONS) as ensemble:
-        with kazoo_client(ensemble.addresses, timeout_s=40) as client:
+    with genuine_ensemble(tmp_path, members=3, settings=LONG, properties=PROPERTIES | FEW_TRANSACTIONS) as ensemble:
+        with kazoo_client(ensemble.addresses, timeout_s=300) as client:
             write_all_kinds(client)
 
             def kill() -> None:

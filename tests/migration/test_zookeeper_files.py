@@ -10,6 +10,7 @@ import pytest
 from node.tree.acl import OPEN
 from node.tree.tree import Tree
 from node.tree.znode import Znode
+from node.zookeeper_files.digest import contribution
 from node.zookeeper_files.directory import NoDataError, find_directory
 from node.zookeeper_files.errors import DamagedFileError
 from node.zookeeper_files.recovery import LogHoleError, Recovered, last_zxid, most_recent, recover
@@ -77,18 +78,22 @@ def test_what_the_snapshot_has_already_is_not_harmed_by_the_log(place: Path) -> 
         node = Znode(path, data, OPEN, 0, czxid, 1_000)
         tree.add(node)
     tree.nodes[b"/made"].version, tree.nodes[b"/made"].mzxid = 1, 6
+    tree.nodes[b"/"].cversion, tree.nodes[b"/"].pzxid = 9, 5
     write_snapshot(place, tree, {}, 4)
-    write_log(
-        place, 5, payload(5, CREATE, create_body(b"/made", b"first", cversion=9)),
-        payload(6, SET, set_body(b"/made", b"new", 1)),
-        payload(7, CREATE, create_body(b"/made/child", b"child", cversion=1)), payload(8, DELETE, string(b"/gone")))
+    entries = [
+        payload(5, CREATE, create_body(b"/made", b"first", cversion=8)), payload(6, SET, set_body(b"/made", b"new", 1)),
+        payload(7, CREATE, create_body(b"/made/child", b"child", cversion=1)), payload(8, DELETE, string(b"/gone"))]
+    write_log(place, 5, *entries)
 
-    tree = recovered(place).tree
+    found = recovered(place).tree
 
-    made, root = tree.nodes[b"/made"], tree.nodes[b"/"]
+    made, root = found.nodes[b"/made"], found.nodes[b"/"]
     assert (made.data, made.version, made.czxid, made.mzxid, made.cversion, made.pzxid) == (b"new", 1, 5, 6, 1, 7)
-    assert tree.nodes[b"/made/child"].czxid == 7
+    assert found.nodes[b"/made/child"].czxid == 7
     assert (root.cversion, root.pzxid) == (9, 8)
+    digest = sum(map(contribution, found.nodes.values())) % (1 << 64)
+    write_log(place, 5, *entries, payload(9, ERROR, bytes(4), digest=digest))
+    assert recovered(place).tree.digests == 2  # the snapshot's, the log's
 
 
 def test_an_acl_that_is_not_in_the_snapshot_comes_from_the_log(place: Path) -> None:
@@ -147,12 +152,13 @@ def test_ephemerals_of_sessions_that_are_not_there_go_and_are_named(place: Path)
 def test_a_multi_counts_as_a_whole_or_not_at_all(place: Path) -> None:
     snapshot(place, 4)
     good = multi_body((CREATE, create_body(b"/a", cversion=1)), (SET, set_body(b"/a", b"set", 1)))
-    failed = multi_body((ERROR, bytes(4)), (ERROR, struct.pack(">i", -101)))
+    failed = multi_body((CREATE, create_body(b"/never")), (ERROR, struct.pack(">i", -101)))
     write_log(place, 5, payload(5, MULTI, good), payload(6, MULTI, failed))
 
     tree = recovered(place).tree
 
     assert (tree.nodes[b"/a"].data, tree.zxid) == (b"set", 6)
+    assert b"/never" not in tree.nodes
 
 
 def test_old_logs_have_no_counter_of_the_parent(place: Path) -> None:
