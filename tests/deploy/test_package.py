@@ -36,7 +36,7 @@ def host(package: Path) -> Iterator[Host]:
     try:
         with fabric(directory / "hosts", count=1) as made, made.entered():
             found = made.hosts[0]
-            shutil.copyfile(package, found.root / "root/corral.deb")
+            shutil.copyfile(package, found.root / "srv/corral.deb")
             yield found
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -56,7 +56,7 @@ def steps_of_the_readme(host: Host) -> str:
 
 
 def test_it_installs_without_a_network_and_starts_no_member(host: Host) -> None:
-    said = host.run("dpkg", "--install", "/root/corral.deb").stdout
+    said = host.run("dpkg", "--install", "/srv/corral.deb").stdout
 
     assert "no member runs yet" in said
     assert host.run("corral", "--version").stdout.startswith("corral")
@@ -76,7 +76,7 @@ def test_the_steps_of_its_readme_make_a_member_that_serves(host: Host) -> None:
 def test_installed_again_it_restarts_the_member_and_nothing_is_lost(host: Host) -> None:
     before = host.property_of("corral-broadcast@main.service", "MainPID")
 
-    host.run("dpkg", "--install", "/root/corral.deb")
+    host.run("dpkg", "--install", "/srv/corral.deb")
 
     wait_until(lambda: serves(host), seconds=60, what="the member serves again")
     assert host.property_of("corral-broadcast@main.service", "MainPID") != before
