@@ -73,13 +73,17 @@ def local_rows(ensemble: LocalEnsemble) -> list[Row]:
 def serves(statuses: Sequence[MemberStatus]) -> bool:
     """Whether a quorum serves, as far as these members can tell.
 
-    Where all voters were asked, most of them must serve; else one that does vouches for the rest.
+    Where all voters were asked, most of them must serve, or the leader must say that enough follow it, as votes may
+    count by groups; else one that does vouches for the rest.
     """
     serving = [status for status in statuses if status.is_serving]
     voters = max((status.voters for status in statuses), default=0) or len(statuses)
     if len(statuses) < voters:
         return bool(serving)
-    return sum(status.role != "observer" for status in serving) > voters // 2
+    if sum(status.role != "observer" for status in serving) > voters // 2:
+        return True
+    slacks = [status.values.get("quorum_slack") for status in serving if status.role == "leader"]
+    return any(slack is not None and slack >= 0 for slack in slacks)
 
 
 def with_lag(statuses: Sequence[MemberStatus]) -> list[MemberStatus]:

@@ -161,8 +161,9 @@ def test_without_a_local_ensemble_there_has_to_be_one_where_it_is_said(tmp_path:
     assert "`corral up` makes one" in result.stderr
 
 
-def member(role: str, *, serving: bool = True, voters: int = 3) -> MemberStatus:
-    return MemberStatus("h:1", role, is_serving=serving, epoch=1, counter=5, voters=voters)
+def member(role: str, *, serving: bool = True, voters: int = 3, slack: int | None = None) -> MemberStatus:
+    return MemberStatus(
+        "h:1", role, is_serving=serving, epoch=1, counter=5, voters=voters, values={"quorum_slack": slack})
 
 
 @pytest.mark.parametrize(
@@ -177,6 +178,8 @@ def member(role: str, *, serving: bool = True, voters: int = 3) -> MemberStatus:
         ([member("looking", serving=False)], False),
         ([member("leader"), member("observer"), member("observer")], False),
         ([member("leader", voters=1)], True),
+        ([member("leader", slack=0), member("down", serving=False), member("down", serving=False)], True),
+        ([member("leader", slack=-1), member("down", serving=False), member("down", serving=False)], False),
         ([], False),
     ],
 )
