@@ -58,8 +58,7 @@ def watch(
         try:
             _follow(shell, told, path, mode, count=count, until_s=until_s, with_values=values)
         except KeyboardInterrupt:
-            if not shell.is_interactive:
-                raise
+            pass  # the way to end it
         finally:
             if client.state.startswith("CONNECTED"):
                 _remove(shell, path, WatcherType.ANY)

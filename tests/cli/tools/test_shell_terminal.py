@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.cli.tools.conftest import sayer
 from tests.cli.tools.terminal import CTRL_C, CTRL_D, ENTER, TAB, UP, at_terminal
+from tests.clients.proxy import Proxy
 from tests.corral import connect_string, fresh_root, kazoo_client
 from tests.fourletter.conftest import Pair
 
@@ -66,6 +67,40 @@ def test_a_person_completes_repeats_interrupts_and_leaves(shell_pair: Pair, tmp_
     assert "watch -r /" in history.read_text()
     assert "secret" not in history.read_text()
     assert history.stat().st_mode & 0o077 == 0
+
+
+def test_a_watch_goes_on_after_the_connection_broke_and_says_so(shell_pair: Pair, tmp_path: Path) -> None:
+    servers = shell_pair.corral
+    root = fresh_root(servers)
+    with Proxy(servers.addresses[0]) as proxy, at_terminal(
+            "sh", "--server", connect_string([proxy.address]) + root, "watch", "-r", "/",
+            environment={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+        terminal.wait_for("Ctrl-C ends it")
+        proxy.cut()
+        terminal.wait_for("the connection is lost")
+        proxy.mend()
+        terminal.wait_for("connected again; what changed in between is not shown")
+        with kazoo_client(servers.addresses, chroot=root) as client:
+            client.create("/again", b"value")
+        terminal.wait_for("NodeCreated         /again  version 0  value")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 0
+
+
+def test_what_is_longer_than_the_screen_goes_through_the_pager(shell_pair: Pair) -> None:
+    servers = shell_pair.corral
+    root = fresh_root(servers)
+    say = sayer(servers, root)
+    say(lines="".join(f"create /n{index:02}\n" for index in range(50)))
+    words = ("sh", "--server", connect_string(servers.addresses) + root, "find", "/", "--name")
+
+    with at_terminal(*words, "n*", environment={"PAGER": "sed s/^/paged:/"}) as terminal:
+        terminal.wait_for("paged:/n00")
+        terminal.wait_for("paged:/n49")
+        assert terminal.end() == 0
+    with at_terminal(*words, "n4*", environment={"PAGER": "sed s/^/paged:/"}) as terminal:
+        assert "paged" not in terminal.wait_for("/n49")
+        assert terminal.end() == 0
 
 
 def test_a_person_is_asked_before_much_goes(shell_pair: Pair, tmp_path: Path) -> None:
