@@ -6,7 +6,7 @@
 #   make test TESTS=tests/zab        some of the tests
 #   make wheelhouse PYTHONS=3.12     what hosts with that Python need to run Corral, without internet
 
-.PHONY: all up test test-all test-deploy wheelhouse package sbom docs simulate nemesis fuzz soak bench pictures lint clean
+.PHONY: all up test test-all test-39 test-clients test-deploy wheelhouse package sbom docs simulate nemesis fuzz soak bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -23,6 +23,7 @@ HOSTS := systemd-container mmdebstrap nftables iproute2 openssh-client prometheu
 MACHINES := iproute2 nftables e2fsprogs gcc libc6-dev libfaketime
 CLIENTS := libcurator-recipes-java libcurator-discovery-java libzookeeper-mt-dev openjdk-17-jdk-headless
 KERBEROS := krb5-kdc krb5-admin-server krb5-user python3-gssapi python3-kerberos
+PRODUCTS := nodejs golang-go golang-github-samuel-go-zookeeper-dev patroni python3-kazoo postgresql-15
 PACKAGES := zookeeper $(CLIENTS) groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(KERBEROS) $(HOSTS)
 
 all: $(VENV)/installed
@@ -38,6 +39,16 @@ test: $(VENV)/installed-test
 test-all: $(VENV)/installed-test
 	.ci/packages $(PACKAGES)
 	$(PYTEST) --all $(TESTS)
+
+# Side by side with ZooKeeper 3.9, whose jars lie in the package pyspark (450 MB, fetched once).
+test-39: $(VENV)/installed-test
+	test -d build/zk39jars || PATH="$(CURDIR)/$(BIN):$$PATH" bench/peers/get-zk39-jars build/zk39jars
+	CORRAL_ZOOKEEPER_JARS=$(CURDIR)/build/zk39jars $(PYTEST) $(or $(TESTS),tests/differential tests/clients/test_semantics_*.py)
+
+# What takes other clients and products, whole: kazoo's and aiozk's own tests, Node, Go, Patroni.
+test-clients: $(VENV)/installed-test
+	.ci/packages $(PACKAGES) $(PRODUCTS)
+	$(PYTEST) --all $(or $(TESTS),tests/clients/suites tests/clients/programs tests/clients/products)
 
 # Deployment to three real hosts with systemd, and everything that is done to them later.
 test-deploy: $(VENV)/installed-test
