@@ -28,7 +28,13 @@ POLL_S: Final = 0.02
 
 @click.group()
 def config() -> None:
-    """Explain a member's configuration, and have its changes taken over."""
+    """Explain a member's configuration, and have its changes taken over.
+
+    \b
+    Examples:
+      corral config explain /etc/corral/main/zoo.cfg tickTime
+      corral config reload /etc/corral/main/zoo.cfg
+    """
 
 
 @config.command(name="explain", epilog=EXIT_CODES)
