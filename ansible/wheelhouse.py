@@ -29,6 +29,7 @@ import build_wheel  # lies beside this file
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.13")  # of Debian 12 and 13
+SOURCES = ("pure-sasl",)  # of pure Python, and in the index as source alone: the wheel is made here, for every Python
 GLIBCS = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34")
 PIP = [sys.executable, "-m", "pip", "--quiet", "--quiet", "--disable-pip-version-check", "--no-input"]
 
@@ -42,11 +43,12 @@ def build(folder: Path, pythons: Sequence[str], *, plain: bool) -> str:
     elif not plain:
         sys.stderr.write("wheelhouse: compiling Corral takes some minutes\n")
         build_wheel.build(wheels, compiled=True)
+    _run(*PIP, "wheel", "--no-deps", "--wheel-dir", str(wheels), *SOURCES)
     pinned = folder / "pinned.txt"
     for python in pythons:
         constraint = ["--constraint", str(pinned)] if pinned.exists() else []
         _run(*PIP, "download", "--only-binary=:all:", "--implementation", "cp", "--python-version", python,
-             *_platforms(), "--dest", str(wheels), *constraint, str(corral))
+             *_platforms(), "--find-links", str(wheels), "--dest", str(wheels), *constraint, str(corral))
         if not constraint:
             pinned.write_text("".join(f"{name}=={version}\n" for name, version in _packages(wheels)
                                       if name != "corral"))
