@@ -11,9 +11,10 @@ from node.cli.doctor.subject import Pause, Scrapes, Subject
 from node.cli.errors import Failure
 from node.cli.scrape import Figures, fetch_json, scrape
 from node.cli.shell import requests
-from node.cli.shell.requests import WatcherType, WatchMode
+from node.cli.shell.requests import WatchMode
 from node.cli.shell.sessions import connections
 from node.config.address import Address
+from node.tree.watches import WatcherType
 
 _EVERY_S: Final = 0.3
 _WORD_S: Final = 5.0

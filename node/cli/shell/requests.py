@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
+from node.tree.watches import WatcherType
 from transport.errors import Err
 from transport.jute import decode, decode_from, encode
 from transport.opcodes import OpCode
@@ -54,16 +55,6 @@ class WatchMode(IntEnum):
 
     PERSISTENT = 0
     PERSISTENT_RECURSIVE = 1
-
-
-class WatcherType(IntEnum):
-    """Of removeWatches."""
-
-    CHILDREN = 1
-    DATA = 2
-    ANY = 3
-    PERSISTENT = 4
-    PERSISTENT_RECURSIVE = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from rich.text import Text
 from node.cli.shell import requests
 from node.cli.shell.errors import RefusedError
 from node.cli.shell.paths import PATH, is_within
-from node.cli.shell.requests import WatcherType, WatchMode
+from node.cli.shell.requests import WatchMode
 from node.cli.shell.shell import Shell, command, pass_shell
 from node.cli.shell.values import kind_of, size_text, text_of, value_json
 from node.cli.waterfall import harmless
+from node.tree.watches import WatcherType
 from transport.errors import Err
 
 _VALUE_SHOWN = 120  # characters of a new value
