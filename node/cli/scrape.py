@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
 
-ANSWER_S: Final = 4.0
+ANSWER_S: Final = 6.0
 
 Labels = frozenset[tuple[str, str]]
 

@@ -24,6 +24,7 @@ from node.self_check.finding import Finding, Level
 
 DEFAULT_SERVERS: Final = "127.0.0.1:2181"
 WATCH_S: Final = 3.0
+PATIENCE_S: Final = 10.0  # longer than `status` has: a slow server is not a dead one
 _STYLES: Final = {Level.WARNING: "yellow", Level.FAILURE: "red", Level.OK: "green"}
 
 EXIT_CODES: Final = """\b
@@ -105,7 +106,7 @@ def _subject(servers: str, configs: list[Path]) -> Subject:
 
 
 def _open(subject: Subject, servers: str, auth: tuple[str, ...]) -> None:
-    subject.statuses = ask_all(subject.servers)
+    subject.statuses = ask_all(subject.servers, PATIENCE_S)
     confs = {str(server): word(subject, server, b"conf") for server in subject.servers}
     subject.confs = {server: parsed(text) for server, text in confs.items() if text is not None}
     watchers: dict[str, int] = {}
