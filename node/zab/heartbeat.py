@@ -104,6 +104,7 @@ class Heartbeat:
         message = Differs(differing.process, differing.zxid)
         if differing.member == core.me:
             core.emit(ToProcessor(message))
+            return
         learners = list(self.learners.values())
         own = [each for each in learners if each.member == differing.member]
         if not own:  # an observer, and whom it follows is for its follower to know
