@@ -170,6 +170,14 @@ class CheckVersionRequest(Record):
     version: Int
 
 
+class CheckStatRequest(Record):
+    """ClickHouse Keeper's. A field of -1 in *stat* may be anything."""
+
+    path: UString
+    version: Int
+    stat: Stat
+
+
 class SyncRequest(Record):
     path: UString
 

@@ -16,6 +16,7 @@ from transport.jute import JuteError, Record, decode_from
 from transport.opcodes import OpCode
 from transport.records import (
     ACL,
+    CheckStatRequest,
     CheckVersionRequest,
     CreateRequest,
     CreateResponse,
@@ -30,7 +31,8 @@ from transport.records import (
 )
 
 SESSION_END = "ephemeralZNodeDeletionOnSessionCloseOrExpire"
-CREATES = frozenset({OpCode.CREATE, OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL})
+CREATES = frozenset({
+    OpCode.CREATE, OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.CREATE_IF_NOT_EXISTS})
 WITH_STAT = frozenset({OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.SET_DATA})  # in an answer
 OPERATIONS: dict[int, tuple[str, type[Record]]] = {
     OpCode.CREATE: ("create", CreateRequest),
@@ -40,6 +42,9 @@ OPERATIONS: dict[int, tuple[str, type[Record]]] = {
     OpCode.DELETE: ("delete", DeleteRequest),
     OpCode.SET_DATA: ("setData", SetDataRequest),
     OpCode.SET_ACL: ("setAcl", SetACLRequest),
+    OpCode.CREATE_IF_NOT_EXISTS: ("create", CreateRequest),
+    OpCode.REMOVE_RECURSIVE: ("deleteRecursive", DeleteRequest),  # its number is a limit
+    OpCode.TRY_REMOVE: ("delete", DeleteRequest),
 }
 PLAIN = {int(OpCode.SET_DATA): "setData", int(OpCode.DELETE): "delete"}  # the path is all that the log wants of them
 AUDITED = frozenset(map(int, (*OPERATIONS, OpCode.MULTI, OpCode.RECONFIG, OpCode.PREPARE_RECONFIG)))
@@ -186,6 +191,8 @@ def _operations(body: bytes) -> Iterator[tuple[int, Any]]:
         if header.done:
             return
         _, record = OPERATIONS.get(header.type, ("check", CheckVersionRequest))
+        if header.type == OpCode.CHECK_STAT:
+            record = CheckStatRequest
         asked, at = decode_from(record, body, at, len(body))
         yield header.type, asked
 

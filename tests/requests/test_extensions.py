@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from node.requests.audit import Request, events_of
 from node.requests.connection import Connection
 from tests.requests.solo import WORLD, Solo, create, get_data, replies, request, set_data, string
 from transport.errors import Err
@@ -220,6 +221,22 @@ def test_a_multi_takes_all_of_them() -> None:
     assert answer(solo, conn, 14, b"".join(ops) + END) == (
         0, done(501) + done(502, string(b"/a")) + done(504) + done(505) + done(503) + END)
     assert not {b"/a", b"/a/x", b"/b"} & set(solo.core.replica.nodes)
+
+
+def test_each_of_them_that_changes_something_is_audited() -> None:
+    solo, conn = solo_with(b"/a", b"/a/x", b"/b")
+    free = b"\xff\xff\xff\xff"
+    made = string(b"/c") + string(b"") + WORLD + bytes(4)
+    body = b"".join((
+        sub_op(501, string(b"/none") + free), sub_op(502, made), sub_op(504, string(b"/a") + free + b"\xff" * 68),
+        sub_op(505, string(b"/b") + free), sub_op(503, string(b"/a") + b"\0\0\0\x09"))) + END
+
+    err, said = answer(solo, conn, 14, body)
+    events = events_of(Request(1, 14, bytes(4), body, ""), 5, err, said)
+    alone = events_of(Request(1, 502, bytes(4), made, ""), 5, 0, string(b"/c"))
+
+    assert [(each.operation, each.znode) for each in (*events, *alone)] == [
+        ("create", "/c"), ("delete", "/b"), ("deleteRecursive", "/a"), ("create", "/c")]
 
 
 def test_a_multi_that_fails_takes_a_recursive_removal_back() -> None:
