@@ -90,7 +90,8 @@ class AdminServer(ThreadingHTTPServer):
 
         *hosts*: names in Host that are answered besides this host's; *: any.
 
-        *uploads*: of POST, too, of what is long. *https*: None: nobody speaks it. Raises OSError: in use, or no address of this host.
+        *uploads*: of POST, too, of what is long. *https*: None: nobody speaks it. Raises OSError: in use, or
+        no address of this host.
         """
         infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         self.address_family = infos[0][0]

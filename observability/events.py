@@ -176,13 +176,13 @@ EVENTS: tuple[Event, ...] = (
           "connects anew", "if it repeats: report it, with both members' logs"),
     Event("unexpected_message", "warning", "any", "a message that this process does not know",
           "processes of two versions in one member? restart it", limited=True),
-    Event("restored", "warning", "broadcast", "the state of a backup has taken the place of this member's, as was asked for "
-          "over HTTP; what was there was moved aside", "delete the old data once you are sure"),
-    Event("restore_failed", "error", "broadcast", "a restoration that was asked for over HTTP was not done; the state is "
-          "what it was", "`reason` says why and what to do"),
+    Event("restored", "warning", "broadcast", "the state of a backup has taken the place of this member's, as was asked "
+          "for over HTTP; what was there was moved aside", "delete the old data once you are sure"),
+    Event("restore_failed", "error", "broadcast", "a restoration that was asked for over HTTP was not done; the state "
+          "is what it was", "`reason` says why and what to do"),
     Event("config_reloaded", "info", "processor, telemetry", "zoo.cfg was read again, and its live keys are in use"),
-    Event("config_unusable", "error", "processor, telemetry", "zoo.cfg was to be read again, and cannot be used; what was "
-          "in use still is", "mend what `reason` names, then `corral config reload`"),
+    Event("config_unusable", "error", "processor, telemetry", "zoo.cfg was to be read again, and cannot be used; what "
+          "was in use still is", "mend what `reason` names, then `corral config reload`"),
     Event("security_unusable", "error", "processor", "a renewed certificate, trust store or login file is of no use; "
           "what was in use still is", "mend the file that `reason` names; it is looked at again every second"),
     Event("tls_renewed", "info", "processor", "certificates have changed, and are used for new connections"),

@@ -39,7 +39,8 @@ ENSEMBLE: tuple[Metric, ...] = (
            "elections", _BROADCAST,
            "leader_lost, leader_silent: the leader's process or link; lease_lost, no_quorum: a leader cut off from "
            "the others; no_processor: processor 0 of the leader; handed_over: as planned; zxids_used_up: "
-           "a new epoch counts anew; promoted: an observer behind a follower is to vote; refused, superseded, protocol_error: read the member's log; started: a restart.",
+           "a new epoch counts anew; promoted: an observer behind a follower is to vote; "
+           "refused, superseded, protocol_error: read the member's log; started: a restart.",
            labels=("cause",)),
     Metric("corral_election_seconds", "histogram", "From looking for a leader to serving again.", "election_ns",
            _BROADCAST, "Nobody writes through this member meanwhile. Long: voters missing, or a long synchronisation.",
