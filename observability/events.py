@@ -176,8 +176,8 @@ EVENTS: tuple[Event, ...] = (
           "connects anew", "if it repeats: report it, with both members' logs"),
     Event("unexpected_message", "warning", "any", "a message that this process does not know",
           "processes of two versions in one member? restart it", limited=True),
-    Event("restored", "warning", "broadcast", "the state of a backup has taken the place of this member's, as was asked "
-          "for over HTTP; what was there was moved aside", "delete the old data once you are sure"),
+    Event("restored", "warning", "broadcast", "the state of a backup has taken the place of this member's, as was "
+          "asked for over HTTP; what was there was moved aside", "delete the old data once you are sure"),
     Event("restore_failed", "error", "broadcast", "a restoration that was asked for over HTTP was not done; the state "
           "is what it was", "`reason` says why and what to do"),
     Event("config_reloaded", "info", "processor, telemetry", "zoo.cfg was read again, and its live keys are in use"),

@@ -82,7 +82,8 @@ class Status:
         control = member.control
         return {
             "role": member.role if member.is_serving else "looking", "leader": member.leader, "epoch": member.epoch,
-            "learns_from": member.learns_from, "last_zxid": member.last_zxid, "committed": member.committed, "durable": member.durable,
+            "learns_from": member.learns_from, "last_zxid": member.last_zxid, "committed": member.committed,
+            "durable": member.durable,
             "lag": self._lag(), "learners": self._learner_lags(),
             "quorum_size": len(member.voters), "quorum_slack": member.quorum_slack,
             "differs": self._differs(now), "stands": member.stands, "draining": shell.draining.is_drained,

@@ -45,8 +45,8 @@ Snapshot = tuple[int, int]
 
 class Commands:
     """*figures*: of the member's processes, as observability/samples.py has them. *live*: what its processors report
-    for a word; None: none answers. *last_snapshot*: its zxid, and when it was made, Unix time; zeros: none. *explained*: each
-    key of the configuration that is in use, as `corral config explain` tells it.
+    for a word; None: none answers. *last_snapshot*: its zxid, and when it was made, Unix time; zeros: none.
+    *explained*: each key of the configuration that is in use, as `corral config explain` tells it.
     """
 
     def __init__(
