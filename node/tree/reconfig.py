@@ -35,6 +35,10 @@ class BadServersError(Exception):
     """As ZooKeeper's BadArgumentsException; its text is what is wrong."""
 
 
+class UnfitMemberError(BadServersError):
+    """An id that ZooKeeper takes, and Corral does not."""
+
+
 def disabled(
     replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
 ) -> Err:
@@ -63,14 +67,23 @@ def prepare(
             return Err.BAD_ARGUMENTS  # as ZooKeeper: who is in which group must be said, too
         else:
             servers = changed_servers(control.servers, asked.joining_servers or b"", asked.leaving_servers or b"")
+    except UnfitMemberError:
+        return _permission(replica, identities) or Err.BAD_ARGUMENTS  # ZooKeeper, which takes it, looks at this first
     except BadServersError:
         return Err.BAD_ARGUMENTS
     except ValueError:
         return Err.MARSHALLING_ERROR  # an id that is no number: ZooKeeper does not expect it
-    node = replica.nodes.get(CONFIG)
-    if node is None or not is_permitted(node.acl, WRITE, identities):
-        return Err.NO_NODE if node is None else Err.NO_AUTH  # before the quorum: who may not keeps no leader busy
+    if refusal := _permission(replica, identities):
+        return refusal  # before the quorum: who may not keeps no leader busy
     return msgspec.msgpack.encode(Prepared(control.config_version, servers, hierarchy))
+
+
+def _permission(replica: "Replica", identities: bytes) -> Err:
+    """OK: these may write the config node."""
+    node = replica.nodes.get(CONFIG)
+    if node is None:
+        return Err.NO_NODE
+    return Err.OK if is_permitted(node.acl, WRITE, identities) else Err.NO_AUTH
 
 
 def whole(text: str) -> tuple[dict[int, str], Hierarchy]:
@@ -124,10 +137,10 @@ def _split(text: bytes, separator: str) -> list[str]:
 
 
 def _member_id(text: str) -> int:
-    """Raises ValueError, BadServersError: not one that sessions can be named after."""
+    """Raises ValueError, UnfitMemberError: not one that sessions can be named after."""
     member = int(text)
     if not 1 <= member <= MEMBER_ID_MAX:
-        raise BadServersError(text)
+        raise UnfitMemberError(text)
     return member
 
 

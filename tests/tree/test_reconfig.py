@@ -122,6 +122,15 @@ def test_what_makes_no_sense_is_said_before_the_permission_as_zookeeper_does(ens
     assert asked(ensemble.client(), joining=b"some thing") is Err.BAD_ARGUMENTS
 
 
+def test_an_id_that_zookeeper_takes_and_corral_does_not_is_told_to_those_who_may_alone(
+    ensemble: Ensemble, client: Client
+) -> None:
+    joining = b"server.999=0.0.0.0:1234:2345:observer;3456"
+
+    assert asked(ensemble.client(), joining=joining) is Err.NO_AUTH
+    assert asked(client, joining=joining) is Err.BAD_ARGUMENTS
+
+
 def test_a_standalone_member_has_no_such_operation(ensemble: Ensemble, client: Client) -> None:
     order(ensemble, entry({}, version=0))
 
