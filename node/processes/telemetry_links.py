@@ -52,7 +52,8 @@ class Links:
 
     def _open(self, member: int) -> Stream | None:
         key = self._keyring.key_of(member)
-        if not key or now_ms() < self._retry_ms.get(member, 0):
+        # A new member may ask before this process has read where it is.
+        if not key or not self._peers.knows(member) or now_ms() < self._retry_ms.get(member, 0):
             return None
         endpoint = self._peers.endpoint(member, self._attempts.get(member, 0))
         stream = self._streams[member] = self._sockets.stream(endpoint, keys=self._keyring.own, server_key=key)
