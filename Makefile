@@ -24,7 +24,7 @@ MACHINES := iproute2 nftables e2fsprogs gcc libc6-dev libfaketime
 CLIENTS := libcurator-recipes-java libcurator-discovery-java libzookeeper-mt-dev openjdk-17-jdk-headless
 KERBEROS := krb5-kdc krb5-admin-server krb5-user python3-gssapi python3-kerberos
 PRODUCTS := nodejs golang-go golang-github-samuel-go-zookeeper-dev patroni python3-kazoo postgresql-15
-PACKAGES := zookeeper $(CLIENTS) groff-base gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(KERBEROS) $(HOSTS)
+PACKAGES := zookeeper $(CLIENTS) groff-base netcat-openbsd gcc libc6-dev python3-dev chromium libfaketime e2fsprogs $(KERBEROS) $(HOSTS)
 
 all: $(VENV)/installed
 
