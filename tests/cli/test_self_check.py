@@ -113,12 +113,12 @@ def test_a_member_whose_key_is_not_listed_is_a_failure(tmp_path: Path) -> None:
 
 def test_lost_settings_are_warnings(configs: list[MemberConfig]) -> None:
     with configs[0].file.open("a") as file:
-        file.write("maxCnxns=77\n")
+        file.write("leaderServes=no\n")
 
     finding = worst(check_configuration(load_config(configs[0].file)))
 
     assert finding.level is Level.WARNING
-    assert "maxCnxns" in finding.evidence
+    assert "leaderServes" in finding.evidence
 
 
 def test_room_is_counted_against_what_the_member_will_write(member: Written) -> None:
