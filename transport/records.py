@@ -124,6 +124,12 @@ class CreateTTLRequest(Record):
     ttl: Long
 
 
+class Identities(Record):
+    """Those of a connection, as a batch carries them."""
+
+    ids: Ids
+
+
 class CreateResponse(Record):
     path: UString
 

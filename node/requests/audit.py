@@ -4,11 +4,13 @@ It is another class than Processor, so that nothing is paid where no audit log i
 the batch, which is kept until it has been executed; what came of it comes with the reply.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from node.requests.processor import Processor
+from node.requests.processor import Processor, RequestConfig
+from node.tree.execute import Hook
+from node.tree.state import State
 from observability.audit import AuditEvent, Result
 from transport.batch import BATCH, REQUEST, TRACE_CONTEXT_BYTES, TRACED, BatchHeader, identity_table, read_header
 from transport.errors import Err
@@ -23,7 +25,7 @@ from transport.records import (
     CreateTTLRequest,
     DeleteRequest,
     ErrorResponse,
-    Ids,
+    Identities,
     MultiHeader,
     SetACLRequest,
     SetDataRequest,
@@ -67,8 +69,9 @@ class AuditedProcessor(Processor):
     """*audit*: what happened since `take_audit`. Ephemerals that go with a session are told of by processor 0 alone, on
     every member, as ZooKeeper does."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, config: RequestConfig, state: State, alarm: Callable[..., None],
+                 hook: Hook | None = None, chance: Callable[[], float] = lambda: 1.0) -> None:
+        super().__init__(config, state, alarm, hook, chance)
         self.audit: list[AuditEvent] = []
         self._requests: Iterator[Request] = iter(())
         self._reconfigs: dict[int, Request] = {}  # by zxid: executed, and with the leader
@@ -223,14 +226,10 @@ def _paths_made(body: bytes, count: int) -> Iterator[bytes | None]:
         yield path
 
 
-class _Identities(Record):
-    ids: Ids
-
-
 @lru_cache(maxsize=1024)
 def who_is(identities: bytes) -> tuple[tuple[str, ...], str]:
     """The names as ZooKeeper's providers give them, of a digest the user, of an ip the address; and the address."""
-    decoded, _ = decode_from(_Identities, identities, 0, len(identities))
+    decoded, _ = decode_from(Identities, identities, 0, len(identities))
     names: list[str] = []
     ip = ""
     for each in decoded.ids or ():

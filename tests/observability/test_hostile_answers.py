@@ -116,7 +116,7 @@ def test_a_write_that_cannot_be_looked_up_is_unknown_and_one_line_of_the_log(
     try:
         assert [telemetry.stories.entry(ZXID) for _ in range(3)] == [None] * 3
     finally:
-        telemetry.server.server_close()
+        telemetry.servers.main.server_close()
         telemetry.sockets.close()
 
     assert [line["event"] for line in lines.entries] == ["write_log_unreadable"]
@@ -127,5 +127,5 @@ def test_a_question_may_ask_for_any_number(telemetry: Telemetry) -> None:
         relayed = decode_telemetry(encode_message(Relayed(2, encode(Ask(1, [zxid], NOW)))))
         assert isinstance(relayed, Relayed)
         assert telemetry.stories.relayed(2, relayed.payload, lambda: NOW) is not None
-    telemetry.server.server_close()
+    telemetry.servers.main.server_close()
     telemetry.sockets.close()
