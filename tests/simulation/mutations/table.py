@@ -127,7 +127,7 @@ MUTATIONS = (
     Mutation("an event comes behind the reply that shows it", "order of replies", execution.events_behind_replies),
     Mutation(
         "reads behind a write are answered last first", "order of replies",
-        lambda: around(Processor, "_read_parked", execution.newest_read_first)),
+        lambda: around(Processor, "read_parked", execution.newest_read_first)),
     Mutation(
         "ephemerals outlive their session", "sessions",
         lambda: everywhere(end_session, execution.leaving_ephemerals)),
