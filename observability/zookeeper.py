@@ -161,7 +161,9 @@ def _synced_followers(member: MemberFigures) -> int | None:
 
 
 def _synced_observers(member: MemberFigures) -> int | None:
-    return None if member.serves_alone else len(member.broadcast.get("observers", ()))
+    """Of a follower only where some follow it, as ZooKeeper has it where there is an observerMasterPort."""
+    observers = len(member.broadcast.get("observers", ()))
+    return None if member.serves_alone or not (observers or member.broadcast.get("is_leader")) else observers
 
 
 def _quorum_size(member: MemberFigures) -> int | None:

@@ -1,6 +1,7 @@
 """What every test can rely on: long tests run with --all, and examples are the same ones in CI."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -24,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--all"):
         # For what is decided while modules are imported: how many seeds, how many examples.
         os.environ["CORRAL_TEST_ALL"] = "1"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell starts what runs beside a script; commands that tests start would inherit it: Ctrl-C ends none.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
 
 

@@ -244,7 +244,7 @@ def answer(word: str, facts: Facts) -> str:
     """The whole text for a word that the whitelist allows."""
     make, needs_serving, _ = WORDS[word]
     if needs_serving and not facts.serving and not facts.read_only:
-        return NOT_SERVING
+        return NOT_SERVING.rstrip("\n") if word == "hash" else NOT_SERVING  # ZooKeeper ends no line there
     return make(facts)
 
 

@@ -276,7 +276,7 @@ def test_a_write_under_way_when_the_leader_dies(ensemble: Ensemble) -> None:
 
 def assert_election_named(ensemble: Ensemble, origin: int, *, lost: int, path: str) -> None:
     resent = wait_until(
-        lambda: [write for write in slowest(ensemble, origin, path) if write["was_kept_up"]],
+        lambda: [write for write in slowest(ensemble, origin, path, count=200) if write["was_kept_up"]],
         what="a write that was sent again is known")
     zxid = resent[0]["zxid"]
     timeline = get(ensemble, origin, "/explain", zxid=zxid)
@@ -291,8 +291,8 @@ def assert_election_named(ensemble: Ensemble, origin: int, *, lost: int, path: s
     assert f"missing: member {lost}" in drawn
 
 
-def slowest(ensemble: Ensemble, member: int, path: str) -> list[dict[str, Any]]:
-    writes: list[dict[str, Any]] = get(ensemble, member, "/slow", n=5, path=path)["writes"]
+def slowest(ensemble: Ensemble, member: int, path: str, *, count: int = 5) -> list[dict[str, Any]]:
+    writes: list[dict[str, Any]] = get(ensemble, member, "/slow", n=count, path=path)["writes"]
     return writes
 
 
