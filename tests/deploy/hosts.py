@@ -200,6 +200,9 @@ class Host:
         pid = self._process.pid
 
         def children() -> list[str]:
+            if self._process is None or self._process.poll() is not None:
+                raise AssertionError(f"{self.name} ended at once; hosts of a run that was killed may use up all of "
+                                     "fs.inotify.max_user_instances: pgrep -f 'systemd --show-status=false'")
             try:
                 return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             except OSError:
