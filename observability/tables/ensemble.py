@@ -9,7 +9,8 @@ ENSEMBLE: tuple[Metric, ...] = (
            "The sum over an ensemble is 1. 0 for longer than an election takes: no write is accepted; look at "
            "corral_is_serving and corral_elections_total of each member."),
     Metric("corral_is_observer", "gauge", "1 while this member serves as an observer, which has no vote.",
-           "is_observer", _BROADCAST, "Constant but for a reconfig: an observer that becomes a voter, or a voter that becomes one."),
+           "is_observer", _BROADCAST,
+           "Constant but for a reconfig: an observer that becomes a voter, or a voter that becomes one."),
     Metric("corral_is_serving", "gauge", "1 while this member serves clients: as leader, or as a follower up to date.",
            "is_serving", _BROADCAST,
            "0 on one member: it looks for a leader or synchronises; its clients go elsewhere. 0 on most: no quorum."),
