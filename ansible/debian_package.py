@@ -9,7 +9,6 @@ It is for Debian's own Python of the machine that builds it, and needs dpkg-deb.
 No network, neither here nor where it is installed. The same wheelhouse gives the same files.
 """
 
-import argparse
 import gzip
 import os
 import shutil
@@ -20,6 +19,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
+
+import wheelhouse  # lies beside this file
 
 HERE = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
@@ -35,7 +36,7 @@ class PackageError(Exception):
     """The text names the cure."""
 
 
-def build(wheelhouse: Path, output: Path) -> Path:
+def build(packed: Path, output: Path) -> Path:
     """The package.  Raises PackageError."""
     for tool in ("dpkg-deb", "dpkg"):
         if shutil.which(tool) is None:
@@ -43,7 +44,7 @@ def build(wheelhouse: Path, output: Path) -> Path:
     with tempfile.TemporaryDirectory() as temporary:
         unpacked, stage = Path(temporary, "unpacked"), Path(temporary, "stage")
         stage.mkdir(mode=0o755)
-        with tarfile.open(wheelhouse) as archive:
+        with tarfile.open(packed) as archive:
             archive.extractall(unpacked, filter="data")
         house, = unpacked.iterdir()
         version = (house / "VERSION").read_text().strip()
@@ -154,15 +155,9 @@ def _run(*command: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheelhouse", type=Path, metavar="FILE", help="else the newest of OUTPUT")
-    parser.add_argument("--output", type=Path, default=HERE.parent / "dist", metavar="DIR")
-    asked = parser.parse_args()
-    houses = sorted(asked.output.glob("wheelhouse-*.tar.gz"), key=lambda each: each.stat().st_mtime)
-    if not houses and not asked.wheelhouse:
-        sys.exit(f"debian_package: no wheelhouse in {asked.output}: python ansible/wheelhouse.py makes one")
+    house, output = wheelhouse.of_command_line(__doc__ or "")
     try:
-        made = build(asked.wheelhouse or houses[-1], asked.output)
+        made = build(house, output)
     except PackageError as error:
         sys.exit(f"debian_package: {error}")
     sys.stdout.write(f"{made} {made.stat().st_size / 1e6:.1f} MB\n")

@@ -8,21 +8,22 @@ The release is installed into a folder of its own, and asked: so it is what runs
 the wheels stand in requirements.txt of the wheelhouse. The same wheelhouse gives the same file.
 """
 
-import argparse
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
+import wheelhouse  # lies beside this file
+
 HERE = Path(__file__).resolve().parent
 
 
-def write(wheelhouse: Path, output: Path) -> Path:
+def write(packed: Path, output: Path) -> Path:
     """Ends the program where the wheelhouse cannot be installed; the installer's words name the cure."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with tarfile.open(wheelhouse) as archive:
+        with tarfile.open(packed) as archive:
             archive.extractall(folder / "unpacked", filter="data")
         house, = (folder / "unpacked").iterdir()
         version = (house / "VERSION").read_text().strip()
@@ -41,14 +42,8 @@ def _run(*arguments: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheelhouse", type=Path, metavar="FILE", help="else the newest of OUTPUT")
-    parser.add_argument("--output", type=Path, default=HERE.parent / "dist", metavar="DIR")
-    asked = parser.parse_args()
-    houses = sorted(asked.output.glob("wheelhouse-*.tar.gz"), key=lambda each: each.stat().st_mtime)
-    if not houses and not asked.wheelhouse:
-        sys.exit(f"sbom: no wheelhouse in {asked.output}: python ansible/wheelhouse.py makes one")
-    sys.stdout.write(f"{write(asked.wheelhouse or houses[-1], asked.output)}\n")
+    house, output = wheelhouse.of_command_line(__doc__ or "")
+    sys.stdout.write(f"{write(house, output)}\n")
 
 
 if __name__ == "__main__":

@@ -100,6 +100,18 @@ def pack(folder: Path, version: str, systemd: Path, output: Path) -> Path:
     return made
 
 
+def of_command_line(description: str) -> tuple[Path, Path]:
+    """For programs that make something of a wheelhouse: which one, and the folder for what they make."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wheelhouse", type=Path, metavar="FILE", help="else the newest of OUTPUT")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="DIR")
+    asked = parser.parse_args()
+    houses = sorted(asked.output.glob("wheelhouse-*.tar.gz"), key=lambda each: each.stat().st_mtime)
+    if not houses and not asked.wheelhouse:
+        parser.error(f"no wheelhouse in {asked.output}: python ansible/wheelhouse.py makes one")
+    return asked.wheelhouse or houses[-1], asked.output
+
+
 def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "root", "root"
     info.mode = 0o755 if info.isdir() else 0o644
