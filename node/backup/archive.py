@@ -63,8 +63,8 @@ class BackupHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DamagedBackupError(Exception):
-    def __init__(self, path: Path, problem: str) -> None:
-        self.path = path
+    def __init__(self, path: Path | str, problem: str) -> None:
+        self.problem = problem
         super().__init__(f"{path}: {problem}")
 
 

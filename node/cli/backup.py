@@ -20,7 +20,7 @@ from node.backup.remote import RemoteError, RemotePlace, is_remote
 from node.backup.shelf import list_backups
 from node.backup.take import Taken, take_backup, take_backup_at
 from node.cli.asking import ask
-from node.cli.backup_remote import at_hand, list_remote, put_away
+from node.cli.backup_remote import at_hand, list_remote, load_from, put_away
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
 from node.cli.history import POINTS, PointType, history_of
 from node.cli.progress import progress
@@ -174,8 +174,8 @@ def verify(files: tuple[str, ...], as_json: bool) -> None:
     results: list[dict[str, Any]] = []
     for path in files:
         try:
-            with progress() as shown, at_hand(path, shown) as file:
-                found = load_backup(RealFiles(), file, shown).backup
+            with progress() as shown:
+                found = load_from(path, shown).backup
         except (DamagedBackupError, RefusedError, RemoteError) as error:
             results.append({"file": path, "good": False, "problem": str(error).removeprefix(f"{path}: ")})
         else:
@@ -193,7 +193,7 @@ def verify(files: tuple[str, ...], as_json: bool) -> None:
 @click.option("--to", type=click.Path(path_type=Path), required=True, metavar="FILE", help="A new file.")
 @refusals_shown
 def fetch(url: str, to: Path) -> None:
-    """Bring the backup at URL here, and prove it by loading it: for `corral restore`, which takes files.
+    """Bring the backup at URL here, and prove it by loading it: once for many members of one host, or to carry on.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Backups in remote places: putting one there, listing, having one at hand."""
+"""Backups in remote places: putting one there, listing, having one at hand, loading it."""
 
 import json
 from collections.abc import Iterator
@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from node.backup.archive import Backup, Progress
+from node.backup.archive import Backup, DamagedBackupError, Loaded, Progress, load_backup
 from node.backup.remote import RemoteError, RemotePlace, is_remote
 from node.backup.shelf import backup_names, older_names
 from node.cli.errors import Failure
+from node.storage.files import RealFiles
 
 
 def put_away(place: RemotePlace, made: Backup, keep: int | None, shown: Progress) -> tuple[str, list[str]]:
@@ -50,3 +51,15 @@ def at_hand(place: str, shown: Progress) -> Iterator[Path]:
         file = Path(directory, name)
         RemotePlace(url).fetch(name, file, shown)
         yield file
+
+
+def load_from(place: str, shown: Progress) -> Loaded:
+    """The backup of a file, or of a URL, from which it is brought here for so long.
+
+    Raises DamagedBackupError, RefusedError, RemoteError, OSError.
+    """
+    with at_hand(place, shown) as file:
+        try:
+            return load_backup(RealFiles(), file, shown)
+        except DamagedBackupError as error:
+            raise DamagedBackupError(place, error.problem) from error

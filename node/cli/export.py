@@ -7,9 +7,11 @@ from typing import Final
 
 import click
 
-from node.backup.archive import MAGIC, DamagedBackupError, load_backup
+from node.backup.archive import MAGIC, DamagedBackupError
+from node.backup.remote import RemoteError, is_remote
 from node.backup.take import state_of
 from node.cli.backup import NICENESS, barrier_of
+from node.cli.backup_remote import load_from
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.progress import progress
 from node.config.read import load_config
@@ -28,13 +30,13 @@ _BY_FILES_ALONE: Final = "`corral backup --local`, then `corral export` of the b
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("source", metavar="CONFIG|BACKUP", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("source", metavar="CONFIG|BACKUP|URL")
 @click.option("--to", "directories", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
               help="A dataDir for ZooKeeper, to be made or without a version-2; once per server.")  # fmt: skip
 @click.option("--end-sessions", is_flag=True, help="Leave out all sessions, and their ephemerals.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
-def export(source: Path, directories: tuple[Path, ...], end_sessions: bool, as_json: bool) -> None:
+def export(source: str, directories: tuple[Path, ...], end_sessions: bool, as_json: bool) -> None:
     """Write the state of a running member, or of a backup, as files that a ZooKeeper server starts from.
 
     The same files are for every server of the new ensemble; each needs its own myid beside them. Every write that was
@@ -45,6 +47,7 @@ def export(source: Path, directories: tuple[Path, ...], end_sessions: bool, as_j
     Examples:
       corral export /etc/corral/main/zoo.cfg --to /var/lib/zookeeper
       corral export main.backup --to zk1 --to zk2 --to zk3 --end-sessions
+      corral export s3://bucket/corral/corral-….backup --to zk1
     """
     for directory in directories:
         if (directory / VERSION).exists():
@@ -52,21 +55,25 @@ def export(source: Path, directories: tuple[Path, ...], end_sessions: bool, as_j
                           exit_code=EXIT_REFUSED)
     os.nice(NICENESS)
     try:
-        state = _state_of_backup(source) if _is_backup(source) else _state_of_member(source)
+        state = _state_of_backup(source) if _is_backup(source) else _state_of_member(Path(source))
         exported = export_state(state, directories, keeps_sessions=not end_sessions)
-    except (RefusedError, DamagedBackupError, StorageError, LogGapError, CorruptRecordError) as error:
+    except (
+        RefusedError, DamagedBackupError, StorageError, LogGapError, CorruptRecordError, RemoteError,
+    ) as error:
         raise Failure(f"nothing was exported: {error}", exit_code=EXIT_REFUSED) from None
     _say(exported, as_json=as_json)
 
 
-def _is_backup(path: Path) -> bool:
-    with path.open("rb") as file:
+def _is_backup(place: str) -> bool:
+    if is_remote(place):
+        return True
+    with Path(place).open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def _state_of_backup(path: Path) -> State:
+def _state_of_backup(place: str) -> State:
     with progress() as shown:
-        return load_backup(RealFiles(), path, shown).state
+        return load_from(place, shown).state
 
 
 def _state_of_member(path: Path) -> State:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from node.backup.archive import DamagedBackupError, Loaded, load_backup
+from node.backup.archive import DamagedBackupError, Loaded
+from node.backup.remote import RemoteError
 from node.backup.restoring import Plan, Target, adapt, examine, make_plan, restore_member
 from node.backup.wanted import forget
 from node.cli.backup import when
+from node.cli.backup_remote import load_from
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.progress import progress
 from node.config.read import load_config
@@ -23,7 +25,7 @@ from transport.zxid import show
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE|URL")
 @click.argument("configs", nargs=-1, required=True, metavar="CONFIG...", type=click.Path(path_type=Path))
 @click.option("--epoch", type=int, metavar="N", help="Where the restored ensemble goes on counting, the same on every "
               "member, above every epoch that was used.  [default: the next thousand but one]")  # fmt: skip
@@ -31,7 +33,7 @@ from transport.zxid import show
               "alone.")  # fmt: skip
 @click.option("--end-sessions", is_flag=True, help="End every session of the backup, and its ephemerals: no lock comes "
               "back that its holder has given up since. The same on every member.")  # fmt: skip
-@click.option("--from-other-ensemble", is_flag=True, help="FILE may be of an ensemble with other keys; implies "
+@click.option("--from-other-ensemble", is_flag=True, help="The backup may be of an ensemble with other keys; implies "
               "--end-sessions.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Only say what would be done, and what stands against it; the member may "
               "run.")  # fmt: skip
@@ -40,12 +42,12 @@ from transport.zxid import show
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; implies --yes.")
 @refusals_shown
 def restore(
-    file: Path, configs: tuple[Path, ...], epoch: int | None, replace: bool, end_sessions: bool,
+    file: str, configs: tuple[Path, ...], epoch: int | None, replace: bool, end_sessions: bool,
     from_other_ensemble: bool, check: bool, yes: bool, as_json: bool, by_member: bool,
 ) -> None:
-    """Put the state of the backup FILE in place of what the members CONFIG, their zoo.cfg files, have.
+    """Put the state of a backup in place of what the members CONFIG, their zoo.cfg files, have.
 
-    Every member of the ensemble must be stopped, and be restored from the same FILE with the same options; then start
+    Every member of the ensemble must be stopped, and be restored from the same backup with the same options; then start
     them all. All writes since the backup are lost; the old data are moved aside, never deleted. Clients come back by
     themselves. A member that was not restored, or otherwise, is refused by those that were.
 
@@ -53,13 +55,14 @@ def restore(
     Examples:
       corral restore main.backup /etc/corral/main/zoo.cfg --replace
       corral restore main.backup m1/zoo.cfg m2/zoo.cfg m3/zoo.cfg --replace --yes
+      corral restore s3://bucket/corral/corral-….backup /etc/corral/main/zoo.cfg --replace
       corral restore main.backup /etc/corral/main/zoo.cfg --check --json
     """
     files = RealFiles()
     try:
         targets = [_examined(files, config, may_run=check or by_member) for config in configs]
         with progress() as shown:
-            loaded = load_backup(files, file, shown)
+            loaded = load_from(file, shown)
         plan = make_plan(
             loaded.backup.header, loaded.backup.sha256, targets, epoch=epoch,
             ends_sessions=end_sessions or from_other_ensemble, from_other_ensemble=from_other_ensemble,
@@ -70,7 +73,7 @@ def restore(
         if not (check or yes or as_json):
             click.confirm("Restore?", abort=True)
         moved = {} if check else _restore(files, targets, loaded, plan, by_member=by_member)
-    except (RefusedError, DamagedBackupError) as error:
+    except (RefusedError, DamagedBackupError, RemoteError) as error:
         raise Failure(f"nothing was restored: {error}", exit_code=EXIT_REFUSED) from None
     except StorageError as error:
         raise Failure(
@@ -119,7 +122,7 @@ def _say_plan(loaded: Loaded, targets: list[Target], plan: Plan) -> None:
             click.echo(f"member {target.config.id} runs, and has to be stopped first: {target.running}")
 
 
-def _say_done(file: Path, targets: list[Target], plan: Plan, moved: dict[int, list[Path]]) -> None:
+def _say_done(file: str, targets: list[Target], plan: Plan, moved: dict[int, list[Path]]) -> None:
     for target in targets:
         where = ", ".join(map(str, moved[target.config.id]))
         click.echo(f"member {target.config.id}: restored" + (f"; old data: {where}" if where else ""))

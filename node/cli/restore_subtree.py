@@ -2,12 +2,13 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from node.backup.archive import Backup, DamagedBackupError, load_backup
+from node.backup.archive import Backup, DamagedBackupError
+from node.backup.remote import RemoteError
+from node.cli.backup_remote import load_from
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
 from node.cli.history import text_of
 from node.cli.mirroring.apply import Done, apply
@@ -20,12 +21,11 @@ from node.cli.waterfall import harmless
 from node.history.points import when
 from node.processes.loop import EXIT_REFUSED
 from node.storage.errors import RefusedError
-from node.storage.files import RealFiles
 from transport.zxid import show
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE|URL")
 @click.argument("path", type=PATH)
 @click.argument("servers", metavar="SERVERS")
 @click.option("--delete", "deletes", is_flag=True, help="Delete what is there now and is not in the backup.")
@@ -36,9 +36,9 @@ from transport.zxid import show
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; asks nothing.")
 @refusals_shown
 def restore_subtree(
-    file: Path, path: str, servers: str, deletes: bool, auth: tuple[str, ...], check: bool, yes: bool, as_json: bool,
+    file: str, path: str, servers: str, deletes: bool, auth: tuple[str, ...], check: bool, yes: bool, as_json: bool,
 ) -> None:
-    """Put the znode PATH of the backup FILE, and all below it, back into the ensemble SERVERS, which goes on serving.
+    """Put the znode PATH of a backup, and all below it, back into the ensemble SERVERS, which goes on serving.
 
     SERVERS is HOST:PORT,…; PATH is whole. What differs is written as a client would: values and ACLs are those of the
     backup, Stats and versions count on, watches fire. Ephemerals are left out, as are /zookeeper and what only servers
@@ -47,6 +47,7 @@ def restore_subtree(
     \b
     Examples:
       corral restore-subtree main.backup /app zk1:2181 --check
+      corral restore-subtree s3://bucket/corral/corral-….backup /app zk1:2181
       corral restore-subtree main.backup /app/config zk1:2181,zk2:2181 --delete --auth digest:super:secret
     """
     backup, wanted, above = _wanted(file, path)
@@ -56,7 +57,7 @@ def restore_subtree(
         missing = {each: above[each] for each in above if each not in read_some(client, above).nodes}
         wanted.nodes = missing | wanted.nodes
         plan = make_plan(wanted, there, deletes=deletes)
-        facts = _facts(backup, path, plan, there, deletes=deletes)
+        facts = _facts(backup, file, path, plan, there, deletes=deletes)
         if not as_json:
             _say(facts, plan, there)
         if not (check or yes or as_json) and plan.count:
@@ -72,12 +73,12 @@ def restore_subtree(
     sys.exit(EXIT_FAILED if done.refused else 0)
 
 
-def _wanted(file: Path, path: str) -> tuple[Backup, Tree, dict[str, Content]]:
+def _wanted(file: str, path: str) -> tuple[Backup, Tree, dict[str, Content]]:
     """The subtree, and the znodes above it.  Raises Failure."""
     try:
         with progress() as shown:
-            loaded = load_backup(RealFiles(), file, shown)
-    except (RefusedError, DamagedBackupError) as error:
+            loaded = load_from(file, shown)
+    except (RefusedError, DamagedBackupError, RemoteError) as error:
         raise Failure(f"nothing was restored: {error}", exit_code=EXIT_REFUSED) from None
     wanted = contents_of(loaded.state, path)
     if path not in wanted.nodes:
@@ -87,10 +88,10 @@ def _wanted(file: Path, path: str) -> tuple[Backup, Tree, dict[str, Content]]:
     return loaded.backup, wanted, contents_above(loaded.state, path)
 
 
-def _facts(backup: Backup, path: str, plan: Plan, there: Tree, *, deletes: bool) -> dict[str, Any]:
+def _facts(backup: Backup, file: str, path: str, plan: Plan, there: Tree, *, deletes: bool) -> dict[str, Any]:
     header = backup.header
     return {
-        "file": str(backup.path), "zxid": show(header.zxid), "made": when(header.made_ms), "path": path,
+        "file": file, "zxid": show(header.zxid), "made": when(header.made_ms), "path": path,
         "creates": list(plan.creates), "values": list(plan.values), "acls": list(plan.acls), "deletes": plan.deletes,
         "blocked": plan.blocked, "not_readable": sorted(there.hidden), "only_there": [] if deletes else plan.left,
     }

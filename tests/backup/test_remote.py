@@ -55,6 +55,49 @@ def test_a_backup_goes_there_is_listed_verified_and_fetched_to_be_restored(
     assert run("restore", tmp_path / "here", member.config.file, "--replace", "--yes").exit_code == 0
 
 
+@pytest.fixture(params=["memory", "file"])
+def place(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> str:
+    return url if request.param == "memory" else f"file://{tmp_path}/away"
+
+
+def test_a_member_is_restored_from_where_its_backup_went(member: Written, place: str, tmp_path: Path) -> None:
+    made = run("backup", member.config.file, "--local", "--to", place, "--json")
+    file = json.loads(made.stdout)["file"]
+
+    checked = run("restore", file, member.config.file, "--replace", "--check", "--json")
+    done = run("restore", file, member.config.file, "--replace", "--yes")
+
+    assert json.loads(checked.stdout)["restored"] is False
+    assert done.exit_code == 0, done.output
+    assert "member 1: restored" in done.stdout
+    assert list(member.config.data_dir.glob("corral.replaced-*"))
+    exported = run("export", file, "--to", tmp_path / "zk", "--json")
+    assert json.loads(exported.stdout)["znodes"] == json.loads(made.stdout)["znodes"]
+    assert (tmp_path / "zk/version-2").is_dir()
+
+
+def test_nothing_is_restored_from_what_is_damaged_or_not_there_and_it_is_named(
+    member: Written, url: str, tmp_path: Path,
+) -> None:
+    file = json.loads(run("backup", member.config.file, "--local", "--to", url, "--json").stdout)["file"]
+    system, root = fsspec.core.url_to_fs(url)
+    name = file.rpartition("/")[2]
+    system.pipe(f"{root}/{name}", system.cat(f"{root}/{name}")[:-1])
+    before = sorted(path.name for path in member.config.data_dir.iterdir())
+
+    damaged = run("restore", file, member.config.file, "--replace", "--yes")
+    missing = run("restore", f"{url}/none.backup", member.config.file, "--replace", "--yes")
+    subtree = run("restore-subtree", file, "/", "127.0.0.1:1", "--check")
+    exported = run("export", file, "--to", tmp_path / "zk")
+
+    assert f"{file}: its checksum is wrong" in damaged.output
+    assert f"nothing was restored: {url}/none.backup: " in missing.output
+    assert f"{file}: its checksum is wrong" in subtree.output
+    assert f"nothing was exported: {file}: its checksum" in exported.output
+    assert {each.exit_code for each in (damaged, missing, subtree, exported)} == {78}
+    assert sorted(path.name for path in member.config.data_dir.iterdir()) == before
+
+
 def test_only_the_newest_are_kept_there_and_other_files_are_left_alone(member: Written, url: str) -> None:
     system, root = fsspec.core.url_to_fs(url)
     system.makedirs(root)

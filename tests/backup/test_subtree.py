@@ -76,7 +76,7 @@ def test_what_was_deleted_and_changed_by_mistake_comes_back_and_nothing_else_cha
 
         client.add_auth("digest", "user:password")
         client.delete("/shop", recursive=True)
-        run(*arguments, "--yes")
+        run("restore-subtree", f"file://{file}", *arguments[2:], "--yes")
         assert sorted(client.get_children("/shop/app")) == ["a", "b", "private"]
         assert client.get_acls("/shop/app/private")[0] == [make_digest_acl("user", "password", all=True)]
 
