@@ -33,7 +33,7 @@ up: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	.ci/packages $(PACKAGES)
-	$(PYTEST) $(TESTS)
+	$(PYTEST) --durations=30 --durations-min=5 $(TESTS)
 
 # All that `test` runs, and what takes minutes: every seed, every sequence.
 test-all: $(VENV)/installed-test

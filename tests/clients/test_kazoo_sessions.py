@@ -12,7 +12,7 @@ from tests.clients.conftest import Connect, without
 from tests.clients.sessions import reattached
 from tests.corral import ROOT, Servers, connect_string
 from tests.waiting import wait_until
-from tests.wire import Connection, Create, Exists, GetData, SetData
+from tests.wire import Connection, Create, Exists, GetData, SetData, Sync
 
 HOLDER = """
 import sys, threading
@@ -133,6 +133,10 @@ def test_a_session_has_one_connection(servers: Servers, root: str, member: int) 
     assert handshake is not None
     assert handshake.session_id == first.session_id
     assert moved.call(Create(f"{root}/a")).err == 0
+    with Connection.open(servers.addresses[0]) as there:
+        # A genuine member takes the answer to its session's request of that xid for its own connection's, whoever asked.
+        there.call(Sync(root))
+        assert there.call(Exists(f"{root}/a")).err == 0
 
     first.send(Create(f"{root}/b"))  # by the old connection: no longer the session's
 

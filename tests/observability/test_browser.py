@@ -79,7 +79,9 @@ def logged_in(chromium: Chromium, ensemble: Ensemble, scheme: str = "", user: st
     page.wait_for(READY)
     page.evaluate(f"""(() => {{ scheme.value = {json.dumps(scheme)}; user.value = {json.dumps(user)};
         password.value = {json.dumps(password)}; document.querySelector('form button').click() }})()""")
-    page.wait_for("document.querySelector('#trail button')")
+    # A page may come up with the login of the one before.
+    page.wait_for(f"me && me.who === {json.dumps(f'{scheme}:{user}' if scheme else 'anyone')}")
+    page.wait_for("shown && document.querySelector('#trail button')")
     return page
 
 
