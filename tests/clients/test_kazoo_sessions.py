@@ -134,7 +134,7 @@ def test_a_session_has_one_connection(servers: Servers, root: str, member: int) 
     assert handshake.session_id == first.session_id
     assert moved.call(Create(f"{root}/a")).err == 0
     with Connection.open(servers.addresses[0]) as there:
-        # A genuine member takes the answer to its session's request of that xid for its own connection's, whoever asked.
+        # A genuine member gives its own connection the answer to a request of that session and xid, whoever asked.
         there.call(Sync(root))
         assert there.call(Exists(f"{root}/a")).err == 0
 

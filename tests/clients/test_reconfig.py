@@ -173,7 +173,8 @@ def test_a_voter_becomes_an_observer_and_a_voter_again(zk: KazooClient, members:
 
     wait_until(
         lambda: rows(address, "mntr", "\t").items() >= {
-            "zk_server_state": "observer", "zk_peer_state": "observing - broadcast"}.items(), what="it says so in each way")
+            "zk_server_state": "observer", "zk_peer_state": "observing - broadcast"}.items(),
+        what="it says so in each way")
     leader = wait_until(lambda: counting(members, followers="1", observers="1"), seconds=60, what="a leader counts it")
     wait_until(
         lambda: rows(address, "mntr", "\t").get("zk_observer_master_id") == str(leader), what="it observes that leader")
