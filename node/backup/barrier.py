@@ -11,6 +11,7 @@ from typing import Final
 from node.config.address import Address
 from node.config.member import MemberConfig
 from node.running import read_running
+from transport.errors import Err
 from transport.jute import decode, encode
 from transport.opcodes import OpCode
 from transport.records import ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, SyncRequest
@@ -36,6 +37,15 @@ def own_address(config: MemberConfig) -> Address:
     return Address(_LOOPBACK.get(host, host), port)
 
 
+def own_tls_address(config: MemberConfig) -> Address:
+    """Where the member speaks TLS: secureClientPort, or clientPort where it takes both."""
+    tls = config.security.tls
+    if tls is None or not tls.port:
+        return own_address(config)
+    host = tls.addresses[0]
+    return Address(_LOOPBACK.get(host, host), tls.port)
+
+
 def synced_zxid(address: Address, deadline_s: float) -> Zxid:
     """Of a sync, and the end of the session that asked for it.  Raises BarrierError."""
     try:
@@ -43,6 +53,8 @@ def synced_zxid(address: Address, deadline_s: float) -> Zxid:
             _connect(connection)
             connection.sendall(_framed(encode(RequestHeader(_SYNC_XID, OpCode.SYNC)) + encode(SyncRequest(b"/"))))
             reply = _reply_to(connection, _SYNC_XID)
+            if reply.err == Err.SESSION_CLOSED_REQUIRE_SASL_AUTH:
+                raise BarrierError(f"{address}: clients must prove who they are there: --auth, --sasl or --cert")
             connection.sendall(_framed(encode(RequestHeader(_CLOSE_XID, OpCode.CLOSE_SESSION))))
             closed = _reply_to(connection, _CLOSE_XID)
     except OSError as error:

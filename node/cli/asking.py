@@ -1,7 +1,9 @@
 """Four-letter words to many servers at once: a hung or unreachable one costs the others nothing."""
 
+import contextlib
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -74,9 +76,13 @@ def ask(server: Address, until_s: float) -> MemberStatus:
         return MemberStatus(str(server), "down", why="what listens there is not a member")
 
 
-def exchange(server: Address, word: bytes, until_s: float) -> bytes:
+def exchange(server: Address, word: bytes, until_s: float, *, tls: ssl.SSLContext | None = None) -> bytes:
     """The whole answer; empty if the server closes without one.  Raises OSError, TimeoutError."""
-    with socket.create_connection((server.host, server.port), timeout=_left(until_s)) as connection:
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(
+            socket.create_connection((server.host, server.port), timeout=_left(until_s)))
+        if tls is not None:
+            connection = stack.enter_context(tls.wrap_socket(connection, server_hostname=server.host))
         connection.sendall(word)
         answer = bytearray()
         try:

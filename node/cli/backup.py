@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,15 +14,15 @@ from typing import Any, Final
 import click
 
 from node.backup.archive import Backup, BackupHeader, DamagedBackupError, Progress, load_backup
-from node.backup.barrier import BarrierError, own_address, synced_zxid
 from node.backup.remote import RemoteError, RemotePlace, is_remote
 from node.backup.shelf import list_backups
 from node.backup.take import Taken, take_backup, take_backup_at
-from node.cli.asking import ask
 from node.cli.backup_remote import at_hand, list_remote, load_from, put_away
+from node.cli.barrier import barrier_of
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
 from node.cli.history import POINTS, PointType, history_of
 from node.cli.progress import progress
+from node.cli.shell.target import Credentials, credential_options
 from node.config.member import MemberConfig
 from node.config.read import load_config
 from node.history.place import zxid_of
@@ -33,9 +32,8 @@ from node.processes.loop import EXIT_REFUSED
 from node.storage.errors import LogGapError, RefusedError, StorageError
 from node.storage.files import RealFiles
 from node.tree.execute import CorruptRecordError
-from transport.zxid import Zxid, show
+from transport.zxid import show
 
-BARRIER_S: Final = 10.0
 BY_FILES_ALONE: Final = "`corral backup --local`"
 NICENESS: Final = 10  # whoever serves clients goes first
 
@@ -78,12 +76,16 @@ def backup() -> None:
               "far back as they go.")  # fmt: skip
 @click.option("--local", is_flag=True, help="Without asking the ensemble, also with the member stopped: what this "
               "member's files prove committed. The last writes may be missing.")  # fmt: skip
+@credential_options()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
 def take(
-    config: Path, to: str | None, keep: int | None, at: Point | None, local: bool, as_json: bool,
+    config: Path, to: str | None, keep: int | None, at: Point | None, local: bool, credentials: Credentials,
+    as_json: bool,
 ) -> None:
     """Back up the member of CONFIG, its zoo.cfg.
+
+    Where clients must prove who they are (enforce.auth.enabled), say who you are: --auth, --sasl or --cert.
 
     \b
     Examples:
@@ -96,7 +98,8 @@ def take(
     os.nice(NICENESS)
     loaded = load_config(config).config
     ensemble = load_keys(loaded).ensemble
-    barrier = None if local or at is not None else barrier_of(loaded, ensemble, "backup", BY_FILES_ALONE)
+    barrier = None if local or at is not None else barrier_of(
+        loaded, ensemble, credentials, "backup", BY_FILES_ALONE)
     try:
         with _place(to) as (place, directory), progress() as shown:
             target = directory or _target(loaded, Path(to) if to else None, keep)
@@ -242,27 +245,6 @@ def _target(config: MemberConfig, to: Path | None, keep: int | None) -> Path:
     if not to.parent.is_dir():
         raise Failure(f"{to.parent} is no directory — make it first: mkdir -p {to.parent}", exit_code=EXIT_REFUSED)
     return to
-
-
-def barrier_of(config: MemberConfig, ensemble: str, wanted: str, by_files_alone: str) -> Zxid:
-    """A zxid that no acknowledged write is above.
-
-    *wanted*: what is to be made; *by_files_alone*: how to without the ensemble. Raises Failure: this member does not
-    serve, or another one answers in its place.
-    """
-    address = own_address(config)
-    cure = (f"`corral status` says how the ensemble does; {by_files_alone} saves what this member's files prove "
-            "committed, without the promise that the last writes are in it")
-    status = ask(address, time.monotonic() + BARRIER_S)
-    if not status.is_serving:
-        why = status.why or status.role
-        raise Failure(f"no {wanted}: member {config.id} does not serve at {address}: {why} — {cure}")
-    if (status.id, status.values.get("ensemble")) != (config.id, ensemble):
-        raise Failure(f"{address} is another member's, or of another ensemble — correct clientPort in {config.file}")
-    try:
-        return synced_zxid(address, BARRIER_S)
-    except BarrierError as error:
-        raise Failure(f"no sync through member {config.id}: {error} — {cure}") from None
 
 
 # What it prints --------------------------------------------------------------------------------

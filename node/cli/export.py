@@ -10,10 +10,12 @@ import click
 from node.backup.archive import MAGIC, DamagedBackupError
 from node.backup.remote import RemoteError, is_remote
 from node.backup.take import state_of
-from node.cli.backup import NICENESS, barrier_of
+from node.cli.backup import NICENESS
 from node.cli.backup_remote import load_from
+from node.cli.barrier import barrier_of
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.progress import progress
+from node.cli.shell.target import Credentials, credential_options
 from node.config.read import load_config
 from node.keys import load_keys
 from node.migration.exporting import Exported
@@ -34,14 +36,18 @@ _BY_FILES_ALONE: Final = "`corral backup --local`, then `corral export` of the b
 @click.option("--to", "directories", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
               help="A dataDir for ZooKeeper, to be made or without a version-2; once per server.")  # fmt: skip
 @click.option("--end-sessions", is_flag=True, help="Leave out all sessions, and their ephemerals.")
+@credential_options()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
-def export(source: str, directories: tuple[Path, ...], end_sessions: bool, as_json: bool) -> None:
+def export(
+    source: str, directories: tuple[Path, ...], end_sessions: bool, credentials: Credentials, as_json: bool,
+) -> None:
     """Write the state of a running member, or of a backup, as files that a ZooKeeper server starts from.
 
     The same files are for every server of the new ensemble; each needs its own myid beside them. Every write that was
     acknowledged before the command began is in them: so first keep the clients out, then export, then stop Corral.
-    Znodes, ACLs, Stats and zxids stay as they are; what cannot is said. docs/migration.md is the whole way.
+    Znodes, ACLs, Stats and zxids stay as they are; what cannot is said. Where clients must prove who they are
+    (enforce.auth.enabled), say who you are: --auth, --sasl or --cert. docs/migration.md is the whole way.
 
     \b
     Examples:
@@ -55,7 +61,7 @@ def export(source: str, directories: tuple[Path, ...], end_sessions: bool, as_js
                           exit_code=EXIT_REFUSED)
     os.nice(NICENESS)
     try:
-        state = _state_of_backup(source) if _is_backup(source) else _state_of_member(Path(source))
+        state = _state_of_backup(source) if _is_backup(source) else _state_of_member(Path(source), credentials)
         exported = export_state(state, directories, keeps_sessions=not end_sessions)
     except (
         RefusedError, DamagedBackupError, StorageError, LogGapError, CorruptRecordError, RemoteError,
@@ -76,9 +82,9 @@ def _state_of_backup(place: str) -> State:
         return load_from(place, shown).state
 
 
-def _state_of_member(path: Path) -> State:
+def _state_of_member(path: Path, credentials: Credentials) -> State:
     config = load_config(path).config
-    barrier = barrier_of(config, load_keys(config).ensemble, "export", _BY_FILES_ALONE)
+    barrier = barrier_of(config, load_keys(config).ensemble, credentials, "export", _BY_FILES_ALONE)
     with progress() as shown:
         return state_of(RealFiles(), config, barrier, shown).state
 

@@ -16,8 +16,9 @@ from node.cli.mirroring.contents import Tree, read_tree
 from node.cli.mirroring.counters import RAISE_MAX, behind, raise_counter
 from node.cli.mirroring.following import Mirror
 from node.cli.mirroring.plan import make_plan, only_in_target
-from node.cli.shell.client import Client, Target
+from node.cli.shell.client import Client
 from node.cli.shell.paths import PATH
+from node.cli.shell.target import Credentials, Target, credential_options
 from node.cli.waterfall import harmless
 from node.processes.loop import EXIT_REFUSED
 
@@ -40,15 +41,13 @@ _CANNOT: Final = (
               "numbers, of all, of none.")  # fmt: skip
 @click.option("--every", "every_s", type=click.FloatRange(1), default=60.0, show_default=True, metavar="S",
               help="How often everything is compared, for what no watch tells.")  # fmt: skip
-@click.option("--source-auth", multiple=True, metavar="SCHEME:CREDENTIAL", envvar="CORRAL_SOURCE_AUTH",
-              help="As `addauth`, for SOURCE; also in $CORRAL_SOURCE_AUTH, which other users cannot see.")  # fmt: skip
-@click.option("--target-auth", multiple=True, metavar="SCHEME:CREDENTIAL", envvar="CORRAL_TARGET_AUTH",
-              help="Likewise, for TARGET.")  # fmt: skip
+@credential_options("source", "SOURCE")
+@credential_options("target", "TARGET")
 @click.option("--json", "as_json", is_flag=True, help="JSON, one object per line.")
 @refusals_shown
 def mirror(
     source: str, target: str, top: str, once: bool, compare: bool, deletes: bool, counters: str, every_s: float,
-    source_auth: tuple[str, ...], target_auth: tuple[str, ...], as_json: bool,
+    source_credentials: Credentials, target_credentials: Credentials, as_json: bool,
 ) -> None:
     """Keep the ensemble TARGET in step with SOURCE, a running ZooKeeper, until you interrupt it.
 
@@ -59,12 +58,14 @@ def mirror(
     \b
     Examples:
       corral mirror zk1:2181,zk2:2181 corral1:2181 --source-auth digest:super:secret
+      corral mirror zk1:2181 corral1:2281 --target-ca ca.pem --target-sasl digest-md5:super:secret
       corral mirror zk1:2181 corral1:2181 --once
       corral mirror zk1:2181/app corral1:2181/app --compare --json
     """
     if compare and (once or deletes):
         raise click.UsageError("--compare writes nothing: no --once, no --delete")
-    with _clients(Target(source, auth=source_auth), Target(target, auth=target_auth)) as (one, two):
+    with _clients(
+        Target(source, credentials=source_credentials), Target(target, credentials=target_credentials)) as (one, two):
         if not compare:
             _refuse_foreign(one, two, top, deletes=deletes)
         say = _Says(as_json=as_json)

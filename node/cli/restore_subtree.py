@@ -15,8 +15,9 @@ from node.cli.mirroring.apply import Done, apply
 from node.cli.mirroring.contents import Content, Tree, contents_above, contents_of, read_some, read_tree
 from node.cli.mirroring.plan import Plan, make_plan
 from node.cli.progress import progress
-from node.cli.shell.client import Client, Target
+from node.cli.shell.client import Client
 from node.cli.shell.paths import PATH
+from node.cli.shell.target import Credentials, Target, credential_options
 from node.cli.waterfall import harmless
 from node.history.points import when
 from node.processes.loop import EXIT_REFUSED
@@ -29,20 +30,20 @@ from transport.zxid import show
 @click.argument("path", type=PATH)
 @click.argument("servers", metavar="SERVERS")
 @click.option("--delete", "deletes", is_flag=True, help="Delete what is there now and is not in the backup.")
-@click.option("--auth", multiple=True, metavar="SCHEME:CREDENTIAL", envvar="CORRAL_AUTH",
-              help="As `addauth`; to see and to set every ACL, be a super user.")  # fmt: skip
+@credential_options()
 @click.option("--check", is_flag=True, help="Only say what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; asks nothing.")
 @refusals_shown
 def restore_subtree(
-    file: str, path: str, servers: str, deletes: bool, auth: tuple[str, ...], check: bool, yes: bool, as_json: bool,
+    file: str, path: str, servers: str, deletes: bool, credentials: Credentials, check: bool, yes: bool, as_json: bool,
 ) -> None:
     """Put the znode PATH of a backup, and all below it, back into the ensemble SERVERS, which goes on serving.
 
     SERVERS is HOST:PORT,…; PATH is whole. What differs is written as a client would: values and ACLs are those of the
     backup, Stats and versions count on, watches fire. Ephemerals are left out, as are /zookeeper and what only servers
-    know: which znodes are containers or have a TTL. What is to be done is shown first.
+    know: which znodes are containers or have a TTL. What is to be done is shown first. To see and to set every ACL,
+    be a super user (--auth, --sasl, --cert).
 
     \b
     Examples:
@@ -51,7 +52,7 @@ def restore_subtree(
       corral restore-subtree main.backup /app/config zk1:2181,zk2:2181 --delete --auth digest:super:secret
     """
     backup, wanted, above = _wanted(file, path)
-    client = Client(Target(servers, auth=auth))
+    client = Client(Target(servers, credentials=credentials))
     try:
         there = read_tree(client, path)
         missing = {each: above[each] for each in above if each not in read_some(client, above).nodes}

@@ -1,5 +1,6 @@
 """Clients that come by Kerberos, with tickets of Debian's KDC: kazoo, and its SASL by hand."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.corral import Ensemble, connect_string, corral_ensemble, kazoo_client
+from tests.corral import ROOT, Ensemble, connect_string, corral_ensemble, kazoo_client
 from tests.kerberos import REALM, SERVICE, Realm, realm
 
 # A client of its own process: who it is stands in its environment. It says how it is known, and what it may do.
@@ -63,6 +64,23 @@ def test_a_ticket_is_an_identity_and_others_do_not_have_it(site: Site) -> None:
 
     assert "NoAuth" in site.run(site.realm.ticket(f"bob@{REALM}"), "get").stderr
     assert site.run(site.realm.ticket(f"root@{REALM}"), "get").stdout.strip() == "empty"
+
+
+def test_the_shell_comes_by_its_users_ticket(site: Site, tmp_path: Path) -> None:
+    def shell(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        (_, port), = site.ensemble.addresses
+        return subprocess.run(
+            [sys.executable, "-m", "node", "sh", "--server", f"localhost:{port}", "--sasl", "gssapi", "--json",
+             "whoami"],
+            env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90)
+
+    known = shell(site.realm.ticket(f"eve@{REALM}"))
+    nobody = shell({**site.realm.environment, "KRB5CCNAME": f"FILE:{tmp_path}/none"})
+
+    assert {"scheme": "sasl", "user": "eve"} in json.loads(known.stdout), known.stderr
+    assert nobody.returncode == 1
+    assert "does not believe who you are" in nobody.stderr
+    assert "klist" in nobody.stderr
 
 
 def test_who_has_no_ticket_is_not_let_in_by_the_name_alone(site: Site, tmp_path: Path) -> None:

@@ -1,22 +1,28 @@
 """Clients that prove who they are, by kazoo: certificates, SASL and passwords, with genuine ZooKeeper as the judge."""
 
+import gc
 import json
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from kazoo.client import KazooClient
 from kazoo.exceptions import InvalidACLError, NoAuthError
 from kazoo.protocol.states import KazooState
 from kazoo.security import ACL, CREATOR_ALL_ACL, Id, Permissions
 
+from node.cli.commands import corral
+from node.cli.shell.client import Client
 from node.cli.shell.command import sh
+from node.cli.shell.errors import NoSessionError
+from node.cli.shell.target import Credentials, Target
 from tests.certificates import Authority
 from tests.clients.secured import KINDS, USERS, Secured, client_context, secured
-from tests.corral import connect_string, fresh_root, kazoo_client
+from tests.corral import Ensemble, connect_string, fresh_root, kazoo_client
 from tests.waiting import wait_until
 from tests.wire import SYNC, Acl, Auth, Connection, Create, Exists, GetAcl, Ping, Raw, buffer
 
@@ -59,13 +65,70 @@ def test_a_client_of_tls_sees_what_a_plain_one_sees(zoo: Secured, root: str) -> 
 
 
 def test_the_shell_speaks_tls_with_a_certificate(zoo: Secured) -> None:
-    file = zoo.client_file("ann")
-
-    done = CliRunner().invoke(sh, [
-        "--server", connect_string(zoo.secure_addresses), "--ca", str(zoo.directory / "ca.pem"), "--cert", file,
-        "--key", file, "whoami", "--json"], catch_exceptions=False)
+    done = shell(zoo, "--cert", zoo.client_file("ann"), "whoami", "--json")
 
     assert {"scheme": "x509", "user": "CN=ann,O=Corral"} in json.loads(done.stdout)
+
+
+def test_the_shell_asks_for_four_letter_words_by_tls(zoo: Secured) -> None:
+    assert "no answer" not in shell(zoo, "version").stdout
+    clients = json.loads(shell(zoo, "session", "--all", "--json").stdout)
+    assert {each["server"] for each in clients} == {connect_string(zoo.secure_addresses)}
+
+
+def test_the_shell_looks_who_the_server_is(zoo: Secured, tmp_path: Path) -> None:
+    others = Credentials(ca=str(Authority("Somebody Else").pem(tmp_path / "ca.pem")))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # kazoo leaves sockets that fail to be closed
+        with pytest.raises(NoSessionError, match="certificate verify failed"):
+            Client(Target(connect_string(zoo.secure_addresses), credentials=others), connect_s=1.0)
+        gc.collect()
+
+
+def test_the_shell_proves_by_sasl_who_it_is(zoo: Secured, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = f"digest-md5:bob:{USERS['bob']}"
+    with zoo.client(sasl_options=sasl_options("bob")) as client:
+        client.create(f"{root}/bobs", b"his", acl=acl("sasl", "bob"))
+
+    assert shell(zoo, "--sasl", bob, "get", f"{root}/bobs").stdout == "his\n"
+    monkeypatch.setenv("CORRAL_SASL", bob)  # where other users cannot see it
+    assert shell(zoo, "get", f"{root}/bobs").stdout == "his\n"
+    refused = shell(zoo, "--sasl", "digest-md5:bob:wrong", "get", f"{root}/bobs", code=1)
+    assert "does not believe who you are" in refused.output
+
+
+def test_a_mirror_proves_on_either_side_who_it_is(zoo: Secured, root: str) -> None:
+    with zoo.client(sasl_options=sasl_options("bob"), chroot=root) as client:
+        client.create("/from/bobs", b"his", makepath=True, acl=acl("sasl", "bob"))
+        client.ensure_path("/to")
+    bob, ca = f"digest-md5:bob:{USERS['bob']}", str(zoo.directory / "ca.pem")
+    arguments = ["mirror", connect_string(zoo.servers.addresses) + f"{root}/from",
+                 connect_string(zoo.secure_addresses) + f"{root}/to", "--once", "--json", "--target-ca", ca]
+
+    as_nobody = CliRunner().invoke(corral, arguments)
+    as_bob = CliRunner().invoke(corral, [*arguments, "--source-sasl", bob, "--target-sasl", bob])
+
+    assert (as_nobody.exit_code, as_bob.exit_code) == (1, 0), as_bob.output
+    with zoo.client(sasl_options=sasl_options("bob"), chroot=root) as client:
+        assert client.get("/to/bobs")[0] == b"his"
+        assert client.get_acls("/to/bobs")[0] == acl("sasl", "bob")
+
+
+@pytest.mark.parametrize("wrong", ["bob", "digest-md5:bob", "digest-md5::secret", "plain:bob:secret"])
+def test_the_shell_says_how_sasl_is_asked_for(wrong: str) -> None:
+    done = CliRunner().invoke(sh, ["--sasl", wrong, "ls"])
+
+    assert done.exit_code == 2
+    assert "digest-md5:USER:PASSWORD" in done.output
+
+
+def shell(zoo: Secured, *arguments: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(sh, [
+        "--server", connect_string(zoo.secure_addresses), "--ca", str(zoo.directory / "ca.pem"), *arguments],
+        catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done
 
 
 def test_a_certificate_is_an_identity(zoo: Secured, root: str) -> None:
@@ -219,6 +282,25 @@ def test_a_client_with_a_password_or_sasl_is_served(strict: Secured) -> None:
         assert connection.call(Exists("/")).err == 0
     with kazoo_client(strict.servers.addresses, sasl_options=sasl_options("bob")) as bob:
         assert bob.exists("/")
+
+
+def test_a_backup_is_made_by_whoever_proves_who_he_is(strict: Secured, tmp_path: Path) -> None:
+    if not isinstance(strict.servers, Ensemble):
+        pytest.skip("it is Corral's")
+    config, bob = str(strict.servers.home(1) / "zoo.cfg"), f"digest-md5:bob:{USERS['bob']}"
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(corral, [*arguments, "--json"])
+
+    as_nobody = run("backup", config, "--to", str(tmp_path / "nobodys"))
+    as_bob = run("backup", config, "--to", str(tmp_path / "bobs"), "--sasl", bob)
+    by_tls = run("export", config, "--to", str(tmp_path / "zk"), "--auth", "digest:ann:1",
+                 "--ca", str(strict.directory / "ca.pem"))
+
+    assert as_nobody.exit_code == 1
+    assert "clients must prove who they are" in as_nobody.output
+    assert as_bob.exit_code == by_tls.exit_code == 0, as_bob.output + by_tls.output
+    assert json.loads(as_bob.stdout)["complete"] is True
 
 
 def test_ids_are_of_the_hash_that_is_set(strict: Secured) -> None:

@@ -15,8 +15,9 @@ from node.cli.doctor.subject import Subject
 from node.cli.doctor.watches import counted
 from node.cli.errors import Failure, refusals_shown
 from node.cli.local import has_ensemble, last_directory, load_ensemble
-from node.cli.shell.client import Client, Target
+from node.cli.shell.client import Client
 from node.cli.shell.servers import addresses
+from node.cli.shell.target import Credentials, Target
 from node.cli.trace import metrics_address
 from node.cli.waterfall import harmless
 from node.config.problems import ConfigError
@@ -115,7 +116,7 @@ def _open(subject: Subject, servers: str, auth: tuple[str, ...]) -> None:
             watchers[path] = watchers.get(path, 0) + count
     subject.watchers = watchers
     try:
-        subject.client = Client(Target(servers, auth=auth))
+        subject.client = Client(Target(servers, credentials=Credentials(auth=auth)))
     except Failure as error:
         subject.without["session"] = error.message
 

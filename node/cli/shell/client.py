@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -11,11 +10,13 @@ from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import ConnectionClosedError, KazooException
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Watch
+from kazoo.protocol.states import KeeperState
 
 from node.cli.errors import Failure
 from node.cli.shell import requests
 from node.cli.shell.errors import NoSessionError, RefusedError
 from node.cli.shell.requests import Request, Result
+from node.cli.shell.target import Target
 from transport.errors import Err
 from transport.records import Stat
 
@@ -25,18 +26,28 @@ EVENTS: Final = {1: "NodeCreated", 2: "NodeDeleted", 3: "NodeDataChanged", 4: "N
 Listener = Callable[[str, str], None]  # (an event's name, path)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where and as whom to connect. *servers*: host:port,…, and /chroot if wanted. *auth*: scheme:credential."""
+class _Heard(logging.Handler):
+    """What kazoo complained of last; it tells its log alone."""
 
-    servers: str
-    timeout_s: float = 30.0
-    read_only: bool = False
-    auth: tuple[str, ...] = ()
-    tls: bool = False
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
+    _PREFIXES: Final = (
+        "Connection dropped: socket connection error: ", "Connection dropped: ", "Connection time-out: ",
+        "AUTH_FAILED closing: ", "Cannot resolve ")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+        self.logger = logging.Logger("kazoo", logging.WARNING)  # noqa: LOG001 # of this client alone
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        text = str(error or record.getMessage())
+        for prefix in self._PREFIXES:
+            if text.startswith(prefix):
+                self.last = text.removeprefix(prefix)
+                return
+        if error is not None:
+            self.last = text
 
 
 class Client:
@@ -48,22 +59,37 @@ class Client:
         self.target, self._answer_s = target, answer_s
         self._listeners: list[Listener] = []
         self._state_listeners: list[Callable[[str], None]] = []
+        self._heard = _Heard()
         self._kazoo = KazooClient(
-            target.servers, timeout=target.timeout_s, read_only=target.read_only, use_ssl=target.tls, ca=target.ca,
-            certfile=target.certificate, keyfile=target.key, verify_certs=target.ca is not None,
-            auth_data=[tuple(each.split(":", 1)) for each in target.auth])
+            target.servers, timeout=target.timeout_s, read_only=target.read_only, logger=self._heard.logger,
+            **target.credentials.kazoo_options())
         self._chroot = (self._kazoo.chroot or "").rstrip("/")
         self._hear_events()
         self._kazoo.add_listener(self._state_changed)
+        self._start(connect_s)
+
+    def _start(self, connect_s: float) -> None:
+        """Raises NoSessionError."""
+        servers, sasl = self.target.servers, self.target.credentials.sasl
         try:
             self._kazoo.start(timeout=connect_s)
-        except KazooTimeoutError:
-            self._kazoo.close()
-            raise NoSessionError(
-                f"no server of {target.servers} takes a session within {connect_s:g} s — see "
-                f"`corral status {target.servers.partition('/')[0]}`") from None
+            if sasl:  # kazoo has a session before it has proved who it is
+                self._kazoo.exists_async("/").get(timeout=connect_s)
+        except (KazooTimeoutError, self._kazoo.handler.timeout_exception) as error:
+            why = self._heard.last or str(error)
         except KazooException as error:
-            raise NoSessionError(f"{target.servers}: {error or type(error).__name__}") from None
+            why = self._heard.last or str(error) or type(error).__name__
+        else:
+            return
+        state = self._kazoo.client_state
+        self._kazoo.stop()
+        self._kazoo.close()
+        if sasl and state in (KeeperState.AUTH_FAILED, KeeperState.CLOSED):
+            raise NoSessionError(
+                f"{servers} does not believe who you are: {why} — check --sasl: user and password, or `klist`")
+        raise NoSessionError(
+            f"no server of {servers} takes a session within {connect_s:g} s: {why} — see "
+            f"`corral status {servers.partition('/')[0]}`; a port that speaks TLS wants --tls, another does not")
 
     def close(self) -> None:
         self._kazoo.stop()
@@ -74,6 +100,11 @@ class Client:
     @property
     def session_id(self) -> int:
         return int((self._kazoo.client_id or (0, b""))[0])
+
+    @property
+    def last_zxid(self) -> int:
+        """The highest of any answer."""
+        return int(self._kazoo.last_zxid)
 
     @property
     def password(self) -> bytes:

@@ -1,6 +1,5 @@
 """`corral sh`: one command, a file of them, or a shell to talk with."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -9,14 +8,12 @@ import click
 
 from node.cli.errors import EXIT_FAILED, Failure, refusals_shown
 from node.cli.local import has_ensemble, last_directory, load_ensemble
-from node.cli.shell.client import Target
 from node.cli.shell.output import Output
 from node.cli.shell.shell import Shell
 from node.cli.shell.table import ShellCommands
+from node.cli.shell.target import Credentials, Target, credential_options
 
 DEFAULT_SERVERS: Final = "127.0.0.1:2181"
-PEM: Final = click.Path(exists=True, dir_okay=False)
-AUTH_VARIABLE: Final = "CORRAL_AUTH"
 
 EXIT_CODES: Final = """\b
 Exit codes: 0 done; 1 refused, failed, or nothing found (grep, diff);
@@ -37,20 +34,15 @@ class _Sh(ShellCommands):
 @click.option("--timeout", "-timeout", "timeout_ms", type=click.IntRange(1), default=30000, show_default=True,
               metavar="MS", help="Session timeout that is asked for.")  # fmt: skip
 @click.option("--read-only", "-r", "read_only", is_flag=True, help="A server without a quorum will do.")
-@click.option("--auth", multiple=True, metavar="SCHEME:CREDENTIAL",
-              help=f"As `addauth`; also in ${AUTH_VARIABLE}, which other users cannot see.")  # fmt: skip
-@click.option("--tls", is_flag=True, help="By TLS.")
-@click.option("--ca", type=PEM, help="Certificates that servers are checked by; without, they are not.")
-@click.option("--cert", type=PEM, help="Your certificate.")
-@click.option("--key", type=PEM, help="Its key.")
+@credential_options()
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text; with every command.")
 @click.option("--yes", "-y", "is_yes", is_flag=True, help="Ask nothing.")
 @click.option("--fail-fast", "-e", "fails_fast", is_flag=True, help="Of stdin: stop at the first line that fails.")
 @click.option("-waitforconnection", "waits", is_flag=True, hidden=True, help="Taken for zkCli's sake: it always does.")
 @click.pass_context
 def sh(
-    ctx: click.Context, servers: str | None, timeout_ms: int, read_only: bool, auth: tuple[str, ...], tls: bool,
-    ca: str | None, cert: str | None, key: str | None, as_json: bool, is_yes: bool, fails_fast: bool, waits: bool,
+    ctx: click.Context, servers: str | None, timeout_ms: int, read_only: bool, credentials: Credentials,
+    as_json: bool, is_yes: bool, fails_fast: bool, waits: bool,
 ) -> None:
     """A shell for znodes, of Corral and of ZooKeeper. Without COMMAND it is interactive, or does the lines of stdin.
     zkCli's commands work under their names, with their flags; every command has --help with examples, and --json.
@@ -59,17 +51,13 @@ def sh(
     Examples:
       corral sh                                    talk with the last local ensemble
       corral sh --server zk1:2181,zk2:2181/app
+      corral sh --server zk1:2281 --ca ca.pem --sasl digest-md5:ann:secret
       corral sh ls -l /app
       corral sh get /app/config --json
       corral sh -e --server zk1:2181 < changes
     """
-    given = [each for each in os.environ.get(AUTH_VARIABLE, "").split("\n") if each]
-    wrong = [each for each in (*given, *auth) if ":" not in each]
-    if wrong:
-        raise click.UsageError("--auth is SCHEME:CREDENTIAL, as digest:ann:secret")
     target = Target(
-        servers=servers or default_servers(), timeout_s=timeout_ms / 1000, read_only=read_only, auth=(*given, *auth),
-        tls=tls or bool(ca or cert), ca=ca, certificate=cert, key=key)
+        servers=servers or default_servers(), timeout_s=timeout_ms / 1000, read_only=read_only, credentials=credentials)
     is_terminal = sys.stdout.isatty()
     shell = ctx.obj = Shell(target, Output(as_json, is_terminal, is_paged=is_terminal), is_yes=is_yes)
     ctx.call_on_close(shell.close)

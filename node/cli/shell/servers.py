@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 from node.cli.asking import exchange
+from node.cli.shell.target import Target
 from node.config.address import Address, parse_address
 
 DEFAULT_PORT: Final = 2181
@@ -20,12 +21,13 @@ def addresses(servers: str) -> list[Address]:
     return found
 
 
-def ask_each(servers: str, word: bytes) -> dict[str, bytes | str]:
+def ask_each(target: Target, word: bytes) -> dict[str, bytes | str]:
     """The answer of each, by its address; why there is none, as a str."""
     found: dict[str, bytes | str] = {}
-    for address in addresses(servers):
+    tls = target.credentials.tls_context()
+    for address in addresses(target.servers):
         try:
-            answer = exchange(address, word, time.monotonic() + _ANSWER_S)
+            answer = exchange(address, word, time.monotonic() + _ANSWER_S, tls=tls)
         except OSError as error:
             found[str(address)] = f"no answer: {error.strerror or error}"
             continue

@@ -1,6 +1,7 @@
 """session, connect, close, sync, version."""
 
 import re
+from dataclasses import replace
 from importlib.metadata import version as version_of
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ def session(shell: Shell, is_all: bool) -> None:
 
 def _all(shell: Shell) -> None:
     rows = []
-    for server, answer in ask_each(shell.client.target.servers, b"cons").items():
+    for server, answer in ask_each(shell.client.target, b"cons").items():
         if isinstance(answer, str):
             shell.output.remark(f"{server}: {answer}")
         else:
@@ -124,8 +125,11 @@ def sync(shell: Shell, path: str) -> None:
 @pass_shell
 def version(shell: Shell) -> None:
     """Versions of this shell, and of the server as its word srvr says it."""
-    server = shell.client.server
-    answer = ask_each(server, b"srvr").get(server, "no answer") if server else "not connected"
+    server, target = shell.client.server, shell.client.target
+    by_address = replace(target.credentials, any_host=True)  # a certificate names the host
+    answer: bytes | str = "not connected"
+    if server:
+        answer = ask_each(replace(target, servers=server, credentials=by_address), b"srvr").get(server, "no answer")
     said = answer if isinstance(answer, str) else answer.decode(errors="replace").partition("\n")[0]
     name = said.removeprefix("Zookeeper version: ")
     shell.output.answer({"shell": version_of("corral"), "server": name}, [

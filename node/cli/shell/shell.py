@@ -8,8 +8,9 @@ from typing import Any, Final, TypeVar, cast
 import click
 
 from node.cli.errors import Failure
-from node.cli.shell.client import Client, Target
+from node.cli.shell.client import Client
 from node.cli.shell.output import Output
+from node.cli.shell.target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 ASK_ABOVE: Final = 10  # znodes that a command changes without asking
