@@ -2,12 +2,12 @@
 
 DATA/observe/prometheus.yml    scrapes each member once a second, loads the rules
 DATA/observe/members.json      who is there, with the labels that dashboards and alerts go by
+DATA/observe/member-N.*        likewise of a member that speaks nothing but HTTPS, with its certificate
 DATA/observe/rules/            the alert rules, as they stand in dashboards/alerts/
 DATA/observe/running.json      pid and port while Prometheus runs
 """
 
 import ctypes
-import json
 import shutil
 import signal
 import socket
@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 from node.cli.local import LocalEnsemble, signal_process, wait_for
+from node.cli.scrape_jobs import write_jobs
 from node.config.address import format_address
 from node.running import start_ticks_of
 
@@ -46,10 +47,6 @@ global:
 rule_files:
   - rules/*.yml
 scrape_configs:
-  - job_name: corral
-    file_sd_configs:
-      - files: [members.json]
-        refresh_interval: 5s
 """
 
 
@@ -87,21 +84,9 @@ def write_configuration(ensemble: LocalEnsemble) -> Path:
     rules.mkdir(parents=True)
     for file in sorted((rules_folder() or rules).glob("*.yml")):
         shutil.copyfile(file, rules / file.name)
-    (folder / "members.json").write_text(json.dumps(targets(ensemble), indent=2) + "\n")
     configuration = folder / "prometheus.yml"
-    configuration.write_text(CONFIGURATION)
+    configuration.write_text(CONFIGURATION + write_jobs(ensemble, folder))
     return configuration
-
-
-def targets(ensemble: LocalEnsemble) -> list[dict[str, object]]:
-    """As file_sd wants them: each member with its labels."""
-    return [
-        {
-            "targets": [ensemble.metrics_address(member)],
-            "labels": {"ensemble": ensemble.directory.name, "member": str(member.id)},
-        }
-        for member in ensemble.members
-    ]
 
 
 def start_prometheus(ensemble: LocalEnsemble, *, dies_with_us: bool) -> Prometheus | None:

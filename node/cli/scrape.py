@@ -1,34 +1,10 @@
-"""What one member's metrics port tells: JSON of its routes, and figures as Prometheus gets them."""
+"""The figures of one member's metrics port, as Prometheus gets them."""
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from typing import Any, Final
 
-ANSWER_S: Final = 6.0
+from node.cli.site import Site
 
 Labels = frozenset[tuple[str, str]]
-
-
-def fetch(server: str, path: str, *, timeout_s: float = ANSWER_S) -> bytes:
-    """*server*: host:port.  Raises OSError: no answer, or another than 200."""
-    # The member refuses names that are not its own, for browsers' sake; an operator may call it as he likes.
-    request = urllib.request.Request(f"http://{server}{path}", headers={"Host": "localhost"})
-    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-        body: bytes = answer.read()
-        return body
-
-
-def fetch_json(server: str, path: str, *, timeout_s: float = ANSWER_S) -> dict[str, Any]:
-    """Raises OSError, also where what answers is no member's."""
-    try:
-        found = json.loads(fetch(server, path, timeout_s=timeout_s))
-    except ValueError:
-        raise OSError("what answers there is no member's metrics port") from None
-    if not isinstance(found, dict):
-        raise OSError("what answers there is no member's metrics port")
-    return found
 
 
 class Figures:
@@ -71,9 +47,9 @@ def _has(found: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     return all(found.get(name) == value for name, value in labels.items())
 
 
-def scrape(server: str) -> Figures:
+def scrape(site: Site) -> Figures:
     """Raises OSError."""
-    return Figures(fetch(server, "/metrics").decode())
+    return Figures(site.get("/metrics").decode())
 
 
 def quantile(part: float, now: Mapping[float, float], before: Mapping[float, float] | None = None) -> float | None:

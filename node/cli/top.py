@@ -13,8 +13,9 @@ from typing import Any, Final
 import click
 
 from node.cli.errors import EXIT_FAILED, refusals_shown
+from node.cli.site import Site, Trust, sites_of, trust_options
 from node.cli.top_reading import ROWS_MAX, Reading, Verdicts, read_all, slowest, summary
-from node.cli.trace import local_servers
+from node.cli.trace import local_sites
 
 VERDICTS_A_LOOK: Final = 2  # each asks every member
 PLAIN_WIDTH: Final = 160  # where the output is no terminal
@@ -32,31 +33,34 @@ Exit codes: 0 all members answer and are well; 1 not all; 2 wrong usage."""
               help="Of each list.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Look once (twice, --delay apart, for rates), and end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each look.")
+@trust_options
 @refusals_shown
 def top(
     servers: tuple[str, ...], data: Path | None, interval_s: float, count: int, once: bool, as_json: bool,
+    trust: Trust,
 ) -> None:
     """Show what an ensemble does, live: its members, how many more may fail, where the time of writes goes, the hottest
     paths, the biggest clients, the slowest writes.
 
-    SERVER is a member's metrics port, host:port, also several with commas between them; without one, those of the
-    last local `corral up`. Biggest clients need the four-letter word cons (4lw.commands.whitelist). Paths are those of
-    the newest 2000 writes.
+    SERVER is a member's metrics port, host:port or https://host:port, also several with commas between them; without
+    one, those of the last local `corral up`. Biggest clients need the four-letter word cons (4lw.commands.whitelist).
+    Paths are those of the newest 2000 writes.
 
     \b
     Examples:
       corral top
       corral top zk1:7000,zk2:7000,zk3:7000
+      corral top --ca authority.pem https://zk1:7000,https://zk2:7000,https://zk3:7000
       corral top --once --json | jq '.members[] | {id, role, write_p99_s}'
     """
-    wanted = [each.strip() for text in servers for each in text.split(",") if each.strip()] or local_servers(data)
+    wanted = sites_of(servers, trust) or local_sites(data)
     if as_json or once or not sys.stdout.isatty():
         found = _plain(wanted, interval_s, count, once=once, as_json=as_json)
         sys.exit(0 if found["level"] == "ok" else EXIT_FAILED)
     _live(wanted, interval_s, count)
 
 
-def _plain(servers: list[str], interval_s: float, count: int, *, once: bool, as_json: bool) -> dict[str, Any]:
+def _plain(servers: list[Site], interval_s: float, count: int, *, once: bool, as_json: bool) -> dict[str, Any]:
     """Look after look; the last one. Ends with the first if *once*."""
     from rich.console import Console
 
@@ -79,7 +83,7 @@ def _plain(servers: list[str], interval_s: float, count: int, *, once: bool, as_
         before = now
 
 
-def _live(servers: list[str], interval_s: float, count: int) -> None:
+def _live(servers: list[Site], interval_s: float, count: int) -> None:
     from rich.console import Console
     from rich.live import Live
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from node.cli.asking import exchange
-from node.cli.scrape import Figures, fetch_json, quantile, scrape
+from node.cli.scrape import Figures, quantile, scrape
 from node.cli.shell.sessions import connections
+from node.cli.site import Site
 from node.config.address import parse_address
 
 ROWS_MAX: Final = 10  # of each list
@@ -20,7 +21,7 @@ STAGES: Final = ("collect", "queue", "append", "commit", "publish", "apply_wait"
 class Reading:
     """Of one member at one moment. *why*: it did not answer. *connections*: None where its word cons is not allowed."""
 
-    server: str
+    site: Site
     at_s: float
     why: str = ""
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -29,28 +30,32 @@ class Reading:
     hot: Mapping[str, Any] = field(default_factory=dict)
     connections: Sequence[Mapping[str, Any]] | None = None
 
+    @property
+    def server(self) -> str:
+        return str(self.site)
 
-def read_all(servers: Sequence[str], count: int) -> list[Reading]:
+
+def read_all(servers: Sequence[Site], count: int) -> list[Reading]:
     with ThreadPoolExecutor(max_workers=len(servers)) as pool:
         return list(pool.map(lambda server: read(server, count), servers))
 
 
-def read(server: str, count: int) -> Reading:
+def read(server: Site, count: int) -> Reading:
     at_s = time.monotonic()
     try:
-        status = fetch_json(server, "/status")
+        status = server.get_json("/status")
         figures = scrape(server)
-        slow = fetch_json(server, f"/slow?n={count}")["writes"]
-        hot = fetch_json(server, f"/hot?n={count}")
+        slow = server.get_json(f"/slow?n={count}")["writes"]
+        hot = server.get_json(f"/hot?n={count}")
         return Reading(server, at_s, "", status, figures, slow, hot, _connections(server))
     except OSError as error:
-        return Reading(server, at_s, f"no answer: {getattr(error, 'reason', error)}")
+        return Reading(server, at_s, f"no answer: {error}")
 
 
-def _connections(server: str) -> list[dict[str, Any]] | None:
+def _connections(server: Site) -> list[dict[str, Any]] | None:
     """Of the member behind this metrics port, by the four-letter word cons."""
     try:
-        state = fetch_json(server, "/commands/zabstate")
+        state = server.get_json("/commands/zabstate")
         address = parse_address(state["client_address"])
         text = exchange(address, b"cons", time.monotonic() + _WORD_S).decode(errors="replace")
     except (OSError, ValueError, KeyError):
@@ -67,12 +72,12 @@ class Verdicts:
     def of(self, zxid: int) -> str:
         return self._said.get(zxid, "")
 
-    def ask(self, writes: Iterable[tuple[str, Mapping[str, Any]]], most: int) -> None:
+    def ask(self, writes: Iterable[tuple[Site, Mapping[str, Any]]], most: int) -> None:
         """*writes*: (server, write), the ones that matter most first."""
         wanted = [(server, int(write["zxid"])) for server, write in writes if write["zxid"] not in self._said]
         for server, zxid in wanted[:most]:
             try:
-                verdict = fetch_json(server, f"/explain?zxid={zxid}").get("verdict") or {}
+                verdict = server.get_json(f"/explain?zxid={zxid}").get("verdict") or {}
                 self._said[zxid] = str(verdict.get("sentence", "no member knows which stage was slowest"))
             except OSError:
                 self._said[zxid] = ""  # too long ago, or nobody answers
@@ -169,13 +174,13 @@ def _clients(now: Sequence[Reading], thens: Mapping[str, Reading], count: int) -
     return sorted(rows, key=lambda row: (-row["requests_per_s"], -row["received"]))[:count]
 
 
-def slowest(now: Sequence[Reading], count: int) -> list[tuple[str, Mapping[str, Any]]]:
-    """(server, write): each member answers for its own clients."""
-    writes = [(each.server, write) for each in now for write in each.slow]
+def slowest(now: Sequence[Reading], count: int) -> list[tuple[Site, Mapping[str, Any]]]:
+    """Each member answers for its own clients."""
+    writes = [(each.site, write) for each in now for write in each.slow]
     return sorted(writes, key=lambda pair: -pair[1]["total_s"])[:count]
 
 
 def _slow(now: Sequence[Reading], count: int, verdicts: Verdicts) -> list[dict[str, Any]]:
-    members = {each.server: each.status["member"] for each in now if each.status}
-    return [{"member": members[server], **write, "why": verdicts.of(write["zxid"])}
-            for server, write in slowest(now, count)]
+    members = {each.site: each.status["member"] for each in now if each.status}
+    return [{"member": members[site], **write, "why": verdicts.of(write["zxid"])}
+            for site, write in slowest(now, count)]

@@ -3,18 +3,17 @@
 import json
 import urllib.error
 import urllib.parse
-import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
 
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
-from node.cli.local import LocalEnsemble, LocalMember, has_ensemble, last_directory, load_ensemble
-from node.config.address import format_address
+from node.cli.local import has_ensemble, last_directory, load_ensemble
+from node.cli.site import NOT_OURS, Site, Trust, site_of_member, sites_of, trust_options
 from transport.zxid import parse_session, parse_zxid
 
-ANSWER_S: Final = 6.0  # a member asks the others, and waits for a write's last notes
 SESSION_MIN: Final = 1 << 56  # a session id has its member in the top byte: no zxid gets as far
 LIMIT_MAX: Final = 50
 
@@ -29,13 +28,15 @@ class Asked(NamedTuple):
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("what", metavar="ZXID|PATH|SESSION")
-@click.option("--server", default="", help="Addresses of members' metrics ports, host:port, with commas between them.")
+@click.option("--server", default="",
+              help="Members' metrics ports, host:port or https://host:port, with commas between them.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), help="A local ensemble's directory.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a drawing.")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=1, show_default=True,
               help="Of a path or a session: so many of the newest writes.")
+@trust_options
 @refusals_shown
-def trace(what: str, server: str, data: Path | None, as_json: bool, limit: int) -> None:
+def trace(what: str, server: str, data: Path | None, as_json: bool, limit: int, trust: Trust) -> None:
     """Say what every member did for a write, when, and who was slowest.
 
     WHAT is a zxid (0x…, decimal, or epoch:counter as in `corral status`), a path (its newest
@@ -50,7 +51,7 @@ def trace(what: str, server: str, data: Path | None, as_json: bool, limit: int) 
       corral trace /app/config --server zk1:7000,zk2:7000 --json
     """
     asked = asked_for(what)
-    servers = [each.strip() for each in server.split(",") if each.strip()] or local_servers(data)
+    servers = sites_of([server], trust) or local_sites(data)
     zxids = [asked.zxid] if asked.zxid is not None else newest_of(servers, asked, limit)
     timelines = [explain(servers, zxid) for zxid in zxids]
     if as_json:
@@ -76,25 +77,15 @@ def asked_for(what: str) -> Asked:
             param_hint="ZXID|PATH|SESSION") from None
 
 
-def local_servers(data: Path | None) -> list[str]:
+def local_sites(data: Path | None) -> list[Site]:
     directory = data or last_directory()
     if directory is None or not (data or has_ensemble(directory)):
         raise Failure("no local ensemble is known — say --server HOST:METRICSPORT, or --data DIR")
     ensemble = load_ensemble(directory)
-    return [metrics_address(ensemble, member) for member in ensemble.members]
+    return [site_of_member(ensemble.config(member)) for member in ensemble.members]
 
 
-def metrics_address(ensemble: LocalEnsemble, member: LocalMember) -> str:
-    """As the member says it; as it was configured where it has not run yet."""
-    config = ensemble.config(member)
-    try:
-        port = int((config.run_dir / "metrics-port").read_text())
-    except (OSError, ValueError):
-        port = config.metrics_port
-    return format_address(config.metrics_address, port)
-
-
-def newest_of(servers: list[str], asked: Asked, limit: int) -> list[int]:
+def newest_of(servers: Sequence[Site], asked: Asked, limit: int) -> list[int]:
     """Zxids, the newest first."""
     query = {"path": asked.path} if asked.path else {"session": str(asked.session)}
     answer = ask(servers, "/recent", {**query, "n": str(limit)})
@@ -105,27 +96,20 @@ def newest_of(servers: list[str], asked: Asked, limit: int) -> list[int]:
     return zxids
 
 
-def explain(servers: list[str], zxid: int) -> dict[str, Any]:
+def explain(servers: Sequence[Site], zxid: int) -> dict[str, Any]:
     return ask(servers, "/explain", {"zxid": str(zxid)})
 
 
-def ask(servers: list[str], path: str, query: dict[str, str]) -> dict[str, Any]:
+def ask(servers: Sequence[Site], path: str, query: dict[str, str]) -> dict[str, Any]:
     """The first good answer of any. Raises Failure with the reason of the last that gave one."""
     reasons = []
-    for server in servers:
-        # The member refuses names that are not its own, for browsers' sake; an operator may call it as he likes.
-        request = urllib.request.Request(
-            f"http://{server}{path}?{urllib.parse.urlencode(query)}", headers={"Host": "localhost"})
+    for site in servers:
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
-                found: dict[str, Any] = json.loads(answer.read())
-                return found
+            return site.get_json(f"{path}?{urllib.parse.urlencode(query)}")
         except urllib.error.HTTPError as error:
-            reasons.append(f"{server}: {_reason(error)}")
+            reasons.append(f"{site}: {_reason(error)}")
         except OSError as error:
-            reasons.append(f"{server}: no answer ({getattr(error, 'reason', error)})")
-        except ValueError:
-            reasons.append(f"{server}: what answers there is no member's metrics port")
+            reasons.append(f"{site}: {error}" if str(error) == NOT_OURS else f"{site}: no answer ({error})")
     raise Failure("\n".join(reasons) or "no server to ask — say --server HOST:METRICSPORT")
 
 

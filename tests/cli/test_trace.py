@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from node.cli.errors import Failure
+from node.cli.site import sites_of
 from node.cli.trace import Asked, ask, asked_for
 from node.cli.waterfall import draw
 from observability.admin.explain import timeline_json
@@ -105,7 +106,7 @@ def test_the_next_member_is_asked_where_one_does_not_know() -> None:
     servers = [
         AdminServer("127.0.0.1", 0, {"/explain": route})
         for route in (never, lambda _: Response(b'{"origin": 2}'))]
-    addresses = [f"127.0.0.1:{server.port}" for server in servers]
+    addresses = sites_of([f"127.0.0.1:{server.port}" for server in servers])
     for server in servers:
         server.start()
     try:
@@ -123,9 +124,9 @@ def test_a_server_that_is_none_of_ours_is_said_to_be_so() -> None:
     server.start()
     try:
         with pytest.raises(Failure, match="no member's metrics port"):
-            ask([f"127.0.0.1:{server.port}"], "/explain", {})
+            ask(sites_of([f"127.0.0.1:{server.port}"]), "/explain", {})
         with pytest.raises(Failure, match="no member's metrics port"):
-            ask([f"127.0.0.1:{server.port}"], "/elsewhere", {})
+            ask(sites_of([f"127.0.0.1:{server.port}"]), "/elsewhere", {})
     finally:
         server.shutdown()
         server.server_close()
@@ -135,7 +136,7 @@ def test_a_member_may_be_called_by_a_name_that_it_does_not_know() -> None:
     server = AdminServer("127.0.0.1", 0, {"/explain": lambda _: Response(b'{"origin": 2}')})
     server.start()
     try:
-        assert ask([f"127.1:{server.port}"], "/explain", {"zxid": "1"}) == {"origin": 2}
+        assert ask(sites_of([f"127.1:{server.port}"]), "/explain", {"zxid": "1"}) == {"origin": 2}
     finally:
         server.shutdown()
         server.server_close()

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from node.auth.errors import SecurityError
 from node.cli.asking import ask_all
 from node.cli.doctor.checks import CHECKS, look
 from node.cli.doctor.drift import parsed
@@ -18,7 +19,7 @@ from node.cli.local import has_ensemble, last_directory, load_ensemble
 from node.cli.shell.client import Client
 from node.cli.shell.servers import addresses
 from node.cli.shell.target import Credentials, Target
-from node.cli.trace import metrics_address
+from node.cli.site import Site, Trust, site_of_member, sites_of, trust_options
 from node.cli.waterfall import harmless
 from node.config.problems import ConfigError
 from node.self_check.finding import Finding, Level
@@ -35,17 +36,19 @@ Exit codes: 0 nothing is wrong; 1 warnings: mend it before it harms; 2 failures,
 @click.command(epilog=EXIT_CODES)
 @click.argument("servers", nargs=-1, metavar="[SERVER]...")
 @click.option("--data", type=click.Path(path_type=Path), help="A local ensemble's directory.")
-@click.option("--metrics", default="", metavar="HOST:PORT,…", help="Metrics ports of the members.")
+@click.option("--metrics", default="", metavar="HOST:PORT,…",
+              help="Metrics ports of the members, also as https://HOST:PORT.")  # fmt: skip
 @click.option("--config", "configs", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="The zoo.cfg of a member on this machine.")  # fmt: skip
 @click.option("--auth", multiple=True, metavar="SCHEME:CREDENTIAL", help="For znodes that not everybody may read.")
 @click.option("--watch", "seconds", type=click.FloatRange(0, 3600), default=WATCH_S, show_default=True,
               metavar="SECONDS", help="Watch rates and silences so long.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@trust_options
 @refusals_shown
 def doctor(
     servers: tuple[str, ...], data: Path | None, metrics: str, configs: tuple[Path, ...], auth: tuple[str, ...],
-    seconds: float, as_json: bool,
+    seconds: float, as_json: bool, trust: Trust,
 ) -> None:
     """Look for what is wrong with an ensemble, or will be: members, versions, configuration that differs, names that
     do not resolve, modes of files, slow disks, clocks, processes, certificates, huge and hot znodes, sequence counters
@@ -59,11 +62,12 @@ def doctor(
     Examples:
       corral doctor
       corral doctor zk1,zk2,zk3 --metrics zk1:7000,zk2:7000,zk3:7000
+      corral doctor zk1 --metrics https://zk1:7000 --ca authority.pem
       corral doctor zk1:2181 --json --watch 30
       corral doctor zk1 --config /etc/corral/main/zoo.cfg
     """
     given = ",".join(servers)
-    ports = [each.strip() for each in metrics.split(",") if each.strip()]
+    ports = sites_of([metrics], trust)
     files = list(configs)
     if not given and (directory := data or last_directory()) and (data or has_ensemble(directory)):
         given, ports, files = _local(directory, ports, files)
@@ -87,14 +91,14 @@ def doctor(
     sys.exit(int(worst))
 
 
-def _local(directory: Path, ports: list[str], files: list[Path]) -> tuple[str, list[str], list[Path]]:
+def _local(directory: Path, ports: list[Site], files: list[Path]) -> tuple[str, list[Site], list[Path]]:
     """Connect string, metrics ports and configuration files of a local ensemble."""
     ensemble = load_ensemble(directory)
     found = []
     for member in ensemble.members:
         try:
-            found.append(metrics_address(ensemble, member))
-        except ConfigError:
+            found.append(site_of_member(ensemble.config(member)))
+        except (ConfigError, SecurityError):
             continue  # which the check of files says
     return ensemble.connect, ports or found, files or [ensemble.home(each) / "zoo.cfg" for each in ensemble.members]
 

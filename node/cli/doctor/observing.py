@@ -9,10 +9,11 @@ from typing import Any, Final
 from node.cli.asking import exchange
 from node.cli.doctor.subject import Pause, Scrapes, Subject
 from node.cli.errors import Failure
-from node.cli.scrape import Figures, fetch_json, scrape
+from node.cli.scrape import Figures, scrape
 from node.cli.shell import requests
 from node.cli.shell.requests import WatchMode
 from node.cli.shell.sessions import connections
+from node.cli.site import Site
 from node.config.address import Address
 from node.tree.watches import WatcherType
 
@@ -49,7 +50,7 @@ class Pauses:
         return sorted(self._longest.values(), key=lambda pause: -pause.silent_ms / pause.timeout_ms)
 
 
-def observe(subject: Subject, metrics: Sequence[str], seconds: float) -> None:
+def observe(subject: Subject, metrics: Sequence[Site], seconds: float) -> None:
     """Fills the subject with what only time shows."""
     pauses, begin_s = Pauses(), time.monotonic()
     firsts = {server: figures for server in metrics if (figures := _scraped(subject, server)) is not None}
@@ -85,23 +86,23 @@ def word(subject: Subject, server: Address, name: bytes) -> str | None:
     return None if "not currently serving" in answer else answer
 
 
-def _scraped(subject: Subject, server: str) -> Figures | None:
+def _scraped(subject: Subject, server: Site) -> Figures | None:
     try:
         return scrape(server)
     except OSError as error:
-        subject.without["metrics"] = f"{server}: no answer ({getattr(error, 'reason', error)})"
+        subject.without["metrics"] = f"{server}: no answer ({error})"
         return None
 
 
-def _second(subject: Subject, server: str, first: Figures) -> Scrapes | None:
+def _second(subject: Subject, server: Site, first: Figures) -> Scrapes | None:
     now = _scraped(subject, server)
     if now is None:
         return None
     try:
-        hot = fetch_json(server, f"/hot?n={_HOT}")
-        member = str(fetch_json(server, "/commands/zabstate")["myid"])
+        hot = server.get_json(f"/hot?n={_HOT}")
+        member = str(server.get_json("/commands/zabstate")["myid"])
     except (OSError, KeyError):
-        hot, member = {}, server
+        hot, member = {}, str(server)
     return Scrapes(f"member {member}", first, now, hot)
 
 

@@ -29,8 +29,8 @@ from node.cli.doctor.subject import Scrapes, Subject
 from node.cli.local import LocalEnsemble, create_ensemble
 from node.cli.scrape import Figures
 from node.cli.shell.walk import Found
+from node.cli.site import site_of_member
 from node.cli.status import ask_all
-from node.cli.trace import metrics_address
 from node.config.address import Address
 from node.self_check.finding import Finding, Level
 from tests.corral import Ensemble, Servers, connect_string, fresh_root, kazoo_client
@@ -103,7 +103,7 @@ def test_a_znode_that_takes_most_writes_is_found(server: Servers, address: str, 
 
     metrics = []
     if isinstance(server, Ensemble):
-        metrics = ["--metrics", metrics_address(server.local, server.local.members[0])]
+        metrics = ["--metrics", str(site_of_member(server.local.config(server.local.members[0])))]
     thread = threading.Thread(target=write)
     thread.start()
     try:

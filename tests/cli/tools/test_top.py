@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from node.cli.scrape import quantile
+from node.cli.site import site_of_member, sites_of
 from node.cli.top_reading import Verdicts, read_all, summary
-from node.cli.trace import metrics_address
 from observability.admin.hot import counted
 from observability.timeline import Write
 from tests.cli.tools.terminal import ROOT, at_terminal
@@ -30,7 +30,7 @@ def ensemble(shell_pair: Pair) -> Ensemble:
 @pytest.fixture(scope="module")
 def server(ensemble: Ensemble) -> str:
     local = ensemble.local
-    return metrics_address(local, local.members[0])
+    return str(site_of_member(local.config(local.members[0])))
 
 
 def look(server: str) -> dict[str, Any]:
@@ -68,11 +68,11 @@ def test_the_members_paths_clients_stages_and_slow_writes_are_told(ensemble: Ens
 def test_stages_are_of_what_came_between_two_looks(ensemble: Ensemble, server: str) -> None:
     root = fresh_root(ensemble)
     with kazoo_client(ensemble.addresses, chroot=root) as client:
-        before = read_all([server], 3)
+        before = read_all(sites_of([server]), 3)
 
         def committed() -> dict[str, Any] | None:
             client.create("/n-", sequence=True)
-            found = summary(read_all([server], 3), before, 3, Verdicts())
+            found = summary(read_all(sites_of([server]), 3), before, 3, Verdicts())
             return found if found["stages"] else None
 
         stages = wait_until(committed, what="a write has been measured")["stages"]
