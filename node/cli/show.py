@@ -9,6 +9,8 @@ import click
 
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.history import POINTS, PathType, PointType, acl_text, history_of, json_of, text_of
+from node.cli.show_remote import ask_past
+from node.cli.site import AUTH_VARIABLE, Trust, sites_of, trust_options
 from node.cli.waterfall import harmless
 from node.history.place import state_at, zxid_of
 from node.history.points import Point, when
@@ -19,39 +21,54 @@ _SHOWN_BYTES: Final = 1 << 20
 
 
 @click.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("member", metavar="CONFIG|URL")
 @click.argument("path", type=PathType())
 @click.option("--at", type=PointType(), metavar="WHEN", help="As it was after that.  [default: now]")
 @click.option("--raw", is_flag=True, help="Only the value, byte for byte.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--auth", metavar="SCHEME:CREDENTIAL", envvar=AUTH_VARIABLE, default="",
+              help=f"Of a URL: who you are, for its ACLs; also in ${AUTH_VARIABLE}, which other users cannot see.")
+@trust_options
 @refusals_shown
-def show(config: Path, path: bytes, at: Point | None, raw: bool, as_json: bool) -> None:
-    """Show the znode PATH as it was at a point in time, from the files of the member CONFIG.
+def show(
+    member: str, path: bytes, at: Point | None, raw: bool, as_json: bool, auth: str, trust: Trust
+) -> None:
+    """Show the znode PATH as it was at a point in time, from the files of the member whose zoo.cfg CONFIG is, or by
+    the admin HTTP of the one at URL, which answers what the ACLs of then and of now let you read.
 
-    The member may run or be stopped; its files are only read. Exit code 1: there was no such znode.
+    The member may run or, of a CONFIG, be stopped; its files are only read. Exit code 1: there was no such znode.
 
     \b
     Examples:
       corral show /etc/corral/main/zoo.cfg /app/config --at 2h
       corral show /etc/corral/main/zoo.cfg /app/config --at 4:17 --raw > config.then
+      corral show http://zk1:7000 /app/config --at 2h --auth digest:ann:secret
     """
+    if "://" in member:
+        (site,) = sites_of([member], trust)
+        facts, data = ask_past(site, path.decode(), at, auth.partition("\n")[0])
+    else:
+        facts, data = _in_files(Path(member), path, at)
+    if raw:
+        sys.stdout.buffer.write(data or b"")
+    elif as_json:
+        click.echo(json.dumps(facts | json_of(data)))
+    else:
+        _say(facts, data)
+
+
+def _in_files(config: Path, path: bytes, at: Point | None) -> tuple[dict[str, Any], bytes | None]:
     with history_of(config) as history:
         zxid = history.end.zxid if at is None else zxid_of(history, at)
         node = state_at(history, zxid).tree.nodes.get(path)
     if node is None:
         raise Failure(f"{path.decode(errors='replace')}: there was no such znode at {show_zxid(zxid)}")
-    if raw:
-        sys.stdout.buffer.write(node.data or b"")
-    elif as_json:
-        click.echo(json.dumps(_facts(node, zxid) | json_of(node.data)))
-    else:
-        _say(node, zxid)
+    return _facts(node, zxid), node.data
 
 
-def _say(node: Znode, zxid: int) -> None:
-    facts = _facts(node, zxid)
+def _say(facts: dict[str, Any], data: bytes | None) -> None:
     click.echo(f"{harmless(facts['path'])}  at {facts['at']}")
-    click.echo(text_of(node.data, _SHOWN_BYTES))
+    click.echo(text_of(data, _SHOWN_BYTES))
     for name, value in facts.items():
         if name not in ("path", "at") and value != "" and value != []:
             text = ", ".join(value) if isinstance(value, list) else str(value)

@@ -23,7 +23,7 @@ class Http:
     """*tls*: None: nothing but plain HTTP. *refuses_plain*: nothing but HTTPS. *command_url*: begins with a slash.
 
     *has_commands*, *has_snapshot*, *has_restore*: whether ZooKeeper's commands, and these two of them, are there.
-    *interval_s*: between two of these two, at least.
+    *interval_s*: between two of these two, at least. *past_bytes*: of memory for a read of the past; 0: there are none.
     """
 
     listeners: tuple[Listener, ...]
@@ -34,3 +34,4 @@ class Http:
     has_snapshot: bool
     has_restore: bool
     interval_s: float
+    past_bytes: int

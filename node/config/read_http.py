@@ -30,6 +30,7 @@ def read_http(values: Values) -> Http:
         has_snapshot=values.flag("admin.snapshot.enabled"),
         has_restore=values.flag("admin.restore.enabled"),
         interval_s=interval_ms / 1000,
+        past_bytes=values.number("corral.pastMemory") << 20,
     )
 
 

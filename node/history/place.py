@@ -35,6 +35,14 @@ class History:
     end: Watermark
 
 
+class BeforeHistoryError(RefusedError):
+    """A point before what there is."""
+
+
+class AfterHistoryError(RefusedError):
+    """A point that is still to come."""
+
+
 def open_history(files: Files, config: MemberConfig, executed: Zxid | None) -> History:
     """*executed*: up to where the running member says that it is; None: what its files prove committed, which may lack
     the last writes.  Raises RefusedError: there is none; LogGapError, CorruptionError."""
@@ -55,14 +63,14 @@ def end_now(history: History, executed: Zxid | None) -> Watermark | None:
 
 
 def zxid_of(history: History, point: Point) -> Zxid:
-    """The last zxid at that point, within what there is.  Raises RefusedError: it was before or comes after."""
+    """The last zxid at that point, within what there is.  Raises BeforeHistoryError, AfterHistoryError."""
     zxid = point.zxid if point.zxid is not None else _zxid_at(history, point.time_ms or 0)
     if zxid < history.begins:
-        raise RefusedError(
+        raise BeforeHistoryError(
             f"{point} was before this member's files begin, after zxid {show(history.begins)}", file=history.log_dir,
             cure="look into a backup of that time (`corral backup list`)")
     if zxid > history.end.zxid:
-        raise RefusedError(
+        raise AfterHistoryError(
             f"{point} is still to come: the last zxid is {show(history.end.zxid)}", file=history.log_dir,
             cure="give an earlier one")
     return zxid
@@ -130,7 +138,7 @@ def _zxid_at(history: History, time_ms: int) -> Zxid:
     if last is None and history.begins == ZERO:
         return ZERO
     if last is None:
-        raise RefusedError(
+        raise BeforeHistoryError(
             f"{when(time_ms)} was before this member's files begin, after zxid {show(history.begins)}",
             file=history.log_dir, cure="look into a backup of that time (`corral backup list`)")
     return last

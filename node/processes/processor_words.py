@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 TRACE_MASK = 306  # as ZooKeeper's; nothing is logged by it here
-ROOT_ACL = "root_acl"  # asked by telemetry alone
+ACL_OF = "acl "  # and a path: asked by telemetry alone
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
 CORRAL_VERSION = version("corral")
 VERSION = f"3.8.0-corral-{CORRAL_VERSION}"  # clients and agents take the numbers before the dash for ZooKeeper's
@@ -131,9 +131,10 @@ class Words:
             report["trace_mask"] = self._trace_mask
         elif word == "hash":
             report["digests"] = list(self.shell.execution.recent_digests)
-        elif word == ROOT_ACL:
-            report["acl"] = [(perms, scheme.decode(), ident.decode(errors="replace"))
-                             for perms, scheme, ident in state.tree.nodes[b"/"].acl]
+        elif word.startswith(ACL_OF):
+            node = state.tree.nodes.get(word.removeprefix(ACL_OF).encode())
+            report["acl"] = None if node is None else [
+                (perms, scheme.decode(), ident.decode(errors="replace")) for perms, scheme, ident in node.acl]
         if word == "mntr":
             state.digest()  # counts the bytes of what was written since the last digest point
             report["figures"] = [{

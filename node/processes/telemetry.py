@@ -26,11 +26,12 @@ from node.processes.loop import EXIT_REFUSED, StopSignals
 from node.processes.telemetry_asking import Asking
 from node.processes.telemetry_facts import facts_of, newest_snapshot
 from node.processes.telemetry_figures import samples_of
-from node.processes.telemetry_guarded import guarded_routes
+from node.processes.telemetry_guarded import guarded_routes, identities_of_caller
 from node.processes.telemetry_http import HttpServers
 from node.processes.telemetry_links import Links
 from node.processes.telemetry_member import MemberQuestions
 from node.processes.telemetry_page import StatusPage
+from node.processes.telemetry_past import Past, identities_of_login
 from node.processes.telemetry_tracing import provide_figures, tracing_of
 from node.processes.write_log import WriteLog
 from node.storage.files import RealFiles
@@ -76,8 +77,11 @@ class Telemetry:
         self.samples = samples_of(config)
         self.page = StatusPage(config, self.samples)
         self.facts = facts_of(config)
-        self.logins = Logins(lambda: _own_clients(config))
-        self.browser = Browser(self.logins, config.browser)
+        self.logins = Logins(
+            lambda: _own_clients(config), lambda *login: identities_of_login(config.security.auth, *login))
+        self.questions = MemberQuestions(config, self.sockets, self.poller, self.calls)
+        self.past = Past(config, self.questions.report_now, lambda request: identities_of_caller(config, request))
+        self.browser = Browser(self.logins, config.browser, self.past.browsed)
         self.exemplars = Exemplars()
         self.write_log = WriteLog(RealFiles(), log_directory(config.log_dir))
         self.stories = Stories(
@@ -90,7 +94,6 @@ class Telemetry:
         self.explained = explain(config.file)
         self._is_reload_due = False
         signal.signal(signal.SIGHUP, self._on_hangup)
-        self.questions = MemberQuestions(config, self.sockets, self.poller, self.calls)
         self._provide_figures()
         self.uploads: dict[str, Route] = {}
         self.servers = HttpServers(
@@ -128,6 +131,7 @@ class Telemetry:
             self.facts, self.samples.figures, live, lambda: newest_snapshot(RealFiles(), self.config.data_dir),
             lambda: [asdict(each) for each in self.explained])
         guarded, uploads = guarded_routes(self.config, live)
+        guarded["past"] = self.past.route
         self.uploads |= {f"{http.command_url}/{name}": route for name, route in uploads.items()}
         return {**commands.routes(http.command_url), **{
             f"{http.command_url}/{name}": route for name, route in guarded.items()}}

@@ -20,6 +20,7 @@ from node.backup.wanted import UPLOAD, own_environment, want
 from node.config.http import Http
 from node.config.member import MemberConfig
 from node.lives import living
+from node.processes.processor_words import ACL_OF
 from node.requests.auth import AuthPacketError, AuthRefusedError, OtherEnsembleError, authenticate, certified
 from node.running import read_running
 from node.tree.acl import ALL, encode_identities, identities_of, is_permitted
@@ -29,7 +30,6 @@ from observability.endpoint import JSON, Request, Response, Route
 
 TAKE_S = 600.0
 COPY_BYTES = 1 << 20
-ROOT_ACL = "root_acl"
 _NOBODY = encode_identities(())
 
 
@@ -53,7 +53,7 @@ def guarded_routes(
 def _is_admitted(
     config: MemberConfig, live: Callable[[str], Mapping[str, Any] | None], request: Request,
 ) -> bool | None:
-    report = live(ROOT_ACL)
+    report = live(f"{ACL_OF}/")
     if report is None:
         return None
     identities = identities_of_caller(config, request)

@@ -33,15 +33,17 @@ _REASONS: Final = {
 
 
 class Browser:
-    def __init__(self, logins: Logins, mode: str) -> None:
-        """*mode*: off, read or write."""
-        self._logins = logins
+    def __init__(self, logins: Logins, mode: str, past: Callable[[bytes, Request], object]) -> None:
+        """*mode*: off, read or write. *past*: a znode as it was, for these identities; raises LoginError."""
+        self._logins, self._past = logins, past
         self._is_on, self._may_write = mode != "off", mode == "write"
 
     def routes(self) -> dict[str, Route]:
         if not self._is_on:
             return {"/browse": _off}
-        return {"/browse": _page, "/browse/me": self._whoever, "/browse/node": self._reading(self._node)}
+        return {
+            "/browse": _page, "/browse/me": self._whoever, "/browse/node": self._reading(self._node),
+            "/browse/past": self._reading(lambda login, request: self._past(login.identities, request))}
 
     def posts(self) -> dict[str, Route]:
         if not self._is_on:

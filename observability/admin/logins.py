@@ -29,10 +29,12 @@ class LoginError(Exception):
 
 @dataclass
 class Login:
-    """*token* is the cookie's value, *form* what every change has to bring along besides."""
+    """*token* is the cookie's value, *form* what every change has to bring along besides. *identities*: what the login
+    has proved, as a jute vector<Id>."""
 
     client: Any  # kazoo's, loaded when the first one is needed
     who: str
+    identities: bytes
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     form: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     used_s: float = 0.0
@@ -41,9 +43,12 @@ class Login:
 class Logins:
     """Those that there are. Called in the threads of requests."""
 
-    def __init__(self, server: Callable[[], str], now_s: Callable[[], float] = time.monotonic) -> None:
-        """*server*: HOST:PORT of this member's clients."""
-        self._server, self._now_s = server, now_s
+    def __init__(
+        self, server: Callable[[], str], identities: Callable[[str, str, str], bytes],
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*server*: HOST:PORT of this member's clients. *identities*: of scheme, user and password that it took."""
+        self._server, self._identities, self._now_s = server, identities, now_s
         self._lock = threading.Lock()
         self._logins: dict[str, Login] = {}
         self._tries: list[float] = []
@@ -51,7 +56,9 @@ class Logins:
     def enter(self, scheme: str, user: str, password: str) -> Login:
         """Raises LoginError."""
         self._admit()
-        login = Login(_connect(self._server(), scheme, user, password), f"{scheme}:{user}" if scheme else "anyone")
+        client = _connect(self._server(), scheme, user, password)
+        login = Login(
+            client, f"{scheme}:{user}" if scheme else "anyone", self._identities(scheme, user, password))
         with self._lock:
             login.used_s = self._now_s()
             self._logins[login.token] = login

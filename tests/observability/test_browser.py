@@ -188,3 +188,24 @@ def test_by_itself_it_shows_znodes_to_this_host_alone_and_changes_none(tmp_path:
     (tmp_path / "zoo.cfg").write_text(f"dataDir={tmp_path}\nclientPort=0\n{lines}\n")
 
     assert load_config(tmp_path / "zoo.cfg").config.browser == mode
+
+
+def test_as_of_shows_a_znode_as_it_was_and_changes_nothing(ensemble: Ensemble, chromium: Chromium) -> None:
+    with kazoo_client(ensemble.addresses) as client:
+        client.create("/then", b"first")
+        then = client.exists("/then").czxid
+        client.set("/then", b"second")
+    page = logged_in(chromium, ensemble)
+    open_path(page, "/then")
+    assert "second" in page.text()
+
+    page.evaluate(f"at.value = '{then:#x}'; at.onchange()")
+    page.wait_for("document.querySelector('#then').textContent")
+    assert "first" in page.text()
+    assert page.evaluate("change.hidden") is True
+
+    page.evaluate("at.value = ''; at.onchange()")
+    page.wait_for("!document.querySelector('#then').textContent")
+    assert "second" in page.text()
+    assert page.evaluate("change.hidden") is False
+    page.close()

@@ -43,6 +43,9 @@ CORRAL: tuple[Key, ...] = (
     honoured("corral.browser", "auto",
               "what /browse of the admin HTTP may do with znodes, under the ACLs of who logs in: off, read or write; "
               "auto: read where corral.metricsAddress is this host alone, else off", Kind.TEXT),
+    honoured("corral.pastMemory", "512",
+              "MiB of memory for a read of the past by the admin HTTP (/commands/past): about what a tree takes in a "
+              "processor, and 64 more; 0: there are no such reads", Kind.INT, most=1 << 20),
     honoured("corral.otlpEndpoint", "",
               "where traces are sent as OTLP, a URL such as http://collector:4317; nowhere if absent", Kind.TEXT),
     honoured("corral.otlpProtocol", "grpc", "grpc, or http/protobuf", Kind.TEXT),
