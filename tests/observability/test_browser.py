@@ -202,10 +202,10 @@ def test_as_of_shows_a_znode_as_it_was_and_changes_nothing(ensemble: Ensemble, c
     page.evaluate(f"at.value = '{then:#x}'; at.onchange()")
     page.wait_for("document.querySelector('#then').textContent")
     assert "first" in page.text()
-    assert page.evaluate("change.hidden") is True
+    assert page.evaluate("document.querySelector('#change').hidden") is True
 
     page.evaluate("at.value = ''; at.onchange()")
     page.wait_for("!document.querySelector('#then').textContent")
     assert "second" in page.text()
-    assert page.evaluate("change.hidden") is False
+    assert page.evaluate("document.querySelector('#change').hidden") is False
     page.close()
