@@ -3,6 +3,7 @@
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -120,8 +121,14 @@ class Locks extends Steps {
     static void doubleBarrier(String path) throws Exception {
         AtomicInteger inside = new AtomicInteger();
         List<Future<Boolean>> all = new ArrayList<>();
+        List<Thread> entering = new CopyOnWriteArrayList<>();
         for (CuratorFramework client : List.of(one, two, one)) {
+            // Who is between its node and its wait when the last one comes may count too few, and waits for good: the
+            // last one comes once the others wait.
+            until("those before wait", () -> entering.size() == all.size()
+                && entering.stream().allMatch(each -> each.getState() == Thread.State.TIMED_WAITING));
             all.add(threads.submit(() -> {
+                entering.add(Thread.currentThread());
                 DistributedDoubleBarrier barrier = new DistributedDoubleBarrier(client, path + "/at", 3);
                 boolean entered = barrier.enter(DEADLINE_S, TimeUnit.SECONDS);
                 inside.incrementAndGet();
