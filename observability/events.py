@@ -145,7 +145,8 @@ EVENTS: tuple[Event, ...] = (
           "power "
           "cut; nothing acknowledged was in it"),
     Event("snapshot_damaged", "error", "broadcast", "a snapshot does not read back as it was written; an older one, or "
-          "another member's, is used", "look at that disk (SMART, file system errors) before it takes the log, too"),
+          "another member's, is used; one that was handed out to another member is removed, and built again when due",
+          "look at that disk (SMART, file system errors) before it takes the log, too"),
     Event("log_unreadable", "error", "broadcast", "records that another member needs do not read back as they were "
           "written; it gets a snapshot instead", "look at that disk; once the ensemble has its other members, replace "
           "this one's data (docs/runbooks)"),

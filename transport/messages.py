@@ -378,6 +378,12 @@ class SnapshotDone(Message, frozen=True):
     oldest_needed: Number
 
 
+class SnapshotHandedOut(Message, frozen=True):
+    """To the snapshotter: a learner gets the one at zxid. Read it through: who gets a rotten one can only ask again."""
+
+    zxid: Number
+
+
 class Look(Message, frozen=True):
     """broadcast -> election, after it has stopped appending and acking (rule 10). *votes*: may vote and be elected.
 
@@ -573,8 +579,8 @@ PeerMessage = (
 )
 LocalMessage = (
     LocalHello | Welcome | Watermark | Lease | MemberState | DigestReport | Counters | Ask | Answer | SnapshotDone
-    | Look | Settled | Elected | Differs | DigestWanted | Touches | SubmitHello | Accepting | Submit | Refused
-    | Leaving | LeadsOn | Drain | ReconfigWanted | ReconfigAnswer
+    | SnapshotHandedOut | Look | Settled | Elected | Differs | DigestWanted | Touches | SubmitHello | Accepting
+    | Submit | Refused | Leaving | LeadsOn | Drain | ReconfigWanted | ReconfigAnswer
 )
 ControlMessage = (
     ControlHello | ControlWelcome | ControlRefused | HandOverWanted | HandOverDone | DrainWanted | DrainProgress

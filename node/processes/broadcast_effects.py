@@ -20,7 +20,7 @@ from node.zab import effects
 from node.zab.member import Member
 from observability.logging import log_event
 from transport.clock import clock_ns
-from transport.messages import Differs, Look, Settled, Watermark
+from transport.messages import Differs, Look, Settled, SnapshotHandedOut, Watermark
 from transport.zxid import Zxid
 
 _OTHERS = {"member": "of_member", "process": "of_process"}  # fields of reports about others
@@ -72,7 +72,7 @@ class Effects:
             effects.Append: history.append,
             effects.Send: outgoing.send,
             effects.SendRecords: outgoing.send_records,
-            effects.SendSnapshot: self._streams.send_snapshot,
+            effects.SendSnapshot: self._send_snapshot,
             effects.SendLeader: outgoing.send_leader,
             effects.Flush: history.flush,
             effects.Watermark: self._watermark,
@@ -93,6 +93,12 @@ class Effects:
             effects.ReconfigRefused: self._on_reconfig_refused,
             effects.Report: self._report,
         }
+
+    def _send_snapshot(self, effect: effects.SendSnapshot) -> None:
+        self._streams.send_snapshot(effect)
+        snapshotter = self._local.find("snapshotter")
+        if snapshotter is not None:
+            self._local.send(snapshotter.stream, SnapshotHandedOut(effect.zxid))
 
     # The member's role -------------------------------------------------------------------------
 

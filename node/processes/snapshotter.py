@@ -33,7 +33,13 @@ from node.storage.segments import (
     spare_bytes,
     storage_errors,
 )
-from node.storage.snapshots import list_snapshots, newest_valid, snapshot_path
+from node.storage.snapshots import (
+    DamagedSnapshotError,
+    list_snapshots,
+    newest_valid,
+    snapshot_path,
+    verify_snapshot,
+)
 from observability.histogram import Histogram
 from observability.logging import configure_logging, get_logger
 from transport.messages import (
@@ -44,6 +50,7 @@ from transport.messages import (
     Message,
     Sample,
     SnapshotDone,
+    SnapshotHandedOut,
     Watermark,
     decode_local,
     encode,
@@ -206,21 +213,37 @@ class Snapshotter:
                 self.mark = message
             elif isinstance(message, Differs):
                 self._on_differs(message)
+            elif isinstance(message, SnapshotHandedOut):
+                self._on_handed_out(message.zxid)
+
+    def _on_handed_out(self, zxid: int) -> None:
+        path = snapshot_path(self.data_dir, zxid)
+        try:
+            verify_snapshot(self.files, path, zxid=zxid)
+        except FileNotFoundError:
+            return  # retention was quicker
+        except DamagedSnapshotError as error:
+            self._remove([zxid], "snapshot_damaged", file=str(path), reason=str(error))
 
     def _on_differs(self, message: Differs) -> None:
-        """Snapshots from that zxid on cannot be trusted: build anew from an older one, or from the log's start."""
+        """Snapshots from that zxid on cannot be trusted."""
+        suspects = [zxid for zxid in list_snapshots(self.files, self.data_dir) if zxid >= message.zxid]
+        self._remove(suspects, "digest_differs", zxid=show(message.zxid))
+
+    def _remove(self, suspects: list[int], event: str, **fields: object) -> None:
+        """To be built anew, from an older one or from the log's start; where there is neither, they stay."""
         self._kill_child()
-        zxids = list_snapshots(self.files, self.data_dir)
-        suspects = [zxid for zxid in zxids if zxid >= message.zxid]
-        older = [zxid for zxid in zxids if zxid < message.zxid]
-        if not suspects or not (older or self._log_is_whole()):
-            self.log.error("digest_differs", zxid=show(message.zxid), action="none: no older snapshot to build from")
+        others = [zxid for zxid in list_snapshots(self.files, self.data_dir) if zxid not in suspects]
+        has_older = bool(suspects) and any(zxid < suspects[0] for zxid in others)
+        if not suspects or not (has_older or self._log_is_whole()):
+            self.log.error(event, **fields, action="none: no older snapshot to build from")
             return
         for zxid in suspects:
             self.files.unlink(snapshot_path(self.data_dir, zxid))
         self.files.fsync_dir(self.data_dir)
-        self.log.error("digest_differs", zxid=show(message.zxid), removed=len(suspects), action="built again")
-        self._send(SnapshotDone(max(older, default=0), min(older, default=0)))
+        self.log.error(
+            event, **fields, removed=len(suspects), action="built again when due; until then an older one counts")
+        self._send(SnapshotDone(max(others, default=0), min(others, default=0)))
         self.looked = None
 
     def _log_is_whole(self) -> bool:

@@ -17,7 +17,7 @@ from node.storage.files import RealFiles
 from node.storage.layout import data_directory
 from node.storage.log import Log
 from node.storage.segments import list_segments, list_spares, segment_path
-from node.storage.snapshots import list_snapshots, newest_valid
+from node.storage.snapshots import list_snapshots, newest_valid, snapshot_path
 from tests.storage.member import YOUNG_BYTES, append_all, epoch_record, open_log
 from tests.waiting import wait_until
 from transport.batch import REQUEST, pack_batch
@@ -28,6 +28,7 @@ from transport.messages import (
     LocalHello,
     Message,
     SnapshotDone,
+    SnapshotHandedOut,
     Watermark,
     decode_local,
     encode,
@@ -166,6 +167,34 @@ def test_snapshots_of_a_digest_that_differs_are_built_again(broadcast: Broadcast
     assert isinstance(gone, SnapshotDone)
     assert isinstance(again, SnapshotDone)
     assert (gone.zxid, again.zxid) == (0, first.zxid)
+
+
+@pytest.mark.usefixtures("snapshotter")
+def test_a_snapshot_that_was_handed_out_rotten_is_built_again(broadcast: Broadcast) -> None:
+    broadcast.write(40)
+    broadcast.await_message(SnapshotDone)
+    broadcast.write(40)
+    done = broadcast.await_message(SnapshotDone)
+    assert isinstance(done, SnapshotDone)
+    older, newest = broadcast.snapshots
+    rotten = snapshot_path(data_directory(broadcast.config.data_dir), newest)
+    flip(rotten, rotten.stat().st_size // 2)
+
+    broadcast.listener.send(broadcast.stream, encode(SnapshotHandedOut(older)))
+    broadcast.listener.send(broadcast.stream, encode(SnapshotHandedOut(newest)))
+
+    assert [broadcast.await_message(SnapshotDone).zxid for _ in range(2)] == [older, newest]  # type: ignore[attr-defined]
+    found, damaged = newest_valid(RealFiles(), data_directory(broadcast.config.data_dir))
+    assert found is not None
+    assert (found.header.zxid, damaged) == (newest, ())
+
+
+def flip(path: Path, offset: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes((byte ^ 1,)))
 
 
 def test_a_snapshotter_that_stops_and_starts_goes_on_from_the_files(
