@@ -12,21 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.clients.genuine_ensemble import genuine_ensemble
+from tests.clients.programs.java import CURATOR, CURATOR_PACKAGES, QUICK_JAVA
 from tests.clients.programs.running import FOLDER, compiled, require, transcript
 from tests.corral import Servers, corral_ensemble
 from tests.genuine import RELEASE
 
-CURATOR = [
-    f"/usr/share/java/{name}.jar"
-    for name in (
-        "curator-recipes", "curator-framework", "curator-client", "curator-x-discovery", "guava", "zookeeper",
-        "zookeeper-jute", "slf4j-api", "slf4j-nop", "netty-all", "metrics-core", "jackson-core", "jackson-databind",
-        "jackson-annotations",
-    )
-]  # fmt: skip
 GO_PATH = "/usr/share/gocode"
 NODE_PACKAGE = "node-zookeeper-client@1.1.3"
-QUICK_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
 
 
 SETTINGS = {"extendedTypesEnabled": "true", "maxClientCnxns": "0"}
@@ -50,7 +42,7 @@ def expected(name: str) -> list[str]:
 
 def test_every_recipe_of_curator_finds_what_it_finds_with_genuine_zookeeper(servers: Servers, tmp_path: Path) -> None:
     require("java", "javac", package="default-jdk-headless")
-    require(*CURATOR, package="libcurator-recipes-java libcurator-discovery-java zookeeper")
+    require(*CURATOR, package=CURATOR_PACKAGES)
     jars = ":".join(CURATOR)
     compiled(["javac", "-nowarn", "-d", tmp_path, "-cp", jars, *sorted(FOLDER.glob("curator/*.java"))])
 
