@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from node.config.address import Role, parse_server
+from node.config.servers import server_lines
 from node.processes.processor_outputs import client_of
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import (
@@ -24,6 +26,8 @@ from node.requests.four_letter import (
     refused,
 )
 from transport.clock import clock_ns
+from transport.entry import read_control
+from transport.hierarchy import Hierarchy
 from transport.messages import Answer, Ask
 from transport.zxid import counter_of, epoch_of
 
@@ -32,7 +36,8 @@ if TYPE_CHECKING:
 
 HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
 TRACE_MASK = 306  # as ZooKeeper's; nothing is logged by it here
-ACL_OF = "acl "  # and a path: asked by telemetry alone
+ACL_OF = "acl "  # and a path: asked by telemetry alone, as is
+MEMBERS = "members"
 SIBLINGS_S = 1.0  # how long a word waits for the other processors
 CORRAL_VERSION = version("corral")
 VERSION = f"3.8.0-corral-{CORRAL_VERSION}"  # clients and agents take the numbers before the dash for ZooKeeper's
@@ -135,6 +140,8 @@ class Words:
             node = state.tree.nodes.get(word.removeprefix(ACL_OF).encode())
             report["acl"] = None if node is None else [
                 (perms, scheme.decode(), ident.decode(errors="replace")) for perms, scheme, ident in node.acl]
+        elif word == MEMBERS:
+            report["members"] = self._membership()[0]
         if word == "mntr":
             state.digest()  # counts the bytes of what was written since the last digest point
             report["figures"] = [{
@@ -216,7 +223,8 @@ class Words:
     def _config(self) -> list[tuple[str, str]]:
         config = self.shell.config
         data, log = config.data_dir / "corral", config.log_dir / "corral"
-        me = config.me
+        servers, hierarchy, version = self._membership()
+        me = parse_server(servers[config.id]) if config.id in servers else config.me
         tls = config.security.tls
         rows: list[tuple[str, Any]] = [
             ("clientPort", self.shell.port.number),
@@ -227,15 +235,23 @@ class Words:
             ("maxSessionTimeout", config.max_session_timeout_ms),
             ("clientPortListenBacklog", config.listen_backlog), ("serverId", config.id),
         ]
-        if len(config.members) > 1:
+        if len(servers) > 1:
             rows += [
                 ("initLimit", config.init_limit), ("syncLimit", config.sync_limit), ("electionAlg", 3),
                 ("electionPort", me.election_port), ("quorumPort", me.quorum_port),
-                ("peerType", 0 if me.id in config.voters else 1), ("", "membership: ")]
-            rows += [(f"server.{m.id}", f"{m.host}:{m.quorum_port}:{m.election_port}:{m.role.value}")
-                     for m in config.members.values()]
-            rows.append(("version", "0"))
+                ("peerType", 0 if me.role is Role.PARTICIPANT else 1), ("", "membership: ")]
+            rows += [(name, value) for name, _, value in (
+                line.partition("=") for line in server_lines(servers, hierarchy))]
+            rows.append(("version", f"{version:x}"))
         return [(key, str(value)) for key, value in rows]
+
+    def _membership(self) -> tuple[dict[int, str], Hierarchy, int]:
+        """Server lines, groups and version of the configuration in force; none, of a standalone member."""
+        config, control = self.shell.config, self.shell.core.replica.state.control
+        entry = read_control(control) if control else None
+        if entry is None or not entry.servers:
+            return dict(config.servers), config.hierarchy, 0
+        return entry.servers, entry.hierarchy, entry.config_version
 
     def _environment(self) -> list[tuple[str, str]]:
         return [

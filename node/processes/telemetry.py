@@ -23,8 +23,9 @@ from node.notify import SILENT, Notify
 from node.processes.calls import Calls
 from node.processes.limited_log import LimitedLog
 from node.processes.loop import EXIT_REFUSED, StopSignals
+from node.processes.processor_words import MEMBERS
 from node.processes.telemetry_asking import Asking
-from node.processes.telemetry_facts import facts_of, newest_snapshot
+from node.processes.telemetry_facts import facts_now, facts_of, newest_snapshot
 from node.processes.telemetry_figures import samples_of
 from node.processes.telemetry_guarded import guarded_routes, identities_of_caller
 from node.processes.telemetry_http import HttpServers
@@ -129,7 +130,8 @@ class Telemetry:
         live = self.questions.report_now
         commands = Commands(
             self.facts, self.samples.figures, live, lambda: newest_snapshot(RealFiles(), self.config.data_dir),
-            lambda: [asdict(each) for each in self.explained])
+            lambda: [asdict(each) for each in self.explained],
+            lambda: facts_now(self.facts, (live(MEMBERS) or {}).get("members", {})))
         guarded, uploads = guarded_routes(self.config, live)
         guarded["past"] = self.past.route
         self.uploads |= {f"{http.command_url}/{name}": route for name, route in uploads.items()}

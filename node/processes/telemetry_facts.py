@@ -1,10 +1,14 @@
-"""What of a member does not change while it runs, for the admin HTTP's /commands (observability/admin/commands.py)."""
+"""What of a member does not change while it runs, and who the members are now: for the admin HTTP's /commands
+(observability/admin/commands.py).
+"""
 
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from node.config.address import Role, format_address
+from node.config.address import Role, ServerLine, format_address, parse_server
 from node.config.explain import HIDDEN, is_secret
 from node.config.member import Member, MemberConfig
 from node.config.properties import parse_properties
@@ -33,6 +37,17 @@ def facts_of(config: MemberConfig) -> MemberFacts:
     )
 
 
+def facts_now(facts: MemberFacts, servers: Mapping[int, str]) -> MemberFacts:
+    """With the members of the configuration in force. *servers*: their lines; none, of a standalone member."""
+    if not servers:
+        return facts
+    lines = {member: parse_server(line) for member, line in servers.items()}
+    known = {member: place[2] for member, place in facts.places.items()}
+    return replace(
+        facts, places={member: _places(line, known.get(member, "")) for member, line in lines.items()},
+        voters=tuple(sorted(member for member, line in lines.items() if line.role is Role.PARTICIPANT)))
+
+
 def newest_snapshot(files: Files, data_dir: Path) -> tuple[int, int]:
     """Its zxid, and when it was made, Unix time; zeros: there is none."""
     directory = data_directory(data_dir)
@@ -54,6 +69,7 @@ def _configuration(config: MemberConfig) -> dict[str, object]:
     }
 
 
-def _places(member: Member) -> tuple[str, str, str]:
-    client = format_address(member.client.host, member.client.port) if member.client is not None else ""
+def _places(member: Member | ServerLine, known: str = "") -> tuple[str, str, str]:
+    """*known*: where its clients connect, if the line does not say."""
+    client = format_address(member.client.host, member.client.port) if member.client is not None else known
     return (format_address(member.host, member.quorum_port), format_address(member.host, member.election_port), client)

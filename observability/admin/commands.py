@@ -23,7 +23,9 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
-    """What of a member does not change while it runs. *configuration*, *environment*, *properties*: name -> value.
+    """What of a member does not change while it runs, but for *places* and *voters*.
+
+    *configuration*, *environment*, *properties*: name -> value.
 
     *places*: member -> (quorum, election, client) addresses. *voters*: their members. *file*: what zoo.cfg says,
     without what is secret.
@@ -46,14 +48,17 @@ Snapshot = tuple[int, int]
 class Commands:
     """*figures*: of the member's processes, as observability/samples.py has them. *live*: what its processors report
     for a word; None: none answers. *last_snapshot*: its zxid, and when it was made, Unix time; zeros: none.
-    *explained*: each key of the configuration that is in use, as `corral config explain` tells it.
+    *explained*: each key of the configuration that is in use, as `corral config explain` tells it. *now*: the facts
+    with the members that a reconfiguration may have made.
     """
 
     def __init__(
         self, facts: MemberFacts, figures: Callable[[], Figures], live: Live = lambda _: None,
         last_snapshot: Callable[[], Snapshot] = lambda: (0, 0),
         explained: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
+        now: Callable[[], MemberFacts] | None = None,
     ) -> None:
+        self._now = now or (lambda: facts)
         self._facts, self._figures, self._live = facts, figures, live
         self._last_snapshot, self._explained = last_snapshot, explained
 
@@ -123,7 +128,7 @@ class Commands:
     def _leader(self, found: Figures) -> Answer:
         broadcast = found.get("broadcast", {})
         leader = int(broadcast.get("leader", 0))
-        place = self._facts.places.get(leader)
+        place = self._now().places.get(leader)
         return {"is_leader": bool(broadcast.get("is_leader")), "leader_id": leader,
                 "leader_ip": place[0].rpartition(":")[0].strip("[]") if place else ""}
 
@@ -156,13 +161,14 @@ class Commands:
         return {"zxid": f"{zxid:x}", "timestamp": made_s}
 
     def _voting_view(self, _: Figures) -> Answer:
+        facts = self._now()
         return {"current_config": {
             str(member): {"server_addresses": [place[0]], "election_addresses": [place[1]], "client_address": place[2],
                           "learner_type": "participant"}
-            for member, place in sorted(self._facts.places.items()) if member in self._facts.voters}}
+            for member, place in sorted(facts.places.items()) if member in facts.voters}}
 
     def _zab_state(self, found: Figures) -> Answer:
-        facts, broadcast = self._facts, found.get("broadcast", {})
+        facts, broadcast = self._now(), found.get("broadcast", {})
         quorum, election, client = facts.places.get(facts.id, ("", "", ""))
         epoch, counter = broadcast.get("committed_epoch", 0), broadcast.get("committed_counter", 0)
         return {
@@ -176,9 +182,9 @@ class Commands:
         broadcast = found.get("broadcast", {})
         if not broadcast.get("is_serving"):
             return "looking"
-        if len(self._facts.places) == 1:
-            return "standalone"
-        return "leader" if broadcast.get("is_leader") else "observer" if broadcast.get("is_observer") else "follower"
+        if broadcast.get("is_leader"):
+            return "standalone" if broadcast.get("voters", len(self._facts.voters)) == 1 else "leader"
+        return "observer" if broadcast.get("is_observer") else "follower"
 
 
 def _is_serving(found: Figures) -> bool:

@@ -91,6 +91,7 @@ def test_a_member_leaves_and_joins_again_and_watchers_hear_of_it(zk: KazooClient
     joined, newer = parsed(data)
     assert joined[leaving] == lines[leaving]
     assert newer > version
+    assert four_letter(members.addresses[0], "conf").endswith(f"membership: \n{data.decode()}")
     zk.create("/reconfigured", b"", ephemeral=True)
 
 

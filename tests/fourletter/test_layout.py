@@ -53,6 +53,8 @@ def in_order(word: str, text: str) -> list[str]:
     """Lines; whose connections, sessions and watches come first is nobody's promise, nor how many
     of them are due at the same time."""
     lines = text.split("\n")
+    if word == "conf":  # `corral up` names the port for clients in the server line, which is shown where it is
+        lines = [line.removesuffix(";ADDRESS:N") for line in lines]
     if word == "dump":
         lines = [line for line in lines if line != "N expire at TIME:"]
     return sorted(lines) if word in ("cons", "dump", "wchc", "wchp", "stat") else lines

@@ -1,5 +1,6 @@
 """/commands: ZooKeeper's keys, of this member's figures."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -79,3 +80,21 @@ def test_where_no_processor_answers_what_only_these_know_is_unavailable() -> Non
 
 def test_the_commands_may_be_elsewhere() -> None:
     assert "/admin/ruok" in Commands(FACTS, dict).routes("/admin")
+
+
+def test_members_and_voters_are_those_of_now() -> None:
+    now = replace(FACTS, places={1: ("zoo1:1", "zoo1:2", "zoo1:3"), 4: ("zoo4:1", "zoo4:2", "")}, voters=(4,))
+    routes = Commands(FACTS, lambda: {"broadcast": LEADS | {"leader": 4}}, lambda _: LIVE, now=lambda: now).routes()
+
+    def told(name: str) -> dict[str, Any]:
+        answer: dict[str, Any] = orjson.loads(routes[f"/commands/{name}"](Request({})).body)
+        return answer
+
+    assert list(told("voting_view")["current_config"]) == ["4"]
+    assert (told("zabstate")["voting"], told("zabstate")["quorum_address"]) == (False, "zoo1:1")
+    assert told("leader")["leader_ip"] == "zoo4"
+
+
+@pytest.mark.parametrize(("voters", "state"), [(1, "standalone"), (3, "leader")])
+def test_who_leads_nobody_stands_alone(voters: int, state: str) -> None:
+    assert ask("monitor", LEADS | {"voters": voters})["server_state"] == state
