@@ -49,7 +49,9 @@ STOP_ALL_S: Final = 8.0
 # Its HTTP and OpenTelemetry are not to be in the memory of the others.
 IMPORTED_APART: Final = frozenset(["telemetry"])
 
-_SIGNALS: Final = frozenset([signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+_SIGNALS: Final = frozenset([signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM])
+_GO_ON: Final = frozenset([signal.SIGCHLD, None])  # anything else is to stop the member
+_SHORTEST_S: Final = 1e-4  # 0 would be no timer
 _PR_SET_PDEATHSIG: Final = 1
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -122,11 +124,7 @@ class Supervisor:
         while not self.refusal:
             self.start_due()
             dues = [child.due_s for child in self.children if not child.pid]
-            if dues:
-                woken = signal.sigtimedwait(_SIGNALS, max(0.0, min(dues) - time.monotonic()))
-            else:
-                woken = signal.sigwaitinfo(_SIGNALS)
-            if woken is not None and woken.si_signo != signal.SIGCHLD:
+            if _await_signal(min(dues, default=None)) not in _GO_ON:
                 return
             self.reap()
 
@@ -173,9 +171,7 @@ class Supervisor:
     def await_end(self, group: list[Child], until_s: float) -> bool:
         """Whether all have ended in time; a second SIGTERM or SIGINT ends the wait."""
         while any(child.pid for child in group):
-            left_s = until_s - time.monotonic()
-            woken = signal.sigtimedwait(_SIGNALS, max(0.0, left_s))
-            if woken is None or woken.si_signo != signal.SIGCHLD:
+            if _await_signal(until_s) != signal.SIGCHLD:
                 return False
             self.forget_dead()
         return True
@@ -212,6 +208,26 @@ class Supervisor:
             write_running(config.run_dir, running)
         except OSError as error:
             self.log.warning("state_not_written", reason=str(error))
+
+
+def _await_signal(until_s: float | None) -> signal.Signals | None:
+    """The next of _SIGNALS; None: it is *until_s* by the monotonic clock.
+
+    Not by sigtimedwait: CPython's returns a signal that nobody sent where the process was stopped meanwhile (SIGSTOP, a
+    debugger, a frozen cgroup) and goes on after the deadline.
+    """
+    try:
+        while True:
+            if until_s is not None:
+                left_s = until_s - time.monotonic()
+                signal.setitimer(signal.ITIMER_REAL, max(left_s, _SHORTEST_S))
+            number = signal.Signals(signal.sigwait(_SIGNALS))
+            if number != signal.SIGALRM:
+                return number
+            if until_s is not None and time.monotonic() >= until_s:
+                return None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _dead_children() -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def run(config, index):
 """
 
 SCRIPT = """
-import sys
+import os, sys
 from pathlib import Path
 from node.config.read import load_config
 from node.ports import PortError
@@ -45,9 +46,10 @@ from node.supervisor import Supervisor
 from observability.logging import configure_logging
 
 configure_logging()
+delay_s = float(os.environ.get("RESTART_DELAY_S", "0.01"))
 roles = [
-    Role("front", "small_role", start_order=1, count_key="processors", restart_delay_s=0.01),
-    Role("back", "small_role", start_order=0, restart_delay_s=0.01),
+    Role("front", "small_role", start_order=1, count_key="processors", restart_delay_s=delay_s),
+    Role("back", "small_role", start_order=0, restart_delay_s=delay_s),
 ]
 try:
     sys.exit(Supervisor(load_config(Path(sys.argv[1])).config, roles).run())
@@ -55,6 +57,9 @@ except (RefusedError, PortError) as error:
     sys.stderr.write(f"{error}\\n")
     sys.exit(78)
 """
+
+
+DELAY_S = 1.0  # before a restart
 
 
 class Running:
@@ -136,6 +141,25 @@ def test_a_dead_process_is_restarted_alone(member: Running) -> None:
     assert {p.name: p.restarts for p in after.processes} == {"back": 0, "front-0": 0, "front-1": 1}
     same = {p.name: p.pid for p in after.processes if p.name != "front-1"}
     assert same == {p.name: p.pid for p in before.processes if p.name != "front-1"}
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+
+
+def test_a_supervisor_that_is_stopped_until_a_restart_is_overdue_goes_on(member: Running) -> None:
+    """As by a debugger, or a frozen cgroup."""
+    member.environment["RESTART_DELAY_S"] = str(DELAY_S)
+    process = member.start()
+    before = member.wait_started(3)
+    os.kill(next(p.pid for p in before.processes if p.name == "back"), signal.SIGKILL)
+    wait_until(lambda: member.state() is None, what="it waits until the restart is due")
+    overdue_s = time.monotonic() + DELAY_S
+
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: time.monotonic() > overdue_s, what="the restart is overdue")
+    process.send_signal(signal.SIGCONT)
+
+    after = member.wait_started(4)
+    assert {p.name: p.restarts for p in after.processes} == {"back": 1, "front-0": 0, "front-1": 0}
     process.terminate()
     assert process.wait(timeout=20) == 0
 
