@@ -1,5 +1,7 @@
 """An observer behind a follower serves writers, and loses first its follower, then the leader: no write is lost."""
 
+import shutil
+
 from tests.corral import fresh_root, kazoo_client
 from tests.faults.conftest import Start
 from tests.faults.figures import await_serving, leader_of, statuses
@@ -46,3 +48,36 @@ def test_an_observer_behind_a_follower_outlives_it_and_the_leader(own: Start) ->
         await_progress(outcomes)
         ensemble.start(leader)
     check(agreed_tree(ensemble, root), root, outcomes)
+
+
+def test_an_empty_member_comes_in_without_a_vote_and_gets_one_and_loses_it(own: Start) -> None:
+    """As the playbooks do it: its own file says what it is to be, then the leader is asked (`corral reconfig`)."""
+    ensemble = own(members=4, settings=SETTINGS)
+    line = server_lines(ensemble)[OBSERVER]
+    observing = line.replace(";", ":observer;")
+
+    def change(*arguments: str) -> None:
+        def is_done() -> bool:
+            config = str(ensemble.home(leader_of(ensemble)) / "zoo.cfg")
+            return ensemble.corral("reconfig", config, *arguments, check=False).returncode == 0
+
+        wait_until(is_done, seconds=60, what=f"reconfig {arguments}")
+
+    def await_voters(count: int) -> None:
+        wait_until(lambda: {each.voters for each in statuses(ensemble).values()} == {count}, seconds=60,
+                   what=f"all count {count} voters")
+
+    change("--remove", str(OBSERVER))
+    ensemble.stop(OBSERVER)
+    shutil.rmtree(ensemble.home(OBSERVER) / "data" / "corral")
+    path = ensemble.home(OBSERVER) / "zoo.cfg"
+    path.write_text(path.read_text().replace(line, observing))
+    ensemble.start(OBSERVER)
+
+    change("--add", observing)
+    await_voters(3)
+    assert statuses(ensemble)[OBSERVER].role == "observer"
+    change("--add", line.replace(";", ":participant;"))
+    await_voters(4)
+    change("--add", observing)
+    await_voters(3)
