@@ -166,6 +166,8 @@ def quieten(ensemble: Ensemble, deadline_us: int) -> None:
     clients = list(ensemble.clients.values())
     for client in clients:
         client.is_idle = True
+        if client.is_attached:
+            client.request(OpCode.SYNC, path=b"/register-0")  # or it may rest on a connection to a host without power
     expect(
         scheduler.run(
             until_us=deadline_us,
