@@ -37,7 +37,7 @@ def test_the_runs_met_everything_that_they_are_for(occurred: Counter[str]) -> No
 
 
 @pytest.mark.parametrize("seed", [
-    2794,  # ends while an idle client rests on a connection to a host that has lost power: it cannot be told of a change
+    2794,  # ends while an idle client rests on a connection to a host that has lost power: nobody can tell it anything
 ])
 def test_what_failed_once_holds(seed: int) -> None:
     assert run(seed).finding is None
