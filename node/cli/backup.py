@@ -20,6 +20,7 @@ from node.backup.take import Taken, take_backup, take_backup_at
 from node.cli.backup_remote import at_hand, list_remote, load_from, put_away
 from node.cli.barrier import barrier_of
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, Failure, refusals_shown
+from node.cli.guessing import refuse_guess
 from node.cli.history import POINTS, PointType, history_of
 from node.cli.progress import progress
 from node.cli.shell.target import Credentials, credential_options
@@ -43,6 +44,8 @@ class _Backup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, "--help"}:
+            if not Path(args[0]).exists():
+                refuse_guess(args[0], self.commands, ctx)
             args = ["take", *args]
         return super().parse_args(ctx, args)
 

@@ -5,6 +5,8 @@ import keyword
 
 import click
 
+from node.cli.guessing import GuessingGroup, near
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("node.cli.up", "Start an ensemble on this machine."),
     "down": ("node.cli.down", "Stop a local ensemble."),
@@ -37,7 +39,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Commands(click.Group):
+_OTHER_NAMES = {
+    "help": "--help", "version": "--version", "init": "keys init", "start-foreground": "member", "run": "member",
+    "shell": "sh", "cli": "sh", "zkcli": "sh", "logs": "log", "ps": "status"}
+
+
+class Commands(GuessingGroup):
     """A group whose commands are in other modules, under their own names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -51,6 +58,13 @@ class Commands(click.Group):
         command = getattr(importlib.import_module(module), f"{name}_" if keyword.iskeyword(name) else name)
         assert isinstance(command, click.Command)
         return command
+
+    def guesses(self, word: str) -> list[str]:
+        from node.cli.shell import table
+
+        of_the_shell = [f"sh {word}"] if table.find(word) is not None else []
+        named_so = [_OTHER_NAMES[word]] if word in _OTHER_NAMES else []
+        return [*named_so, *of_the_shell] or near(word, COMMANDS)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

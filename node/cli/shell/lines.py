@@ -2,12 +2,12 @@
 
 import shlex
 import sys
-from difflib import get_close_matches
 from typing import Final
 
 import click
 
 from node.cli.errors import Failure
+from node.cli.guessing import no_command
 from node.cli.shell import table
 from node.cli.shell.errors import NoSessionError
 from node.cli.shell.shell import EndShellError, Shell
@@ -51,8 +51,7 @@ def _words(text: str) -> list[str]:
 def _do(shell: Shell, words: list[str]) -> bool:
     found = table.find(words[0])
     if found is None:
-        near = get_close_matches(words[0], table.COMMANDS, n=1)
-        raise Failure(f"no command {words[0]!r} — {f'{near[0]}? ' if near else ''}`help` lists them")
+        raise Failure(no_command(words[0], table.guesses(words[0]), "help"))
     try:
         with found.make_context(found.name or words[0], words[1:], obj=shell) as context:
             found.invoke(context)

@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from node.cli.guessing import GuessingGroup, near
+
 _PACKAGE: Final = "node.cli.shell"
 
 GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {  # name -> (module, help)
@@ -70,6 +72,10 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {  # name -> (modul
 }
 ALIASES: Final = {"rmr": "deleteall", "getacl": "getAcl", "setacl": "setAcl", "?": "help", "ls2": "ls", "removeWatches":
                   "removewatches", "addwatch": "addWatch"}
+OTHER_NAMES: Final = {  # of file systems, kazoo and zk-shell
+    "cat": "get", "dir": "ls", "ll": "ls -l", "mkdir": "create", "touch": "create", "put": "set", "vi": "edit",
+    "vim": "edit", "rmdir": "rm", "unlink": "rm", "exists": "stat", "child_count": "getAllChildrenNumber",
+    "add_auth": "addauth", "logout": "quit", "q": "quit", "bye": "quit", "transaction": "multi", "search": "find"}
 COMMANDS: Final = {name: row for group in GROUPS.values() for name, row in group.items()}
 
 
@@ -84,7 +90,12 @@ def find(name: str) -> click.Command | None:
     return found
 
 
-class ShellCommands(click.Group):
+def guesses(word: str) -> list[str]:
+    """What somebody may have meant who has said it."""
+    return [OTHER_NAMES[word]] if word in OTHER_NAMES else near(word, COMMANDS)
+
+
+class ShellCommands(GuessingGroup):
     """A group of the table's commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -92,6 +103,9 @@ class ShellCommands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return find(cmd_name)
+
+    def guesses(self, word: str) -> list[str]:
+        return guesses(word)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in GROUPS.items():
