@@ -1,14 +1,6 @@
 """`corral mirror`: a Corral ensemble follows a genuine ZooKeeper, and says when it is in step."""
 
-import json
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from kazoo.client import KazooClient
 from kazoo.security import make_digest_acl, make_digest_acl_credential
@@ -17,7 +9,8 @@ from node.cli.mirroring.contents import Content, Tree
 from node.cli.mirroring.counters import behind
 from node.cli.mirroring.plan import Plan, make_plan
 from tests.clients.genuine_ensemble import genuine_ensemble
-from tests.corral import ROOT, Ensemble, connect_string, corral_ensemble, kazoo_client
+from tests.corral import connect_string, corral_ensemble, kazoo_client
+from tests.migration.mirroring import mirroring, once
 from tests.waiting import wait_until
 from tests.wire import Address
 
@@ -68,35 +61,6 @@ def test_counters_are_behind_where_children_have_numbers() -> None:
 
 
 # Doing it --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def mirroring(corral: Ensemble, *arguments: str) -> Iterator[list[dict[str, Any]]]:
-    """What `corral mirror` has said so far."""
-    lines: list[dict[str, Any]] = []
-    with subprocess.Popen(
-        [sys.executable, "-m", "node", "mirror", *arguments, "--json"], cwd=ROOT, env=corral.environment,
-        stdout=subprocess.PIPE, text=True,
-    ) as process:
-        assert process.stdout is not None
-        output = process.stdout
-        reader = threading.Thread(target=lambda: lines.extend(map(json.loads, output)), daemon=True)
-        reader.start()
-        try:
-            yield lines
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
-        finally:
-            process.kill()
-            reader.join()
-    assert lines[-1]["event"] == "ended"
-
-
-def once(corral: Ensemble, *arguments: str) -> dict[str, Any]:
-    done = corral.corral("mirror", *arguments, "--once", "--json", check=False)
-    last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert last["same"] == (done.returncode == 0), done.stderr
-    return last
 
 
 def follows(client: KazooClient, path: str, data: bytes | None) -> None:

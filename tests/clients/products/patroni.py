@@ -14,16 +14,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from tests.clients.programs.running import require
 from tests.genuine import free_ports
+from tests.waiting import wait_until
 from tests.wire import Address
 
 HOST = "127.0.0.1"
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 PATRONI = Path("/usr/bin/patroni")
+PATRONICTL = Path("/usr/bin/patronictl")
+KAZOO = Path("/usr/lib/python3/dist-packages/kazoo")  # by which Patroni speaks
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 TTL_S = 20  # the least that Patroni takes
+DEADLINE_S = 180
+
+
+def require_patroni() -> None:
+    """Skip the test, or fail it in CI, where it is not installed."""
+    require(PATRONI, PATRONICTL, KAZOO, BINARIES, "setpriv", package="patroni python3-kazoo postgresql-15")
+    if os.geteuid() != 0:
+        pytest.skip("NOT RUN: it takes root to run PostgreSQL as its own user")
 
 
 @dataclass
@@ -71,15 +84,25 @@ class Node:
                 [*AS_POSTGRES, PATRONI, self.directory / "patroni.yml"], cwd=self.directory, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log)
 
+    def stop(self) -> None:
+        """Patroni alone, in good order; where it is paused PostgreSQL goes on."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(timeout=120)
+        self.process = None
+
     def kill(self) -> None:
         """As when its machine dies: Patroni and PostgreSQL at once."""
-        if self.process is None:
-            return
-        self.process.kill()
-        self.process.wait()
-        self.process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(int((self.directory / "data/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+            os.kill(self.postmaster(), signal.SIGQUIT)
+
+    def postmaster(self) -> int:
+        """The pid of PostgreSQL.  Raises FileNotFoundError."""
+        return int((self.directory / "data/postmaster.pid").read_text().split()[0])
 
     def says(self) -> dict[str, Any]:
         """How it is, by its API; empty where it does not answer."""
@@ -103,6 +126,14 @@ class Node:
         request = urllib.request.Request(f"http://{HOST}:{self.api_port}/switchover", body, method="POST")
         with urllib.request.urlopen(request, timeout=120) as answer:
             answer.read()
+
+    def control(self, *arguments: str) -> str:
+        """What patronictl says."""
+        done = subprocess.run(
+            [PATRONICTL, "-c", self.directory / "patroni.yml", *arguments], capture_output=True, text=True, check=False,
+            timeout=300)
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        return done.stdout
 
     def query(self, sql: str) -> str:
         done = subprocess.run(
@@ -131,3 +162,15 @@ def postgres_nodes(servers: Sequence[Address], *names: str) -> Iterator[list[Nod
         for node in nodes:
             node.kill()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def becomes(node: Node, role: str) -> None:
+    try:
+        wait_until(lambda: node.role() == role, seconds=DEADLINE_S, what=f"{node.name} is {role}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{node.log()[-3000:]}") from error
+
+
+def has_rows(node: Node, rows: str) -> None:
+    wait_until(lambda: node.query("select string_agg(v, ',' order by v) from t") == rows, seconds=DEADLINE_S,
+               what=f"{node.name} has {rows}")

@@ -1,7 +1,6 @@
 """A product that stands on ZooKeeper: Patroni elects the leader of a PostgreSQL cluster, and another one when it dies,
 by either kind of server."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,37 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.clients.genuine_ensemble import genuine_ensemble
-from tests.clients.products.patroni import BINARIES, PATRONI, Node, postgres_nodes
-from tests.clients.programs.running import require
+from tests.clients.products.patroni import becomes, has_rows, postgres_nodes, require_patroni
 from tests.corral import Servers, corral_ensemble
-from tests.waiting import wait_until
 
-DEADLINE_S = 180
-KAZOO = Path("/usr/lib/python3/dist-packages/kazoo")  # by which Patroni speaks
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(params=["corral", "genuine"])
 def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servers]:
-    require(PATRONI, KAZOO, BINARIES, "setpriv", package="patroni python3-kazoo postgresql-15")
-    if os.geteuid() != 0:
-        pytest.skip("NOT RUN: it takes root to run PostgreSQL as its own user")
+    require_patroni()
     start = genuine_ensemble if request.param == "genuine" else corral_ensemble
     started: AbstractContextManager[Servers] = start(tmp_path / "servers")
     with started as servers:
         yield servers
-
-
-def becomes(node: Node, role: str) -> None:
-    try:
-        wait_until(lambda: node.role() == role, seconds=DEADLINE_S, what=f"{node.name} is {role}")
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n{node.log()[-3000:]}") from error
-
-
-def has_rows(node: Node, rows: str) -> None:
-    wait_until(lambda: node.query("select string_agg(v, ',' order by v) from t") == rows, seconds=DEADLINE_S,
-               what=f"{node.name} has {rows}")
 
 
 def test_a_postgres_cluster_elects_fails_over_and_switches_over(servers: Servers) -> None:
