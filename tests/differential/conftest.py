@@ -1,6 +1,8 @@
 """The two sides of the comparison, each started once per test session."""
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,13 +29,27 @@ def corral_cores() -> Iterator[list[Address]]:
     assert alarms == []
 
 
+Both = tuple[list[Address], list[Address]]
+
+
 @pytest.fixture(scope="session")
-def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Address], list[Address]]]:
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Genuine ZooKeeper and the cores, where there are TTL nodes."""
-    settings = {"extendedTypesEnabled": "true"}
+    with both(tmp_path_factory.mktemp("extended"), {"extendedTypesEnabled": "true"}) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """Genuine ZooKeeper and the cores, where nobody writes over a hard quota."""
+    with both(tmp_path_factory.mktemp("enforcing"), {"enforceQuota": "true"}) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def both(directory: Path, settings: dict[str, str]) -> Iterator[Both]:
     with (
-        genuine_ensemble(
-            tmp_path_factory.mktemp("extended"), members=1, settings={**settings, "maxClientCnxns": "0"}) as genuine,
+        genuine_ensemble(directory, members=1, settings={**settings, "maxClientCnxns": "0"}) as genuine,
         cores(3, settings) as (addresses, alarms),
     ):
         yield genuine.addresses, addresses

@@ -141,7 +141,8 @@ def cores(members: int, settings: dict[str, str] | None = None) -> Iterator[tupl
     alarms: list[Any] = []
 
     def alarm(event: str, **values: Any) -> None:
-        if event != "client_from_another_history":  # as ZxidSeen.FUTURE pretends
+        # As ZxidSeen.FUTURE pretends, and as clients do who write beyond a quota.
+        if event not in ("client_from_another_history", "quota_exceeded"):
             alarms.append((event, values))
 
     listening = []

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from tests.differential.steps import (
+    LIMITS,
+    QUOTA,
+    STATS,
     Burst,
     Disconnect,
     Fatal,
     Password,
+    Quota,
     Reattach,
     Rewatch,
     Sequence,
@@ -259,7 +263,7 @@ class Run:
 
     # --- the whole --------------------------------------------------------------------------------
 
-    def begin(self, planted: tuple[str, ...]) -> None:
+    def begin(self, planted: tuple[str, ...], quotas: tuple[Quota, ...]) -> None:
         """Open all sessions, at the members in turn, and make the root and what is below."""
         connections = [self.begin_handshake(client) for client in self.clients]
         for client, connection in zip(self.clients, connections, strict=True):
@@ -268,10 +272,14 @@ class Run:
         made = self.revive(first).call(Create(self.trace.root.rpartition("/")[0]))
         assert made.err == 0, f"the root is not new: {made}"
         self.exchange(first, *map(Create, ("", *planted)))
+        if quotas:
+            self.revive(first).call(Create(f"/zookeeper/quota{self.trace.root.rpartition('/')[0]}"))
+        for quota in quotas:
+            self.exchange(first, *made_for(quota))
         self.start_zxid = first.zxid_seen
         self.settle(first)
 
-    def end(self) -> None:
+    def end(self, quotas: tuple[Quota, ...]) -> None:
         """Close all sessions but the first, read the tree with that, and close it."""
         first, *others = self.clients
         for client in others:
@@ -280,18 +288,26 @@ class Run:
         self.settle(None)
         self.step += 1
         reads = [read(path) for path in OBSERVED for read in (GetData, GetAcl, GetChildren2)]
+        reads += [GetData(f"{QUOTA}{quota.path}{name}") for quota in quotas for name in (LIMITS, STATS)]
         self.exchange(first, *reads)
         self.exchange(first, CloseSession())
 
     def all(self, sequence: Sequence) -> None:
-        self.begin(sequence.planted)
+        self.begin(sequence.planted, sequence.quotas)
         for step in sequence.steps:
             self.step += 1
             self.perform(step)
             has_had_its_own = isinstance(step, Burst | Rewatch)
             self.settle(self.clients[step.slot] if has_had_its_own else None)
         self.step += 1
-        self.end()
+        self.end(sequence.quotas)
+
+
+def made_for(quota: Quota) -> list[Request]:
+    parts = quota.path.split("/")
+    parents = [Create(f"{QUOTA}{'/'.join(parts[:depth])}") for depth in range(1, len(parts) + 1)]
+    node = f"{QUOTA}{quota.path}"
+    return [*parents, Create(f"{node}{LIMITS}", quota.limits), Create(f"{node}{STATS}", b"count=0,bytes=0")]
 
 
 def forge(password: bytes, how: Password) -> bytes:

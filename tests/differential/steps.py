@@ -83,17 +83,32 @@ class Unknown(Step):
 
 
 @dataclass(frozen=True)
+class Quota:
+    """What `setquota` of a client makes: limits, and the usage, which the server keeps."""
+
+    path: str
+    limits: bytes
+
+
+@dataclass(frozen=True)
 class Sequence:
-    """planted: znodes that exist before the first step, parents first."""
+    """planted: znodes that exist before the first step, parents first; then the quotas."""
 
     clients: int
     planted: tuple[str, ...]
     steps: tuple[Step, ...]
+    quotas: tuple[Quota, ...] = ()
+
+
+QUOTA = "quota:"  # before the path that a quota is for: where that lies below /zookeeper/quota
+LIMITS, STATS = "/zookeeper_limits", "/zookeeper_stats"
 
 
 def below(root: str, text: Text) -> Text:
     """The path below the root; one that is not absolute is bad, and stays as it is."""
     match text:
+        case str() if text.startswith(QUOTA):
+            return f"/zookeeper/quota{root}{text.removeprefix(QUOTA)}"
         case str() if text == "" or text.startswith("/"):
             return root + text
         case bytes() if text.startswith(b"/"):

@@ -16,19 +16,27 @@ Left out, because genuine ZooKeeper 3.8.0 itself gives no single answer:
 - a client that watches in several modes: see watch_modes.py.
 - a checkWatches of a known type: 3.8.0 finds the watches of any connection (ZOOKEEPER-4472, mended in 3.9).
 
+- requests behind a write of the same burst, or of the same multi, where quotas are enforced: ZooKeeper checks them
+  against a usage that lags behind. Limits and usages that are none, on which 3.8.0 answers -5 to every write below.
+
 Against a 3.9 server (tests/genuine.py) these last two are in.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.differential.steps import (
+    LIMITS,
+    QUOTA,
+    STATS,
     Burst,
     Disconnect,
     Fatal,
     Password,
+    Quota,
     Reattach,
     Rewatch,
     Sequence,
@@ -384,3 +392,55 @@ def sequences(draw: DrawFn) -> Sequence:
     if not IS_3_9:
         drawn = [fitted(step, modes[step.slot]) for step in drawn]
     return Sequence(clients, planted, tuple(drawn))
+
+
+# Quotas ----------------------------------------------------------------------------------------
+
+QUOTA_PATHS = pick({"/a": 4, "": 2, "/a/b": 2})
+LIMITS_OF = pick({
+    b"count=3,bytes=-1": 3, b"count=-1,bytes=5": 3, b"count=2,bytes=100": 1, b"count=0,bytes=0": 1,
+    b"count=-1,bytes=-1=;countHardLimit=3": 3, b"count=-1,bytes=-1=;byteHardLimit=5": 3,
+    b"count=2,bytes=2=;byteHardLimit=101;countHardLimit=4": 3, b"count=-1,bytes=-1": 1,
+})  # fmt: skip
+USAGES = pick({b"count=0,bytes=0": 2, b"count=2,bytes=1": 1})
+
+
+@st.composite
+def quota_requests(draw: DrawFn) -> Request:
+    node = f"{QUOTA}{draw(QUOTA_PATHS)}"
+    match draw(pick({"limit": 4, "look": 4, "limits": 2, "no limits": 2, "no usage": 1, "usage": 2})):
+        case "limit":
+            return SetData(f"{node}{LIMITS}", draw(LIMITS_OF), -1)
+        case "limits":
+            return Create(f"{node}{LIMITS}", data=draw(LIMITS_OF))
+        case "no limits":
+            return Delete(f"{node}{LIMITS}", -1)
+        case "usage":
+            return Create(f"{node}{STATS}", data=draw(USAGES))
+        case "no usage":
+            return Delete(f"{node}{STATS}", -1)
+    return GetData(f"{node}{STATS}")
+
+
+@st.composite
+def quota_sequences(draw: DrawFn, *, is_enforced: bool) -> Sequence:
+    """Sequences in which some burst is of quotas. Enforced ones have one write in each step."""
+    sequence = draw(sequences())
+    limits = draw(st.dictionaries(QUOTA_PATHS, LIMITS_OF, min_size=1, max_size=2))
+    drawn: list[Step] = []
+    for step in sequence.steps:
+        drawn.append(without_lag(step) if is_enforced else step)
+        if draw(pick({True: 1, False: 2})):
+            drawn.append(Burst(step.slot, (draw(quota_requests()),)))
+    return replace(
+        sequence, steps=tuple(drawn), quotas=tuple(Quota(path, told) for path, told in sorted(limits.items())))
+
+
+def without_lag(step: Step) -> Step:
+    if not isinstance(step, Burst):
+        return step
+    first, *_ = step.requests
+    if isinstance(first, Multi):
+        writes = [index for index, op in enumerate(first.ops) if isinstance(op, Create | SetData)]
+        first = Multi(first.ops[:writes[1]] if len(writes) > 1 else first.ops)
+    return replace(step, requests=(first,))

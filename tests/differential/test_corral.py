@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.differential.comparison import compare, compare_together
 from tests.differential.steps import Burst, Sequence
-from tests.differential.strategies import sequences
+from tests.differential.strategies import quota_sequences, sequences
 from tests.wire import (
     NO_PASSWORD,
     OPEN_ACL,
@@ -28,6 +28,7 @@ from tests.wire import (
 )
 
 TOGETHER = 4  # sequences at the same time, at least
+SHARE_OF_QUOTAS = 16  # of all sequences one in so many, for each kind
 
 pytestmark = pytest.mark.timeout(3600)  # for so many sequences as are asked for
 
@@ -71,6 +72,22 @@ def test_the_cores_answer_alike_where_there_are_ttl_nodes(
     extended: tuple[list[Address], list[Address]], sequence: Sequence
 ) -> None:
     assert compare(sequence, *extended) == ""
+
+
+@settings(compared, max_examples=how_many() // SHARE_OF_QUOTAS)
+@given(sequence=quota_sequences(is_enforced=False))
+def test_usages_are_counted_alike(
+    genuine: list[Address], corral_cores: list[Address], sequence: Sequence
+) -> None:
+    assert compare(sequence, genuine, corral_cores) == ""
+
+
+@settings(compared, max_examples=how_many() // SHARE_OF_QUOTAS)
+@given(sequence=quota_sequences(is_enforced=True))
+def test_quotas_that_are_enforced_refuse_alike(
+    enforcing: tuple[list[Address], list[Address]], sequence: Sequence
+) -> None:
+    assert compare(sequence, *enforcing) == ""
 
 
 # Around each border of what ZooKeeper's PathUtils refuses.
