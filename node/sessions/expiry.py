@@ -19,6 +19,7 @@ TOUCH = struct.Struct("<qI")  # of Touches.entries: session id, idle ms
 
 MASS_MIN = 10  # more than so many, and more than a third of all: a mass silence
 MASS_PART = 3
+QUIET_PART = 3  # less than this part of its timeout left: it has missed a ping, which clients send every third of it
 PAUSE_TICKS = 2
 
 
@@ -91,7 +92,7 @@ class Expiry:
             self._grant_all(now_ms)
             return []
         silent = list(dict.fromkeys(self._silent(last_ms, now_ms)))
-        if len(silent) > MASS_MIN and len(silent) * MASS_PART > len(self._lives):
+        if silent and self._is_mass_silence(now_ms):
             silent = self._extended(silent, now_ms)
         for session_id in silent:
             self._put(session_id, now_ms + self._lives[session_id].timeout_ms)
@@ -136,6 +137,13 @@ class Expiry:
                     self._put(session_id, life.deadline_ms)
                 else:
                     yield session_id
+
+    def _is_mass_silence(self, now_ms: int) -> bool:
+        """Not by those alone that are due: their pings were spread over a third of their timeouts, and so are they."""
+        quiet = 0
+        for life in self._lives.values():
+            quiet += life.is_extended or (life.deadline_ms - now_ms) * QUIET_PART < life.timeout_ms
+        return quiet > MASS_MIN and quiet * MASS_PART > len(self._lives)
 
     def _extended(self, silent: list[int], now_ms: int) -> list[int]:
         """Give those who have not been extended yet another timeout; returns the others."""

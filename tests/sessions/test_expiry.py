@@ -16,7 +16,8 @@ ELSEWHERE = source_of(member=2, processor=0, generation=8)
 class Holder:
     """Processor 0: a table, its follower, and a clock that goes in ticks."""
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, timeout_ms: int = TIMEOUT_MS) -> None:
+        self.timeout_ms = timeout_ms
         self.table = SessionTable()
         for number in range(1, count + 1):
             self.add(number)
@@ -24,7 +25,7 @@ class Holder:
         self.expiry = Expiry(self.table, tick_ms=TICK_MS, now_ms=self.now_ms)
 
     def add(self, number: int) -> None:
-        self.table.add(Session(session_id=number, timeout_ms=TIMEOUT_MS, source=HERE, connection=number))
+        self.table.add(Session(session_id=number, timeout_ms=self.timeout_ms, source=HERE, connection=number))
 
     def tick(self, *touched: int, idle_ms: int = 0, member: int = 1, generation: int = 7) -> list[int]:
         """One tick later, after a touch report of *touched*: the sessions that are due."""
@@ -126,6 +127,18 @@ def test_a_mass_silence_is_extended_once() -> None:
     named = [tick for tick in ticks if tick]
     assert named == [list(range(16, 31))]
     assert ticks.index(named[0]) * TICK_MS >= 2 * TIMEOUT_MS - TICK_MS
+
+
+def test_a_mass_silence_of_sessions_whose_pings_were_spread_over_many_ticks_is_one() -> None:
+    holder = Holder(30, timeout_ms=30 * TICK_MS)
+    parts = [range(first, 31, 10) for first in range(1, 11)]  # each pings every tenth tick
+    for tick in range(20):
+        holder.tick(*parts[tick % 10])
+
+    ticks = [holder.tick() for _ in range(65)]
+
+    assert [name for names in ticks[:50] for name in names] == []
+    assert sorted(name for names in ticks[50:] for name in names) == list(range(1, 31))
 
 
 def test_who_was_heard_of_after_an_extension_may_be_extended_again() -> None:
