@@ -17,13 +17,8 @@ from node.config.read_http import read_http
 from node.config.read_limits import read_limits
 from node.config.read_security import read_security
 from node.config.read_servers import check_servers, read_groups
-from node.config.table import (
-    FOUR_LETTER_WORDS,
-    Key,
-    Standing,
-    find_key,
-    nearest_name,
-)
+from node.config.table import Key, Standing, find_key, nearest_name
+from node.config.words import FOUR_LETTER_WORDS
 from transport.entry import FEATURE_LEVEL
 from transport.hierarchy import MAJORITY, Hierarchy
 
@@ -445,13 +440,13 @@ class _Reader:
     def four_letter_words(self) -> frozenset[str]:
         words = {word.strip() for word in self.text("4lw.commands.whitelist").split(",")} - {""}
         if "*" in words:
-            return FOUR_LETTER_WORDS
+            return frozenset(FOUR_LETTER_WORDS)
         entry = self.entries.get("4lw.commands.whitelist")
-        for word in sorted(words - FOUR_LETTER_WORDS):
+        for word in sorted(words - FOUR_LETTER_WORDS.keys()):
             assert entry is not None  # the default has known words only
             near = difflib.get_close_matches(word, FOUR_LETTER_WORDS, n=1)
             self.warn(entry, f"{word}: there is no such word", f"did you mean {near[0]}?" if near else "")
-        return frozenset(words & FOUR_LETTER_WORDS)
+        return frozenset(words & FOUR_LETTER_WORDS.keys())
 
     def run_dir(self, data_dir: Path) -> Path:
         """From the file alone, never the environment: `status` and every process must find it."""

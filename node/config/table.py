@@ -20,12 +20,6 @@ from node.config.tables.service import SERVICE
 
 KEYS: tuple[Key, ...] = (*SERVICE, *OVERLOAD, *CORRAL, *SECURITY, *HTTP, *OTHERS)
 
-# Words that Corral answers.
-FOUR_LETTER_WORDS = frozenset((
-    "ruok", "srvr", "stat", "mntr", "conf", "cons", "isro", "dump", "wchs", "wchc", "wchp", "envi", "dirs", "crst",
-    "srst", "hash", "gtmk", "stmk",
-))
-
 
 def _pattern(name: str) -> re.Pattern[str]:
     escaped = re.escape(name).replace(r"\*", ".+")
