@@ -29,21 +29,21 @@ Test = Callable[[Found], bool]
 
 @command("find")
 @click.argument("path", type=PATH, default=".")
-@click.option("--name", help="Its name matches, as in 'lock-*'.")
-@click.option("--path", "whole", help="Its whole path matches.")
-@click.option("--size", metavar="[+-]N[k|m]", help="Bytes of its value: exactly, more, or less.")
+@click.option("--name", "-name", help="Its name matches, as in 'lock-*'.")
+@click.option("--path", "-path", "whole", help="Its whole path matches.")
+@click.option("--size", "-size", metavar="[+-]N[k|m]", help="Bytes of its value: exactly, more, or less.")
 @click.option("--changed", metavar="[+-]N(s|m|h|d)", help="Last changed longer ago (+), or since then (-).")
 @click.option("--children", metavar="[+-]N", help="So many children.")
 @click.option("--ephemeral/--persistent", "is_ephemeral", default=None, help="Those that go with a session, or stay.")
 @click.option("--owner", "session", help="Ephemerals of this session.")
-@click.option("--empty", "is_empty", is_flag=True, help="Neither value nor children.")
-@click.option("--depth", type=click.IntRange(0), help="No deeper.")
+@click.option("--empty", "-empty", "is_empty", is_flag=True, help="Neither value nor children.")
+@click.option("--depth", "-maxdepth", "depth", type=click.IntRange(0), help="No deeper.")
 @pass_shell
 def find(
     shell: Shell, path: str, name: str | None, whole: str | None, size: str | None, changed: str | None,
     children: str | None, is_ephemeral: bool | None, session: str | None, is_empty: bool, depth: int | None,
 ) -> None:
-    """List znodes for which all that is said holds.
+    """List znodes for which all that is said holds; options may be said as find(1) has them.
 
     \b
     Examples:

@@ -50,6 +50,7 @@ def test_what_is_made_is_listed_read_and_found(say: Say) -> None:
     assert say("get", "--raw", "/app/a/blob").stdout_bytes == b"\0\1\2\xff"
     assert json.loads(say("get", "/app/a/blob", "--json").stdout)["data"] == base64.b64encode(b"\0\1\2\xff").decode()
     assert say("find", "/", "--name", "d*p").stdout.split() == ["/app/a/b/deep"]
+    assert say("find", "/", "-name", "d*p", "-maxdepth", "4").stdout.split() == ["/app/a/b/deep"]  # as find(1)
     assert say("find", "/", "--size", "+30").stdout.split() == ["/app/config"]
     assert say("find", "/app", "--children", "2").stdout.split() == ["/app", "/app/a"]
     assert say("grep", r"10\.0", "/").stdout == '/app/config: {"workers": 8, "host": "10.0.0.7"}\n'
