@@ -303,6 +303,20 @@ def test_a_backup_is_made_by_whoever_proves_who_he_is(strict: Secured, tmp_path:
     assert json.loads(as_bob.stdout)["complete"] is True
 
 
+def test_who_proves_nothing_is_told_what_would(strict: Secured) -> None:
+    servers, bob = connect_string(strict.servers.addresses), f"digest-md5:bob:{USERS['bob']}"
+
+    refused = CliRunner().invoke(sh, ["--server", servers, "ls", "/"])
+    below = CliRunner().invoke(sh, ["--server", f"{servers}/zookeeper", "ls", "/"])
+    blind, seeing = (
+        json.loads(CliRunner().invoke(corral, ["doctor", servers, "--watch", "0", "--json", *who]).stdout)["left_out"]
+        for who in ((), ("--sasl", bob)))
+
+    assert refused.exit_code == below.exit_code == 1
+    assert all("--sasl" in each for each in (refused.output, below.output, blind["znodes"]))
+    assert "znodes" not in seeing
+
+
 def test_ids_are_of_the_hash_that_is_set(strict: Secured) -> None:
     with Connection.open(strict.servers.addresses[0]) as connection:
         connection.call(Auth("digest", b"super:test"))

@@ -18,7 +18,7 @@ from node.cli.errors import Failure, refusals_shown
 from node.cli.local import has_ensemble, last_directory, load_ensemble
 from node.cli.shell.client import Client
 from node.cli.shell.servers import addresses
-from node.cli.shell.target import Credentials, Target
+from node.cli.shell.target import Credentials, Target, credential_options
 from node.cli.site import Site, Trust, site_of_member, sites_of, trust_options
 from node.cli.waterfall import harmless
 from node.config.problems import ConfigError
@@ -40,15 +40,15 @@ Exit codes: 0 nothing is wrong; 1 warnings: mend it before it harms; 2 failures,
               help="Metrics ports of the members, also as https://HOST:PORT.")  # fmt: skip
 @click.option("--config", "configs", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="The zoo.cfg of a member on this machine.")  # fmt: skip
-@click.option("--auth", multiple=True, metavar="SCHEME:CREDENTIAL", help="For znodes that not everybody may read.")
+@credential_options(only=("auth", "sasl"))
 @click.option("--watch", "seconds", type=click.FloatRange(0, 3600), default=WATCH_S, show_default=True,
               metavar="SECONDS", help="Watch rates and silences so long.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @trust_options
 @refusals_shown
 def doctor(
-    servers: tuple[str, ...], data: Path | None, metrics: str, configs: tuple[Path, ...], auth: tuple[str, ...],
-    seconds: float, as_json: bool, trust: Trust,
+    servers: tuple[str, ...], data: Path | None, metrics: str, configs: tuple[Path, ...],
+    credentials: Credentials, seconds: float, as_json: bool, trust: Trust,
 ) -> None:
     """Look for what is wrong with an ensemble, or will be: members, versions, configuration that differs, names that
     do not resolve, modes of files, slow disks, clocks, processes, certificates, huge and hot znodes, sequence counters
@@ -73,7 +73,7 @@ def doctor(
         given, ports, files = _local(directory, ports, files)
     subject = _subject(given or DEFAULT_SERVERS, files)
     try:
-        _open(subject, given or DEFAULT_SERVERS, auth)
+        _open(subject, given or DEFAULT_SERVERS, credentials)
         observe(subject, ports, seconds)
         found, left_out = look(subject)
     finally:
@@ -110,7 +110,7 @@ def _subject(servers: str, configs: list[Path]) -> Subject:
         raise click.BadParameter(str(error), param_hint="SERVER") from None
 
 
-def _open(subject: Subject, servers: str, auth: tuple[str, ...]) -> None:
+def _open(subject: Subject, servers: str, credentials: Credentials) -> None:
     subject.statuses = ask_all(subject.servers, PATIENCE_S)
     confs = {str(server): word(subject, server, b"conf") for server in subject.servers}
     subject.confs = {server: parsed(text) for server, text in confs.items() if text is not None}
@@ -120,9 +120,20 @@ def _open(subject: Subject, servers: str, auth: tuple[str, ...]) -> None:
             watchers[path] = watchers.get(path, 0) + count
     subject.watchers = watchers
     try:
-        subject.client = Client(Target(servers, credentials=Credentials(auth=auth)))
+        subject.client = _client(Target(servers, credentials=credentials))
     except Failure as error:
         subject.without["session"] = error.message
+
+
+def _client(target: Target) -> Client:
+    """One that is answered.  Raises Failure."""
+    client = Client(target)
+    try:
+        client.exists("/")
+    except Failure:
+        client.close()
+        raise
+    return client
 
 
 def _draw(found: list[Finding], left_out: dict[str, str]) -> None:

@@ -11,7 +11,8 @@ from node.cli.doctor.subject import Pause, Scrapes, Subject
 from node.cli.errors import Failure
 from node.cli.scrape import Figures, scrape
 from node.cli.shell import requests
-from node.cli.shell.requests import WatchMode
+from node.cli.shell.client import Client
+from node.cli.shell.requests import Request, WatchMode
 from node.cli.shell.sessions import connections
 from node.cli.site import Site
 from node.config.address import Address
@@ -119,12 +120,22 @@ def _changes(subject: Subject, *, is_needed: bool) -> Iterator[None]:
         if event == "NodeDataChanged":
             counts[path] += 1
 
-    try:
-        with client.listening(hear):
-            client.call(requests.add_watch(client.whole("/"), WatchMode.PERSISTENT_RECURSIVE))
+    whole = client.whole("/")
+    with client.listening(hear):
+        if not _is_done(subject, client, requests.add_watch(whole, WatchMode.PERSISTENT_RECURSIVE)):
             yield
-            client.call(requests.remove_watches(client.whole("/"), WatcherType.ANY))
+            return
+        yield
+        if not _is_done(subject, client, requests.remove_watches(whole, WatcherType.ANY)):
+            return
+    subject.changes = counts
+
+
+def _is_done(subject: Subject, client: Client, request: Request) -> bool:
+    """False, with the reason in the subject: it is refused, or nobody answers."""
+    try:
+        client.call(request)
     except Failure as error:
         subject.without["changes"] = error.message
-        return
-    subject.changes = counts
+        return False
+    return True

@@ -7,14 +7,14 @@ from itertools import islice
 from typing import Any, Final
 
 from kazoo.client import KazooClient, KazooState
-from kazoo.exceptions import ConnectionClosedError, KazooException
+from kazoo.exceptions import ConnectionClosedError, KazooException, SessionClosedRequireSaslError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import KeeperState
 
 from node.cli.errors import Failure
 from node.cli.shell import requests
-from node.cli.shell.errors import NoSessionError, RefusedError
+from node.cli.shell.errors import NoSessionError, RefusedError, reason
 from node.cli.shell.requests import Request, Result
 from node.cli.shell.target import Target
 from transport.errors import Err
@@ -77,6 +77,8 @@ class Client:
                 self._kazoo.exists_async("/").get(timeout=connect_s)
         except (KazooTimeoutError, self._kazoo.handler.timeout_exception) as error:
             why = self._heard.last or str(error)
+        except SessionClosedRequireSaslError as error:
+            why = reason(error.code)
         except KazooException as error:
             why = self._heard.last or str(error) or type(error).__name__
         else:

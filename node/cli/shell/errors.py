@@ -22,6 +22,8 @@ _SAID: Final = {
     Err.SESSION_EXPIRED: "the session has expired — `connect` makes a new one",
     Err.CONNECTION_LOSS: "the connection broke before an answer came: it may be done or not — look, then say it again",
     Err.AUTH_FAILED: "the server does not believe who you are — check the scheme and the credential",
+    Err.SESSION_CLOSED_REQUIRE_SASL_AUTH: "this server wants to know first who you are — --sasl, --auth or --cert say "
+                                          "it",
     Err.NOT_READ_ONLY: "this server has no quorum and only lets you read — `connect` to another, or wait",
     Err.NO_WATCHER: "no such watch was set here",
     Err.RECONFIG_DISABLED: "changes of members are switched off — reconfigEnabled=true in zoo.cfg allows them",

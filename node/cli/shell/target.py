@@ -3,7 +3,7 @@
 import functools
 import importlib.util
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -118,22 +118,23 @@ _ROWS: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (  # (name, what cli
 _IN_ENVIRONMENT: Final = ("auth", "sasl", "ca", "cert", "key")
 
 
-def credential_options(prefix: str = "", who: str = "") -> Callable[[F], F]:
+def credential_options(prefix: str = "", who: str = "", only: Collection[str] = ()) -> Callable[[F], F]:
     """--auth, --sasl, --tls and so on, which the command gets as one argument, `credentials`.
 
-    With *prefix* each, and the argument, are named for it. *who*: whom they are for, in the help.
+    With *prefix* each, and the argument, are named for it. *who*: whom they are for, in the help. *only*: those alone.
     """
     lead = f"{prefix}_" if prefix else ""
+    rows = [row for row in _ROWS if not only or row[0] in only]
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
         def gathered(*arguments: Any, **options: Any) -> Any:
-            fields = {name.replace("-", "_") for name, _, _ in _ROWS}
+            fields = {name.replace("-", "_") for name, _, _ in rows}
             taken = {field: options.pop(f"{lead}{field}") for field in fields}
             return command(*arguments, **options, **{f"{lead}credentials": Credentials(**taken)})
 
         made: Any = gathered
-        for name, told, help_ in reversed(_ROWS):
+        for name, told, help_ in reversed(rows):
             flag = f"{lead}{name}".replace("_", "-")
             variable = f"CORRAL_{flag.upper().replace('-', '_')}"
             text = f"{who}: {help_}" if who else help_
