@@ -10,6 +10,7 @@ import click
 
 from node.cli.errors import EXIT_CODES, refusals_shown
 from node.cli.history import POINTS, PathType, PointType, acl_text, history_of, json_of
+from node.cli.local import last_config
 from node.cli.waterfall import harmless
 from node.history.compare import ADDED, CHANGED, REMOVED, Difference, Facts, compare, facts_below
 from node.history.place import state_at, zxid_of
@@ -21,7 +22,7 @@ _SIGNS: Final = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 
 
 @click.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(path_type=Path), default=last_config)
 @click.option("--from", "begin", type=PointType(), required=True, metavar="WHEN", help="The earlier one.")
 @click.option("--to", "end", type=PointType(), metavar="WHEN", help="The later one.  [default: now]")
 @click.option("--path", type=PathType(), default=ROOT.decode(), help="Only this znode and those below it.")
@@ -31,7 +32,8 @@ _SIGNS: Final = {ADDED: "+", REMOVED: "-", CHANGED: "~"}
 def diff(config: Path, begin: Point, end: Point | None, path: bytes, text: bool, as_json: bool) -> None:
     """Show which znodes came (+), went (-) or are others (~) between two points in time.
 
-    From the files of the member CONFIG, which may run or be stopped. Exit code 0 also where nothing differs.
+    From the files of the member CONFIG, which may run or be stopped; without it, of one of the last local `corral up`.
+    Exit code 0 also where nothing differs.
 
     \b
     Examples:

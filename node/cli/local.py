@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import click
 import msgspec
 
 from node.cli.errors import Failure
@@ -245,6 +246,16 @@ def last_directory() -> Path | None:
         return Path((_data_home() / "last").read_text().strip())
     except OSError:
         return None
+
+
+def last_config() -> Path:
+    """The zoo.cfg of the first member of the last `up`, for who is told of no CONFIG.  Raises Failure, UsageError."""
+    directory = last_directory()
+    if directory is None or not has_ensemble(directory):
+        raise click.UsageError(
+            "say which member: its zoo.cfg, as /etc/corral/main/zoo.cfg; there is no local `corral up` to take one of")
+    ensemble = load_ensemble(directory)
+    return ensemble.home(ensemble.members[0]) / "zoo.cfg"
 
 
 def remember_directory(directory: Path) -> None:

@@ -10,6 +10,7 @@ import click
 
 from node.cli.errors import EXIT_CODES, refusals_shown
 from node.cli.history import POINTS, PathType, PointType, executed_by, history_of, json_of, text_of
+from node.cli.local import last_config
 from node.cli.waterfall import harmless
 from node.history.place import History, end_now, records, state_before, zxid_of
 from node.history.points import Point, when
@@ -25,7 +26,7 @@ _FOLLOW_POLL_S: Final = 0.5
 
 
 @click.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(path_type=Path), default=last_config)
 @click.option("--path", type=PathType(), default=ROOT.decode(), help="Only this znode and those below it.")
 @click.option("--since", type=PointType(), metavar="WHEN", help="Only what came after that.")
 @click.option("--until", type=PointType(), metavar="WHEN", help="Only what came up to then.")
@@ -42,10 +43,12 @@ def log(
     """Show what changed, when, by which session and from which address, from the files of the member CONFIG.
 
     The member may run or be stopped; its files are only read. How far back they go is set by autopurge.snapRetainCount.
-    What belongs to /zookeeper is shown with --path /zookeeper.
+    Without CONFIG it is a member of the last local `corral up`. What belongs to /zookeeper is shown with
+    --path /zookeeper.
 
     \b
     Examples:
+      corral log -f
       corral log /etc/corral/main/zoo.cfg --since 1h --path /app
       corral log /etc/corral/main/zoo.cfg -f --data
       corral log /etc/corral/main/zoo.cfg --since 4:17 --until 4:90 --failed --json

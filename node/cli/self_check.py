@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from node.cli.errors import refusals_shown
+from node.cli.local import last_config
 from node.config.problems import ConfigError
 from node.config.read import load_config
 from node.self_check.checks import check_member
@@ -22,13 +23,14 @@ _WORDS = {Level.OK: "ok", Level.WARNING: "warning", Level.FAILURE: "FAILURE"}
 
 @click.command(name="self-check", epilog="""\b
 Exit codes: 0 all is well; 1 warnings; 2 a failure, or wrong usage.""")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(path_type=Path), default=last_config)
 @click.option("--backup-age", type=click.FloatRange(0), default=26.0, show_default=True, metavar="HOURS",
               help="Warn where the newest backup is older.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
 def self_check(config: Path, backup_age: float, as_json: bool) -> None:
     """Look whether the member of CONFIG, its zoo.cfg, is as it should be; while it runs, changing nothing.
+    Without CONFIG it is one of the last local `corral up`.
 
     Configuration, keys, modes and owners, room on disk, the newest snapshot and every record behind it, the newest
     backup, the clock, whether the member serves and is in step, and whether all run the same version. Each finding

@@ -9,6 +9,7 @@ import click
 
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.history import POINTS, PathType, PointType, acl_text, history_of, json_of, text_of
+from node.cli.local import last_config
 from node.cli.show_remote import ask_past
 from node.cli.site import AUTH_VARIABLE, Trust, sites_of, trust_options
 from node.cli.waterfall import harmless
@@ -21,8 +22,7 @@ _SHOWN_BYTES: Final = 1 << 20
 
 
 @click.command(epilog=f"{POINTS}\n\n{EXIT_CODES}")
-@click.argument("member", metavar="CONFIG|URL")
-@click.argument("path", type=PathType())
+@click.argument("words", nargs=-1, required=True, metavar="[CONFIG|URL] PATH")
 @click.option("--at", type=PointType(), metavar="WHEN", help="As it was after that.  [default: now]")
 @click.option("--raw", is_flag=True, help="Only the value, byte for byte.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -31,19 +31,26 @@ _SHOWN_BYTES: Final = 1 << 20
 @trust_options
 @refusals_shown
 def show(
-    member: str, path: bytes, at: Point | None, raw: bool, as_json: bool, auth: str, trust: Trust
+    words: tuple[str, ...], at: Point | None, raw: bool, as_json: bool, auth: str, trust: Trust
 ) -> None:
     """Show the znode PATH as it was at a point in time, from the files of the member whose zoo.cfg CONFIG is, or by
     the admin HTTP of the one at URL, which answers what the ACLs of then and of now let you read.
 
-    The member may run or, of a CONFIG, be stopped; its files are only read. Exit code 1: there was no such znode.
+    The member may run or, of a CONFIG, be stopped; its files are only read. Without both it is one of the last local
+    `corral up`. Exit code 1: there was no such znode.
 
     \b
     Examples:
+      corral show /app/config --at 10m
       corral show /etc/corral/main/zoo.cfg /app/config --at 2h
       corral show /etc/corral/main/zoo.cfg /app/config --at 4:17 --raw > config.then
       corral show http://zk1:7000 /app/config --at 2h --auth digest:ann:secret
     """
+    *before, last = words
+    if len(before) > 1:
+        raise click.UsageError(f"one CONFIG or URL, and one PATH: {' '.join(words)}")
+    path = PathType().convert(last, None, None)
+    member = before[0] if before else str(last_config())
     if "://" in member:
         (site,) = sites_of([member], trust)
         facts, data = ask_past(site, path.decode(), at, auth.partition("\n")[0])

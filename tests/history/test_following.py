@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
+from node.cli.commands import corral
 from tests.corral import ROOT, Ensemble, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
 
@@ -46,9 +50,25 @@ def test_what_changes_is_told_while_it_happens_and_what_was_stays_visible(tmp_pa
         before = ensemble.corral("show", config, "/app", "--at", lines[0]["at"], "--raw")
         (difference,) = json.loads(
             ensemble.corral("diff", config, "--from", lines[0]["at"], "--json").stdout)["differences"]
+        of_the_last_up = [ensemble.corral(*words).stdout for words in (
+            ("log", "--json", "-n", "1"), ("show", "/app", "--json"), ("diff", "--from", lines[0]["at"], "--json"))]
 
     assert [(line["what"], line["data"]) for line in lines] == [("created", "first"), ("changed", "second")]
     assert (lines[1]["session"], lines[1]["address"]) == (f"0x{session:x}", "127.0.0.1")
     assert json.loads(shown.stdout)["data"] == "second"
     assert before.stdout == "first"
     assert (difference["path"], difference["parts"]) == ("/app", ["data"])
+    last, now, differences = map(json.loads, of_the_last_up)
+    assert (last["data"], now["data"], differences["differences"]) == ("second", "second", [difference])
+
+
+@pytest.mark.parametrize("words", [["log"], ["show", "/app"], ["diff", "--from", "1h"], ["self-check"]])
+def test_where_no_member_is_known_one_is_asked_for(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+    done = CliRunner().invoke(corral, words)
+
+    assert done.exit_code == 2
+    assert "say which member: its zoo.cfg" in done.output
