@@ -33,9 +33,11 @@ processor.py           clients, a replica of the tree, replies. Its parts:
   processor_idle.py       for how long sessions have been silent, and what expires by it
   processor_words.py      four-letter words; processor_audit.py the audit log's file; processor_figures.py, _timings.py
 limited_log.py         log lines that others can cause
-snapshotter.py         snapshot n + log -> snapshot n+1
+snapshotter.py         snapshot n + log -> snapshot n+1, in snapshot_build.py
+child.py               the processes that these start for one piece of work
 telemetry.py           what the others measured and noted. Its parts:
   telemetry_links.py      the way to the other members' telemetry
   telemetry_asking.py     what HTTP threads ask of the loop, by calls.py; write_log.py what the log says of a write
   telemetry_figures.py, telemetry_tracing.py, telemetry_page.py   figures, traces, the page
+  telemetry_past.py       znodes as they were, read by past_read.py
 """

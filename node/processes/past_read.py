@@ -4,10 +4,8 @@ Started by telemetry (node/processes/telemetry_past.py) with a msgpack PastReque
 on stdout.
 """
 
-import ctypes
 import os
 import resource
-import signal
 import sys
 from contextlib import suppress
 from enum import StrEnum
@@ -18,6 +16,7 @@ import msgspec
 from node.config.read import load_config
 from node.history.place import AfterHistoryError, BeforeHistoryError, open_history, state_at, zxid_of
 from node.history.points import Point
+from node.processes.child import begin
 from node.storage.errors import CorruptionError, LogGapError, RefusedError
 from node.storage.files import RealFiles
 from node.storage.reader import CHUNK_BYTES
@@ -28,8 +27,6 @@ from transport.zxid import Zxid
 
 NICE = 19
 SPARE_BYTES = 8 * CHUNK_BYTES  # kept until memory is short, so that there is some to say so
-_PR_SET_NAME = 15
-_PR_SET_PDEATHSIG = 1
 
 
 class Outcome(StrEnum):
@@ -100,11 +97,8 @@ def read(request: PastRequest) -> PastAnswer:
 
 def main() -> None:
     request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=PastRequest)
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_NAME, b"past-read")
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != request.parent:
-        return  # it died before the line above
+    if not begin(b"past-read", request.parent):
+        return
     with suppress(OSError):  # a unit may forbid it
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     resource.setrlimit(resource.RLIMIT_DATA, (request.memory_bytes, request.memory_bytes))

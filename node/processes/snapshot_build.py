@@ -3,15 +3,13 @@
 Started by the snapshotter with a msgpack BuildRequest on stdin; answers with a BuildReport on stdout.
 """
 
-import ctypes
-import os
-import signal
 import sys
 import time
 from pathlib import Path
 
 import msgspec
 
+from node.processes.child import begin
 from node.storage.errors import CorruptionError, LogGapError, StorageError
 from node.storage.files import RealFiles
 from node.storage.retention import purge
@@ -25,9 +23,6 @@ PROBLEMS = (
     StorageError, CorruptionError, LogGapError, DamagedSnapshotError, CorruptSnapshotError, CorruptRecordError,
     RecordGapError,
 )
-
-_PR_SET_NAME = 15
-_PR_SET_PDEATHSIG = 1
 
 
 class BuildRequest(msgspec.Struct, frozen=True):
@@ -77,11 +72,8 @@ def build(request: BuildRequest) -> BuildReport:
 
 def main() -> None:
     request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=BuildRequest)
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_NAME, b"snapshot-build")
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != request.parent:
-        return  # it died before the line above
+    if not begin(b"snapshot-build", request.parent):
+        return
     sys.stdout.buffer.write(msgspec.msgpack.encode(build(request)))
 
 

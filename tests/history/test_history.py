@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,7 +16,7 @@ from node.storage.place import record_that_holds
 from node.tree.execute import NullSink, Replica
 from node.tree.state import State
 from node.tree.watches import Watches
-from tests.backup.states import FILES, Written, configured, tree_of
+from tests.backup.states import FILES, Written, tree_of
 from tests.tree.ensemble import OPEN, Client
 from transport.batch import REQUEST, pack_batch
 from transport.entry import pack_record, read_record_header
@@ -27,17 +26,6 @@ from transport.records import ACL, CreateRequest, Id, SetACLRequest, SetDataRequ
 from transport.zxid import Zxid, show
 
 PRIVATE = [ACL(31, Id(b"digest", b"somebody:hash"))]
-
-
-@pytest.fixture
-def member(tmp_path: Path) -> Written:
-    ensemble, _ = tree_of(3)
-    return Written(configured(tmp_path, members=1)[0], ensemble)
-
-
-@pytest.fixture
-def client(member: Written) -> Client:
-    return member.ensemble.client(connection=5)
 
 
 def zxid(member: Written) -> str:

@@ -3,7 +3,6 @@
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from node.storage.layout import log_directory
 from node.storage.place import record_that_holds
 from node.tree.acl import SKIPPED, encode_identities
 from observability.endpoint import Request
-from tests.backup.states import FILES, Written, configured, tree_of
+from tests.backup.states import FILES, Written
 from tests.tree.ensemble import OPEN, Client
 from transport.opcodes import OpCode
 from transport.records import ACL, Id, SetACLRequest
@@ -25,17 +24,6 @@ from transport.zxid import show
 NOBODY, SUPER = encode_identities(()), encode_identities((SKIPPED,))
 ANN = identities_of_login(NO_RULES, "digest", "ann", "secret")
 HERS = [ACL(31, Id(b"digest", digest_id(b"ann:secret")))]
-
-
-@pytest.fixture
-def member(tmp_path: Path) -> Written:
-    ensemble, _ = tree_of(3)
-    return Written(configured(tmp_path, members=1)[0], ensemble)
-
-
-@pytest.fixture
-def client(member: Written) -> Client:
-    return member.ensemble.client(connection=5)
 
 
 def zxid(member: Written) -> str:
