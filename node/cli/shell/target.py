@@ -97,7 +97,7 @@ class _Sasl(click.ParamType[str]):
         if mechanism == GSSAPI:
             if importlib.util.find_spec("kerberos") is None:
                 self.fail("gssapi needs Python's package kerberos — install it into Corral's environment: bin/pip "
-                          "install kerberos, or Debian's python3-kerberos", param, ctx)
+                          "install kerberos (it is built with libkrb5-dev and gcc)", param, ctx)
         elif mechanism != DIGEST or not (user and colon):
             self.fail("it is digest-md5:USER:PASSWORD, or gssapi", param, ctx)
         return value
