@@ -4,6 +4,7 @@ import json
 import time
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from node.backup.archive import (
     write_backup,
     written_aside,
 )
+from node.backup.remote import RemoteError, RemotePlace, is_remote
 from node.cli.errors import EXIT_CODES, Failure, refusals_shown
 from node.cli.progress import progress
 from node.config.member import MemberConfig
@@ -39,7 +41,8 @@ from transport.zxid import Zxid, epoch_of, show
                 type=click.Path(path_type=Path, exists=True))
 @click.option("--for", "config_file", required=True, metavar="CONFIG", type=click.Path(path_type=Path),
               help="The zoo.cfg of any member of the ensemble to be, with its keys made.")  # fmt: skip
-@click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="A new backup file.  [default: only look]")
+@click.option("--to", metavar="FILE|URL", help="A new backup; also in a place that fsspec reaches, as "
+              "s3://bucket/moved.backup.  [default: only look]")  # fmt: skip
 @click.option("--log-dir", type=click.Path(path_type=Path, exists=True), metavar="DIR",
               help="ZooKeeper's dataLogDir, if it has one; with one ZOOKEEPER.")  # fmt: skip
 @click.option("--end-sessions", is_flag=True, help="Carry no session over: every client starts afresh, ephemerals go.")
@@ -48,7 +51,7 @@ from transport.zxid import Zxid, epoch_of, show
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @refusals_shown
 def import_(
-    sources: tuple[Path, ...], config_file: Path, to: Path | None, log_dir: Path | None, end_sessions: bool,
+    sources: tuple[Path, ...], config_file: Path, to: str | None, log_dir: Path | None, end_sessions: bool,
     renumber: bool, as_json: bool,
 ) -> None:
     """Read the files of a stopped ZooKeeper, and write a backup that `corral restore` puts in place.
@@ -67,7 +70,9 @@ def import_(
     began_s = time.monotonic()
     if log_dir is not None and len(sources) > 1:
         raise click.UsageError("--log-dir goes with one ZOOKEEPER; give each one's zoo.cfg instead")
-    if to is not None and to.exists():
+    if to is not None and to.endswith("/"):
+        raise click.UsageError("--to is a file's name, not a directory's")
+    if to is not None and not is_remote(to) and Path(to).exists():
         raise Failure(f"{to} is there already — give another name", exit_code=EXIT_REFUSED)
     config = load_config(config_file).config
     ensemble = load_keys(config).ensemble
@@ -80,9 +85,12 @@ def import_(
             keeps_sessions=not end_sessions, renumbers=renumber)
         facts = _facts(source, recovered, imported)  # the state goes while the file is verified
         made = None if to is None else _write(to, config, ensemble, imported)
-    except (NoDataError, DamagedFileError, LogHoleError, ImportRefusedError, RefusedError, DamagedBackupError) as error:
+    except (
+        NoDataError, DamagedFileError, LogHoleError, ImportRefusedError, RefusedError, DamagedBackupError,
+        RemoteError,
+    ) as error:
         raise Failure(f"nothing was imported: {error}", exit_code=EXIT_REFUSED) from None
-    facts |= {"file": None if to is None else str(to), "sha256": made and made.sha256,
+    facts |= {"file": to, "sha256": made and made.sha256,
               "seconds": round(time.monotonic() - began_s, 3)}
     if as_json:
         click.echo(json.dumps(facts))
@@ -90,7 +98,21 @@ def import_(
         _say(facts, config)
 
 
-def _write(to: Path, config: MemberConfig, ensemble: str, imported: Imported) -> Backup:
+def _write(to: str, config: MemberConfig, ensemble: str, imported: Imported) -> Backup:
+    """Raises RefusedError, DamagedBackupError, RemoteError, OSError."""
+    if not is_remote(to):
+        return _write_file(Path(to), config, ensemble, imported)
+    url, _, name = to.rpartition("/")
+    place = RemotePlace(url)
+    with TemporaryDirectory(prefix="corral-import-") as directory:
+        file = Path(directory, name)
+        made = _write_file(file, config, ensemble, imported)
+        with progress() as shown:
+            place.put(file, name, shown)
+    return made
+
+
+def _write_file(to: Path, config: MemberConfig, ensemble: str, imported: Imported) -> Backup:
     files, state = RealFiles(), imported.state
     header = BackupHeader(
         ensemble=ensemble, member=config.id, version=version("corral"),

@@ -80,6 +80,20 @@ def test_files_of_zookeeper_become_a_backup_that_is_restored(config: MemberConfi
     assert json.loads(done.stdout)["epoch"] > epoch_of(LAST)
 
 
+def test_the_backup_goes_where_every_member_can_restore_it_from(config: MemberConfig, tmp_path: Path) -> None:
+    source, url = zookeeper(tmp_path), f"file://{tmp_path}/away/moved.backup"
+
+    made = run("import", source, "--for", config.file, "--to", url, "--json")
+    again = run("import", source, "--for", config.file, "--to", url)
+    done = run("restore", url, config.file, "--json")
+
+    assert (made.exit_code, done.exit_code) == (0, 0), made.output + done.output
+    assert json.loads(made.stdout)["file"] == url
+    assert json.loads(made.stdout)["sha256"] == json.loads(done.stdout)["sha256"]
+    assert (again.exit_code, "is there already" in again.output) == (78, True)
+    assert b"/app/from-the-log" in restored(config).tree.nodes
+
+
 def test_what_cannot_be_carried_over_is_said(config: MemberConfig, tmp_path: Path) -> None:
     result = run("import", zookeeper(tmp_path), "--for", config.file)
 
