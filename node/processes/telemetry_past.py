@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -34,6 +35,8 @@ from transport.records import Stat
 from transport.zxid import counter_of, epoch_of, show
 
 READ_S: Final = 60.0
+WAIT_S: Final = 5.0  # for one's turn
+WAITING_MAX: Final = 4
 CHILDREN_MAX: Final = 10_000
 USAGE: Final = "path=/a/znode and at=WHEN are needed, as in ?path=/app/config&at=4:17"
 NOT_LET: Final = "the ACL does not let you"
@@ -71,9 +74,14 @@ class Past:
 
     def __init__(
         self, config: MemberConfig, live: Live, identify: Callable[[Request], bytes],
-        clock_s: Callable[[], float] = time.monotonic,
+        clock_s: Callable[[], float] = time.monotonic, pause: Callable[[float], object] = time.sleep,
+        wait_s: float = WAIT_S,
     ) -> None:
-        """*live*: what the member's processors report for a word; None: none answers. *identify*: who asks."""
+        """*live*: what the member's processors report for a word; None: none answers. *identify*: who asks.
+
+        *wait_s*: for one's turn, at most; *pause*: until it comes.
+        """
+        self._pause, self._wait_s, self._waiting = pause, wait_s, threading.BoundedSemaphore(WAITING_MAX)
         self._config, self._live, self._identify, self._clock_s = config, live, identify, clock_s
         self._lock = threading.Lock()
         self._free_at_s = 0.0
@@ -138,21 +146,38 @@ class Past:
             parent=os.getpid(), file=str(self._config.file), path=question.path.encode(), executed=executed,
             memory_bytes=self._config.http.past_bytes, children_max=CHILDREN_MAX, zxid=point.zxid,
             time_ms=point.time_ms)
-        if not self._lock.acquire(blocking=False):
-            raise PastRefusedError(HTTPStatus.TOO_MANY_REQUESTS, "one is under way: try again")
-        try:
+        with self._turn():
             begin_s = self._clock_s()
-            if begin_s < self._free_at_s:
-                raise PastRefusedError(
-                    HTTPStatus.TOO_MANY_REQUESTS,
-                    f"again in {self._free_at_s - begin_s:.1f} s: they take no more than half of the time")
             try:
                 return _run(request)
             finally:
                 now_s = self._clock_s()
                 self._free_at_s = now_s + (now_s - begin_s)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Raises PastRefusedError: it does not come soon."""
+        if not self._waiting.acquire(blocking=False):
+            raise PastRefusedError(HTTPStatus.TOO_MANY_REQUESTS, f"{WAITING_MAX} wait for their turn: try again")
+        try:
+            if not self._lock.acquire(timeout=self._wait_s):
+                raise PastRefusedError(HTTPStatus.TOO_MANY_REQUESTS, "one is under way: try again")
+            try:
+                self._rest()
+                yield
+            finally:
+                self._lock.release()
         finally:
-            self._lock.release()
+            self._waiting.release()
+
+    def _rest(self) -> None:
+        """They take no more than half of the time. Raises PastRefusedError."""
+        left_s = self._free_at_s - self._clock_s()
+        if left_s > self._wait_s:
+            raise PastRefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS, f"again in {left_s:.0f} s: they take no more than half of the time")
+        if left_s > 0:
+            self._pause(left_s)
 
 
 def identities_of_login(rules: AuthRules, scheme: str, user: str, password: str) -> bytes:

@@ -30,7 +30,7 @@ def zxid(member: Written) -> str:
     return show(member.ensemble.replica.zxid)
 
 
-def past(member: Written, identities: bytes = SUPER, clock: Callable[[], float] = lambda: 0.0) -> Past:
+def past(member: Written, identities: bytes = SUPER, clock: Callable[[], float] = lambda: 0.0, **options: Any) -> Past:
     """Of a member whose processors have executed what the replica has."""
     replica = member.ensemble.replica
 
@@ -39,7 +39,7 @@ def past(member: Written, identities: bytes = SUPER, clock: Callable[[], float] 
         acl = None if node is None else [(perms, scheme.decode(), ident.decode()) for perms, scheme, ident in node.acl]
         return {"acl": acl, "zxid": replica.zxid}
 
-    return Past(member.config, live, lambda _: identities, clock)
+    return Past(member.config, live, lambda _: identities, clock, **options)
 
 
 def asked(where: Past, path: str, at: str) -> tuple[int, dict[str, Any]]:
@@ -107,10 +107,13 @@ def test_no_processor_that_answers_means_no_answer(member: Written) -> None:
 def test_they_take_no_more_than_half_of_the_time(member: Written, client: Client) -> None:
     client.create(b"/app")
     member.log()
-    times = iter((10.0, 12.0, 13.9, 14.0, 15.0))  # begin and end, too early, begin and end
-    where = past(member, clock=lambda: next(times))
+    # Its turn, begin and end; much too early; a little too early, begin and end.
+    times = iter((0.0, 10.0, 20.0, 24.0, 25.5, 30.0, 30.5))
+    pauses: list[float] = []
+    where = past(member, clock=lambda: next(times), pause=pauses.append)
 
     assert [asked(where, "/app", "0s")[0] for _ in range(3)] == [200, 429, 200]
+    assert pauses == [4.5]
 
 
 def test_there_is_one_at_a_time(member: Written, client: Client) -> None:
@@ -125,7 +128,7 @@ def test_there_is_one_at_a_time(member: Written, client: Client) -> None:
             meanwhile.append(asked(where, "/app", "0s")[0])
         return 0.0
 
-    where = past(member, clock=clock)
+    where = past(member, clock=clock, wait_s=0.01)
 
     assert asked(where, "/app", "0s")[0] == 200
     assert meanwhile == [0, 429]
