@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,13 +110,21 @@ _ROWS: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (  # (name, what cli
      "As `addauth`; also in ${variable}, which other users cannot see: a line each."),
     ("sasl", {"type": _Sasl(), "metavar": "MECHANISM"},
      "digest-md5:USER:PASSWORD, or gssapi by your Kerberos ticket; also in ${variable}."),
-    ("tls", {"is_flag": True}, "By TLS; implied by the next ones."),
-    ("ca", {"type": _PEM, "metavar": "PEM"}, "Authorities by which servers are checked; without, they are not."),
-    ("cert", {"type": _PEM, "metavar": "PEM"}, "Your certificate."),
-    ("key", {"type": _PEM, "metavar": "PEM"}, "Its key, if it is not in the same file."),
+    ("tls", {"is_flag": True}, "By TLS; implied by --ca and --cert; also by ${variable}=1."),
+    ("ca", {"type": _PEM, "metavar": "PEM"},
+     "Authorities by which servers are checked; without, they are not. Also in ${variable}."),
+    ("cert", {"type": _PEM, "metavar": "PEM"}, "Your certificate; also in ${variable}."),
+    ("key", {"type": _PEM, "metavar": "PEM"}, "Its key, if it is not in the same file; also in ${variable}."),
     ("any-host", {"is_flag": True}, "Do not compare the server's name with its certificate's."),
 )
-_IN_ENVIRONMENT: Final = ("auth", "sasl", "ca", "cert", "key")
+_IN_ENVIRONMENT: Final = ("auth", "sasl", "tls", "ca", "cert", "key")
+_FILES: Final = ("ca", "cert", "key")
+
+
+def _says_tls(lead: str) -> bool:
+    """The environment says which certificates there are, for HTTPS too, and not that a client port speaks TLS."""
+    source = click.get_current_context().get_parameter_source
+    return any(source(f"{lead}{name}") is ParameterSource.COMMANDLINE for name in ("ca", "cert"))
 
 
 def credential_options(prefix: str = "", who: str = "", only: Collection[str] = ()) -> Callable[[F], F]:
@@ -131,6 +140,8 @@ def credential_options(prefix: str = "", who: str = "", only: Collection[str] = 
         def gathered(*arguments: Any, **options: Any) -> Any:
             fields = {name.replace("-", "_") for name, _, _ in rows}
             taken = {field: options.pop(f"{lead}{field}") for field in fields}
+            if "tls" in taken and not taken["tls"] and not _says_tls(lead):
+                taken |= dict.fromkeys(_FILES)
             return command(*arguments, **options, **{f"{lead}credentials": Credentials(**taken)})
 
         made: Any = gathered
