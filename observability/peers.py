@@ -79,15 +79,22 @@ class Questions:
 
     def __init__(self, members: Iterable[int]) -> None:
         """*members*: the others."""
-        self.clocks = {member: ClockEstimate() for member in members}
+        self.clocks: dict[int, ClockEstimate] = {}
+        self.follow(members)
         self.outcomes = {"answered": 0, "missing": 0, "unreachable": 0, "malformed": 0}
         self._open: dict[int, Question] = {}
         self._last_id = 0
 
+    def follow(self, members: Iterable[int]) -> None:
+        """Others. What those have told who are none any more still counts."""
+        self._members = frozenset(members)
+        known = self.clocks
+        self.clocks = known | {member: ClockEstimate() for member in sorted(self._members - known.keys())}
+
     def ask(self, zxids: list[int], now_ns: int) -> Question:
         """To be sent to every one of *waiting*; who cannot be reached is to be discarded from it."""
         self._last_id += 1
-        question = Question(Ask(self._last_id, zxids, now_ns), now_ns + ANSWER_NS, set(self.clocks))
+        question = Question(Ask(self._last_id, zxids, now_ns), now_ns + ANSWER_NS, set(self._members))
         self._open[question.ask.id] = question
         return question
 

@@ -70,7 +70,7 @@ class Stories:
         self.me = me
         self.others = frozenset(others)
         self.rings: dict[str, Ring] = {}
-        self.questions = Questions(sorted(self.others))
+        self.questions = Questions(self.others)
         self.now_ns = 0  # of the last step
         self.wall_ns = 0  # from CLOCK_MONOTONIC to Unix time: the shell sets it
         self._ring_writes = ring_writes
@@ -83,6 +83,11 @@ class Stories:
         self._clocks_asked = 0
 
     # Notes -------------------------------------------------------------------------------------
+
+    def follow(self, others: Iterable[int]) -> None:
+        """The rest of the ensemble after a reconfiguration."""
+        self.others = frozenset(others)
+        self.questions.follow(self.others)
 
     def intake(self, timings: Timings) -> None:
         ring = self.rings.get(timings.process)

@@ -39,5 +39,6 @@ telemetry.py           what the others measured and noted. Its parts:
   telemetry_links.py      the way to the other members' telemetry
   telemetry_asking.py     what HTTP threads ask of the loop, by calls.py; write_log.py what the log says of a write
   telemetry_figures.py, telemetry_tracing.py, telemetry_page.py   figures, traces, the page
+  telemetry_members.py    who the members are now
   telemetry_past.py       znodes as they were, read by past_read.py
 """

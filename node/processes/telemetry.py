@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from types import FrameType
 
@@ -31,6 +32,7 @@ from node.processes.telemetry_guarded import guarded_routes, identities_of_calle
 from node.processes.telemetry_http import HttpServers
 from node.processes.telemetry_links import Links
 from node.processes.telemetry_member import MemberQuestions
+from node.processes.telemetry_members import MembersNow
 from node.processes.telemetry_page import StatusPage
 from node.processes.telemetry_past import Past, identities_of_login
 from node.processes.telemetry_tracing import provide_figures, tracing_of
@@ -89,7 +91,8 @@ class Telemetry:
             me=config.id, others=[each for each in config.members if each != config.id],
             ring_writes=config.tracing.ring, find=self._find, failed=self._story_failed)
         self.slowest = Slowest()
-        self.links = self._links(config)
+        self.links = self._links(config) if len(config.members) > 1 else None
+        self.members = MembersNow(self.questions, self._follow)
         self.tracing = tracing_of(config, self.stories, self.write_log, self.exemplars, log)
         self.config = config
         self.explained = explain(config.file)
@@ -102,13 +105,21 @@ class Telemetry:
             unusable=lambda reason: self.limited.log_limited("security_unusable", reason=reason))
 
     def _links(self, config: MemberConfig) -> Links | None:
-        if len(config.members) == 1:
-            return None
         try:
             return Links(config, self.sockets, self.poller)
         except KeysError as error:
             self.log.error("keys_unusable", reason=str(error))
             return None
+
+    def _follow(self, servers: Mapping[int, str]) -> None:
+        """The members have changed, or are known for the first time."""
+        others = servers.keys() - {self.config.id}
+        if self.links is None and others:
+            self.links = self._links(self.config)
+        if self.links is not None:
+            self.links.follow(servers)
+        self.stories.follow(others)
+        self.page.follow(servers)
 
     def _routes(self) -> dict[str, Route]:
         asking = Asking(self.calls, self.stories, self.slowest, self.write_log)
@@ -238,6 +249,8 @@ class Telemetry:
         if self.servers.follow_files():
             self.log.info("tls_renewed", expires_s=self.servers.expires_s)
         self.logins.sweep()
+        if not self.config.is_standalone:
+            self.members.step(time.monotonic())
         if self.tracing is not None:
             self.tracing.step(clock_ns())
         for member, question in self.stories.step(clock_ns()):

@@ -1,5 +1,7 @@
 """Telemetry's way to that of the other members: over their broadcast, which passes some messages a second on."""
 
+from collections.abc import Mapping
+
 from node.config.member import MemberConfig
 from node.processes.keyring import Keyring
 from node.processes.loop import now_ms
@@ -23,6 +25,10 @@ class Links:
         self._streams: dict[int, Stream] = {}
         self._attempts: dict[int, int] = {}
         self._retry_ms: dict[int, int] = {}
+
+    def follow(self, servers: Mapping[int, str]) -> None:
+        """The server lines of a reconfiguration."""
+        self._peers.follow(servers)
 
     def send(self, member: int, payload: bytes) -> bool:
         """False: it cannot be reached now. What a stream that breaks then does not bring is lost."""

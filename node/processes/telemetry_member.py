@@ -5,6 +5,7 @@ The stream is opened with the first question: where nobody asks, there is none.
 
 import itertools
 import os
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -31,7 +32,7 @@ class _Question:
 
 
 class MemberQuestions:
-    """*report* is for the HTTP threads, the rest for the loop."""
+    """*report*, *report_now* are for the HTTP threads, the rest for the loop."""
 
     def __init__(self, config: MemberConfig, sockets: Sockets, poller: Poller, calls: Calls) -> None:
         self._endpoint = ipc_endpoint(str(config.run_dir), "local")
@@ -51,6 +52,12 @@ class MemberQuestions:
             return self.report(word)
         except NoAnswerError:
             return None
+
+    def ask(self, word: str, then: Callable[[Report], None]) -> None:
+        """*then*: called by the loop, if any processor answers."""
+        future: Future[Report] = Future()
+        future.add_done_callback(lambda done: None if done.exception() else then(done.result()))
+        self._ask(word, future)
 
     def _ask(self, word: str, future: "Future[Report]") -> None:
         if self._stream is None:

@@ -4,6 +4,7 @@ Two payloads of Relay, apart from those of observability/peers.py by how they be
 somebody looks at a page; and its answer.
 """
 
+from collections.abc import Collection
 from importlib.metadata import version
 
 import msgspec
@@ -33,6 +34,11 @@ class StatusPage:
             me=config.id, members=sorted(config.members), ensemble=_ensemble(config), version=version("corral"),
             figures=samples.figures, history=self._history)
         self._asked_s = 0.0
+
+    def follow(self, members: Collection[int]) -> None:
+        """Of a reconfiguration."""
+        self._others = [member for member in sorted(members) if member != self._board.me]
+        self._board.members = sorted({*members, self._board.me})
 
     def routes(self) -> dict[str, Route]:
         return {"/": page, "/status": status_route(self._board)}

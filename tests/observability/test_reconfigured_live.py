@@ -41,8 +41,12 @@ def run_dir(ensemble: Ensemble, member: int) -> Path:
 
 
 def ask(ensemble: Ensemble, member: int, name: str) -> dict[str, Any]:
+    return get(ensemble, member, f"/commands/{name}")
+
+
+def get(ensemble: Ensemble, member: int, path: str) -> dict[str, Any]:
     port = (run_dir(ensemble, member) / "metrics-port").read_text().strip()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/commands/{name}", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -74,3 +78,11 @@ def test_each_commands_addresses_are_of_now(ensemble: Ensemble) -> None:
 
     assert state["client_address"] == f"{host}:{port}"
     wait_until(lambda: ask(ensemble, 2, "leader")["leader_ip"] == host, what="telemetry has heard who leads")
+
+
+@pytest.mark.parametrize("member", [1, 2])
+def test_the_page_shows_the_members_of_now(ensemble: Ensemble, member: int) -> None:
+    def shown() -> bool:
+        return [each["id"] for each in get(ensemble, member, "/status")["members"]] == [1, 2, 100]
+
+    wait_until(shown, seconds=60, what="telemetry has asked who they are")

@@ -14,6 +14,9 @@ def test_a_new_member_that_zoo_cfg_does_not_name_yet_gets_no_answer_and_ends_not
     allow_member(configs[0], 3, load_keys(configs[1]).public.decode())
     sockets = Sockets()
     try:
-        assert not Links(configs[0], sockets, Poller()).send(3, b"a question's answer")
+        links = Links(configs[0], sockets, Poller())
+        assert not links.send(3, b"a question's answer")
+        links.follow({3: "127.0.0.1:1:2:observer"})
+        assert links.send(3, b"a question's answer")
     finally:
         sockets.close()
