@@ -18,7 +18,7 @@ from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
 from node.zab.membership import has_vote
-from node.zab.synchronisation import plan
+from node.zab.synchronisation import common_point, plan
 from transport.entry import (
     DIGEST_POINT,
     ControlEntry,
@@ -136,6 +136,7 @@ class Leader:
         for old in [each.stream for each in self.learners.values() if each.member == member]:
             del self.learners[old]
             core.emit(Drop(old, "superseded by a newer stream of the same member", core.me))
+        self._hear_of_committed(hello)
         control = core.history.control
         learner = LearnerStream(
             stream, hello, now_ms=core.now_ms,
@@ -149,6 +150,18 @@ class Leader:
             self._discover()
         else:
             self._propose_epoch(learner)
+
+    def _hear_of_committed(self, hello: Hello) -> None:
+        """Ends a reconfiguration that our log leaves open, where another knows that it is committed.
+
+        Who was voted out by it may have been sent more than our own disk kept, and be ahead of us for good. Nothing of
+        that is committed without us.
+        """
+        history = self.core.history
+        shared = common_point(history.epochs, hello.epochs)
+        if self.core.electorate.before and min(shared, hello.committed) >= history.control_zxid:
+            history.commit(history.control_zxid)
+            self._end_votes()
 
     def _has_vote(self, hello: Hello) -> bool:
         core = self.core

@@ -13,10 +13,12 @@ from tests.compiled.conftest import HAS_COMPILER
 SEEN_BY_TESTS = (
     "README.md", "ansible", "bench", "dashboards", "docs", "examples", "pyproject.toml", "systemd", "tests")
 HOT = {"execute", "set_data", "leader", "follower", "processor", "broadcast", "log", "histogram"}
-CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", "tests/processes")
+IS_WHOLE = bool(os.environ.get("CORRAL_TEST_ALL"))
+CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", *(["tests/processes"] if IS_WHOLE else ()))
 PATCHES = "tests/zab/test_paper_broken.py"  # methods, which compiled classes do not let it
 CLIENTS = ("tests/clients/test_kazoo_nodes.py", "tests/clients/test_kazoo_watches.py",
-           "tests/clients/test_kazoo_transactions.py", "tests/clients/test_kazoo_sessions.py")
+           "tests/clients/test_kazoo_transactions.py", *(["tests/clients/test_kazoo_sessions.py"] if IS_WHOLE else ()))
+KINDS = "not genuine" if IS_WHOLE else "not genuine and not processors"
 
 pytestmark = [
     pytest.mark.skipif(
@@ -42,7 +44,7 @@ def test_the_hot_modules_are_compiled(compiled: Path) -> None:
     assert compiled_modules >= HOT
 
 
-def test_the_cores_and_processes_pass_their_tests(compiled: Path, tmp_path: Path) -> None:
+def test_the_cores_pass_their_tests(compiled: Path, tmp_path: Path) -> None:
     done = run(compiled, tmp_path, *CORES, f"--ignore={PATCHES}")
 
     assert done.returncode == 0, done.stdout[-5000:]
@@ -53,6 +55,6 @@ def test_the_cores_and_processes_pass_their_tests(compiled: Path, tmp_path: Path
 
 
 def test_stock_clients_see_no_difference(compiled: Path, tmp_path: Path) -> None:
-    done = run(compiled, tmp_path, *CLIENTS, "-k", "not genuine")
+    done = run(compiled, tmp_path, *CLIENTS, "-k", KINDS)
 
     assert done.returncode == 0, done.stdout[-5000:]

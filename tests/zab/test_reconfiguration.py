@@ -2,6 +2,7 @@
 leads next."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from tests.zab.builders import (
     ack_epoch,
     candidate,
     control,
+    control_body,
     hello,
     settled,
     stream,
@@ -25,7 +27,7 @@ from tests.zab.builders import (
 from tests.zab.ensemble import Ensemble
 from transport.entry import ControlEntry, Kind, read_control, read_record_header
 from transport.errors import Err
-from transport.messages import Ack, AckNewLeader, HandedOver, Pong
+from transport.messages import Ack, AckNewLeader, EpochTable, HandedOver, Pong
 from transport.zxid import MemberId, Zxid
 
 LAST = z(4, 3)
@@ -212,6 +214,31 @@ def test_what_stands_before_it_needs_the_old_quorum_alone() -> None:
     assert driver.member.committed == z(5, 1)
     driver.learn(4, Ack(z(5, 2)))
     assert driver.member.committed == z(5, 2)
+
+
+@pytest.mark.parametrize(("theirs", "phase"), [
+    ([(4, z(4, 5))], "leads"),  # they hold the entry, and know that it is committed
+    ([(3, z(3, 9)), (5, z(5, 0))], "is refused"),  # they know of later ones, but not of this
+])
+def test_what_another_knows_to_be_committed_ends_what_the_leaders_log_leaves_open(
+    theirs: EpochTable, phase: str
+) -> None:
+    """Members 1 and 2 were voted out, and were sent more than the leader's disk kept: nobody has committed that."""
+    alone = control(level=2, voters=(3,), before=(1, 2, 3), version=LAST, servers=lines(1, 2, 3))
+    found = replace(
+        settled(LAST, me=3, committed=z(4, 2)),
+        controls=((z(4, 0), control_body(control(level=2))), (LAST, control_body(alone))))
+    driver = candidate(found, servers=lines(1, 2, 3), feature_level=2)
+    end = theirs[-1][1]
+
+    for member in (1, 2):
+        driver.learn(member, hello(
+            member, last=end, accepted=5, current=end >> 40, committed=end - 1, epochs=theirs, level=2))
+    driver.step(TurnEnd())
+    for member in (1, 2):
+        driver.learn(member, ack_epoch(6, current=end >> 40, last=end, committed=end - 1, epochs=theirs))
+
+    assert ("leads" if driver.member.role == "leader" else "is refused") == phase
 
 
 def submit(driver: Driver) -> None:
