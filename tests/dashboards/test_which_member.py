@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from kazoo.exceptions import KazooException
 
 from node.cli.observe import start_prometheus, stop_prometheus
 from tests.corral import Ensemble, fresh_root, kazoo_client
@@ -73,7 +74,8 @@ class Writing:
         with kazoo_client([address], chroot=fresh_root(self.ensemble)) as client:
             client.create("/a")
             while not self.ended.wait(2 * SYNC_S):
-                client.set("/a", b"x")
+                with contextlib.suppress(KazooException):  # of one write: a busy machine may elect another leader
+                    client.set("/a", b"x")
 
     def __enter__(self) -> None:
         self.thread.start()
@@ -131,10 +133,10 @@ def test_a_followers_slow_disk(watched: Watched) -> None:
 
 def test_a_slow_link_to_a_follower(watched: Watched) -> None:
     leader = leader_of(watched.ensemble)
-    far = others(leader)[1]
+    near, far = others(leader)
     with Writing(watched.ensemble):
         before = calm(watched)
-        with slow_link(watched.links[far, leader]):
+        with slow_link(watched.links[far, leader]), slow_link(watched.links[far, near]):  # whoever leads
             assert unlike(watched, (far, "link to leader"), LINK_S, before=before, follows=set()) == []
 
 
