@@ -39,10 +39,12 @@ def test_a_second_run_changes_nothing(ensemble: Site) -> None:
     assert set(again.changed.values()) == {0}
 
 
+@pytest.mark.long
 def test_check_mode_on_running_hosts_finds_nothing_to_change(ensemble: Site) -> None:
     assert set(ensemble.play("deploy", "--check", "--diff").changed.values()) == {0}
 
 
+@pytest.mark.long
 def test_check_mode_shows_what_a_change_of_the_inventory_would_do_and_does_not_do_it(
     ensemble: Site, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
