@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.corral import Ensemble, fresh_root, kazoo_client
 from tests.faults.figures import await_all_serving, followers_of, leader_of, log_lines
 from tests.faults.trees import agreed_tree
+from tests.rot import flip
 from tests.waiting import wait_until
 
 LARGE = bytes(200_000)  # beyond corral.snapshotBytes: a snapshot is due after each
@@ -22,14 +23,6 @@ def place_of(ensemble: Ensemble, member: int) -> tuple[Path, int]:
         if offset >= 0:
             return path, offset
     raise AssertionError("the log does not hold it")
-
-
-def flip(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes((byte ^ 1,)))
 
 
 def test_a_processor_that_starts_does_not_execute_a_rotten_record(ensemble: Ensemble) -> None:

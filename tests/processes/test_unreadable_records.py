@@ -13,6 +13,7 @@ from node.storage.files import Handle, RealFiles
 from node.storage.layout import HEADER
 from node.storage.segments import list_segments, segment_path
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
+from tests.rot import flip
 from transport.entry import pack_record
 from transport.sockets import StreamId
 from transport.zxid import Zxid, make_zxid
@@ -60,14 +61,6 @@ def record(counter: int) -> bytes:
 
 def zxid(counter: int) -> Zxid:
     return make_zxid(epoch=1, counter=counter)
-
-
-def flip(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes((byte ^ 0x40,)))
 
 
 def read(records: Records, after: int) -> bytes:

@@ -18,6 +18,7 @@ from node.storage.layout import data_directory
 from node.storage.log import Log
 from node.storage.segments import list_segments, list_spares, segment_path
 from node.storage.snapshots import list_snapshots, newest_valid, snapshot_path
+from tests.rot import flip
 from tests.storage.member import YOUNG_BYTES, append_all, epoch_record, open_log
 from tests.waiting import wait_until
 from transport.batch import REQUEST, pack_batch
@@ -187,14 +188,6 @@ def test_a_snapshot_that_was_handed_out_rotten_is_built_again(broadcast: Broadca
     found, damaged = newest_valid(RealFiles(), data_directory(broadcast.config.data_dir))
     assert found is not None
     assert (found.header.zxid, damaged) == (newest, ())
-
-
-def flip(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes((byte ^ 1,)))
 
 
 def test_a_snapshotter_that_stops_and_starts_goes_on_from_the_files(
