@@ -158,8 +158,10 @@ class Leader:
         that is committed without us.
         """
         history = self.core.history
+        if self.phase is Phase.BROADCAST or not self.core.electorate.before:
+            return  # of this epoch we are the first to know
         shared = common_point(history.epochs, hello.epochs)
-        if self.core.electorate.before and min(shared, hello.committed) >= history.control_zxid:
+        if min(shared, hello.committed) >= history.control_zxid:
             history.commit(history.control_zxid)
             self._end_votes()
 
