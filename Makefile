@@ -6,7 +6,7 @@
 #   make test TESTS=tests/zab        some of the tests
 #   make wheelhouse PYTHONS=3.12     what hosts with that Python need to run Corral, without internet
 
-.PHONY: all up test test-all test-39 test-clients test-deploy wheelhouse package sbom docs simulate nemesis fuzz soak bench pictures lint clean
+.PHONY: all up test test-all test-39 test-clients test-deploy test-s3 wheelhouse package sbom docs simulate nemesis fuzz soak bench pictures lint clean
 .SILENT:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -54,6 +54,10 @@ test-clients: $(VENV)/installed-test
 test-deploy: $(VENV)/installed-test
 	.ci/packages $(HOSTS)
 	$(PYTEST) --all --timeout=1800 -o faulthandler_timeout=900 --capture=tee-sys $(or $(TESTS),tests/deploy)
+
+# Backups to storage that speaks S3's protocol.
+test-s3: $(VENV)/installed-test $(VENV)/installed-s3
+	$(PYTEST) --all $(or $(TESTS),tests/backup/test_s3.py)
 
 # What hosts need to run Corral, without internet: dist/wheelhouse-VERSION.tar.gz.
 wheelhouse: $(VENV)/installed
@@ -121,6 +125,9 @@ $(VENV)/installed-test: $(VENV)/installed
 
 $(VENV)/installed-package: $(VENV)/installed
 	.ci/environment $(PYTHON) $(VENV) package
+
+$(VENV)/installed-s3: $(VENV)/installed
+	.ci/environment $(PYTHON) $(VENV) s3
 
 $(VENV)/installed-docs: $(VENV)/installed
 	.ci/environment $(PYTHON) $(VENV) docs

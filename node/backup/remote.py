@@ -18,6 +18,12 @@ _MISSING: Final = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "
                    "sftp": "paramiko", "ssh": "paramiko"}  # scheme -> the package that fsspec needs for it
 
 
+_OF_BUCKETS: Final = ("s3", "s3a", "gs", "gcs")  # where the first part of a path is made by its owner, apart
+_KEYS: Final = {"s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "gs": "GOOGLE_APPLICATION_CREDENTIALS"}
+_NO_KEYS: Final = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")  # of botocore
+_NO_ANSWER: Final = ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError")
+
+
 class RemoteError(Exception):
     """The storage did not do it; with what it said."""
 
@@ -38,6 +44,7 @@ class RemotePlace:
 
             with _errors(self.url):
                 self._system, self._root = url_to_fs(self.url)
+            self._bucket = self._root.partition("/")[0] if scheme in _OF_BUCKETS else ""
         except (ImportError, ValueError) as error:
             package = _MISSING.get(scheme)
             raise RefusedError(
@@ -51,6 +58,7 @@ class RemotePlace:
             try:
                 found: list[dict[str, Any]] = self._system.ls(self._root, detail=True, refresh=True)
             except FileNotFoundError:
+                self._demand_bucket()
                 return {}
             return {each["name"].rpartition("/")[2]: int(each["size"] or 0) for each in found
                     if each["type"] == "file"}
@@ -61,7 +69,10 @@ class RemotePlace:
         with _errors(f"{self.url}/{name}"):
             if self._system.exists(f"{self._root}/{name}"):
                 raise RemoteError(f"{self.url}/{name} is there already")
-            self._system.makedirs(self._root, exist_ok=True)
+            if self._bucket:  # which s3fs would make, of any name that somebody mistyped
+                self._demand_bucket()
+            else:
+                self._system.makedirs(self._root, exist_ok=True)
             with file.open("rb") as source, self._system.open(aside, "wb") as sink:
                 written = _copy(source.read, sink.write, lambda done: progress("uploading", done, size))
             with self._system.open(aside, "rb") as source:
@@ -83,6 +94,11 @@ class RemotePlace:
         with _errors(f"{self.url}/{name}"):
             self._system.rm(f"{self._root}/{name}")
 
+    def _demand_bucket(self) -> None:
+        if self._bucket and not self._system.exists(self._bucket):
+            raise RemoteError(f"{self.url}: there is no bucket {self._bucket} — make it by the storage's own tools, or "
+                              "correct the URL")
+
 
 def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object], tell: Callable[[int], None]) -> bytes:
     """The sha256 of it all."""
@@ -103,4 +119,21 @@ def _errors(where: str) -> Iterator[None]:
     except (RemoteError, ImportError, ValueError):
         raise
     except Exception as error:
-        raise RemoteError(f"{where}: {str(error) or type(error).__name__}") from error
+        told = str(error).rstrip(".") or type(error).__name__
+        cure = _cure(error, where)
+        raise RemoteError(f"{where}: {told} — {cure}" if cure else f"{where}: {told}") from error
+
+
+def _cure(error: Exception, where: str) -> str:
+    """Empty: none is known. botocore's errors go by name, since it is not installed everywhere."""
+    kind = type(error).__name__
+    keys = _KEYS.get(where.partition("://")[0].removesuffix("a"), "its keys")
+    if kind in _NO_KEYS:
+        return f"set {keys} in the environment of this command"
+    if isinstance(error, PermissionError):
+        return f"the storage refuses these keys, or they may not do that: look at {keys}, and the bucket's policy"
+    if kind in _NO_ANSWER:
+        return "look at AWS_ENDPOINT_URL, and whether the storage answers there"
+    if isinstance(error, FileNotFoundError):
+        return f"there is no such file: `corral backup list {where.rpartition('/')[0]}` shows which there are"
+    return ""

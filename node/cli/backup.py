@@ -183,7 +183,8 @@ def verify(files: tuple[str, ...], as_json: bool) -> None:
             with progress() as shown:
                 found = load_from(path, shown).backup
         except (DamagedBackupError, RefusedError, RemoteError) as error:
-            results.append({"file": path, "good": False, "problem": str(error).removeprefix(f"{path}: ")})
+            results.append({"file": path, "good": False, "is_read": not isinstance(error, RemoteError),
+                            "problem": str(error).removeprefix(f"{path}: ")})
         else:
             results.append({"file": path, "good": True, "bytes": found.bytes, "sha256": found.sha256,
                             **_facts(found.header)})
@@ -221,7 +222,8 @@ def _say_result(result: dict[str, Any]) -> None:
         click.echo(f"{result['file']}: good: zxid {result['zxid']}, {result['znodes']} znodes, "
                    f"{result['sessions']} sessions, sha256 {result['sha256']}")
     else:
-        click.echo(f"{result['file']}: DAMAGED: {result['problem']}")
+        word = "DAMAGED" if result["is_read"] else "NOT VERIFIED"
+        click.echo(f"{result['file']}: {word}: {result['problem']}")
 
 
 def _take_at(config: Path, at: Point, ensemble: str, target: Path, shown: Progress) -> Taken:

@@ -150,13 +150,14 @@ def test_a_name_that_is_there_is_never_written_over(url: str, tmp_path: Path) ->
 def test_a_place_that_cannot_be_reached_is_refused_with_the_cure(member: Written) -> None:
     with pytest.raises(RefusedError, match="a URL that fsspec knows"):
         RemotePlace("nonsense://bucket")
-    result = run("backup", member.config.file, "--local", "--to", "s3://bucket/corral")
+    result = run("backup", member.config.file, "--local", "--to", "gs://bucket/corral")
     assert result.exit_code == 78
-    assert "install s3fs" in result.output
+    assert "install gcsfs" in result.output
 
 
 def test_a_backup_that_is_not_there_is_no_good_one(url: str) -> None:
     result = run("backup", "verify", f"{url}/none.backup")
 
     assert result.exit_code == 1
-    assert "DAMAGED" in result.output
+    assert "NOT VERIFIED: " in result.output
+    assert f"`corral backup list {url}` shows which there are" in result.output
