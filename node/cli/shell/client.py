@@ -2,13 +2,14 @@
 
 import contextlib
 import logging
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import ConnectionClosedError, KazooException, SessionClosedRequireSaslError
-from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.protocol.serialization import Watch
 from kazoo.protocol.states import KeeperState
 
@@ -24,6 +25,14 @@ IN_FLIGHT: Final = 256  # requests sent before the first answer is waited for
 EVENTS: Final = {1: "NodeCreated", 2: "NodeDeleted", 3: "NodeDataChanged", 4: "NodeChildrenChanged"}
 
 Listener = Callable[[str, str], None]  # (an event's name, path)
+
+
+class _Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no types
+    """Of kazoo, which waits for a socket, though TLS has decrypted the next answers already: until its next ping."""
+
+    def select(self, rlist: Sequence[Any], *rest: Any, **options: Any) -> Any:
+        decrypted = [each for each in rlist if isinstance(each, ssl.SSLSocket) and each.pending()]
+        return (decrypted, [], []) if decrypted else super().select(rlist, *rest, **options)
 
 
 class _Heard(logging.Handler):
@@ -62,7 +71,7 @@ class Client:
         self._heard = _Heard()
         self._kazoo = KazooClient(
             target.servers, timeout=target.timeout_s, read_only=target.read_only, logger=self._heard.logger,
-            **target.credentials.kazoo_options())
+            handler=_Handler(), **target.credentials.kazoo_options())
         self._chroot = (self._kazoo.chroot or "").rstrip("/")
         self._hear_events()
         self._kazoo.add_listener(self._state_changed)
