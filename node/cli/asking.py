@@ -16,8 +16,14 @@ from node.config.address import Address
 
 DEADLINE_S: Final = 1.5  # for everything about one server, so that `status` ends within 2 s
 OWN_WORD: Final = b"corl"
+NOT_A_MEMBER: Final = "what listens there is not a member"
+OR_TLS: Final = "or it speaks TLS: --tls"
 _ANSWER_BYTES_MAX: Final = 1 << 20
 _COUNTER_BITS: Final = 32  # of a genuine ZooKeeper's zxid
+
+
+class SilentError(TimeoutError):
+    """It took the connection, and said nothing: it hangs, or waits for TLS to begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,15 @@ class MemberStatus:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def ask_all(servers: Sequence[Address], deadline_s: float = DEADLINE_S) -> list[MemberStatus]:
-    """The status of each server, in their order, within the deadline."""
+def ask_all(
+    servers: Sequence[Address], deadline_s: float = DEADLINE_S, *, tls: ssl.SSLContext | None = None
+) -> list[MemberStatus]:
+    """The status of each server, in their order, within the deadline. *tls*: None: in plain."""
     until_s = time.monotonic() + deadline_s
     answers: queue.SimpleQueue[tuple[int, MemberStatus]] = queue.SimpleQueue()
     for index, server in enumerate(servers):
         threading.Thread(
-            target=lambda i=index, s=server: answers.put((i, ask(s, until_s))), daemon=True
+            target=lambda i=index, s=server: answers.put((i, ask(s, until_s, tls=tls))), daemon=True
         ).start()
     # A thread may hang in the resolver, past every timeout: then nobody waits for it.
     found = {i: MemberStatus(str(s), "down", why="no answer") for i, s in enumerate(servers)}
@@ -60,24 +68,44 @@ def ask_all(servers: Sequence[Address], deadline_s: float = DEADLINE_S) -> list[
     return [found[i] for i in range(len(servers))]
 
 
-def ask(server: Address, until_s: float) -> MemberStatus:
+def ask(server: Address, until_s: float, *, tls: ssl.SSLContext | None = None) -> MemberStatus:
     """One server's status, by Corral's own word, else as a genuine ZooKeeper."""
     try:
-        if own := exchange(server, OWN_WORD, until_s):
+        if own := exchange(server, OWN_WORD, until_s, tls=tls):
             return _from_own(server, orjson.loads(own))
-        return _from_srvr(server, exchange(server, b"srvr", until_s).decode(errors="replace"))
+        return _from_srvr(server, exchange(server, b"srvr", until_s, tls=tls).decode(errors="replace"))
+    except SilentError:
+        return MemberStatus(str(server), "down", why="no answer" if tls is not None else f"no answer, {OR_TLS}")
     except TimeoutError:
         return MemberStatus(str(server), "down", why="no answer")
     except socket.gaierror as error:
         return MemberStatus(str(server), "down", why=f"the name is not known: {error.strerror}")
-    except OSError as error:
-        return MemberStatus(str(server), "down", why=error.strerror or str(error))
+    except OSError as error:  # before ValueError, which refused certificates are, too
+        return MemberStatus(str(server), "down", why=reason_of(error))
     except ValueError:
-        return MemberStatus(str(server), "down", why="what listens there is not a member")
+        return MemberStatus(
+            str(server), "down", why=NOT_A_MEMBER if tls is not None else f"{NOT_A_MEMBER}, {OR_TLS}")
+
+
+def reason_of(error: OSError) -> str:
+    """With the cure, where TLS says what is wrong."""
+    return tls_reason(error) if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if "ostname" in error.verify_message or "IP address" in error.verify_message:
+            return f"its certificate is for another name ({error.verify_message}): --any-host takes it all the same"
+        return f"its certificate is not trusted ({error.verify_message}): --ca names the authority that signed it"
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF_WHILE_READING"):
+        return "it speaks no TLS there: give its secureClientPort, or leave out --tls, --ca and --cert"
+    if "CERTIFICATE_REQUIRED" in str(error) or "HANDSHAKE_FAILURE" in str(error):
+        return "it wants a certificate of yours (ssl.clientAuth): --cert, and --key"
+    return f"TLS: {error.reason or error}"
 
 
 def exchange(server: Address, word: bytes, until_s: float, *, tls: ssl.SSLContext | None = None) -> bytes:
-    """The whole answer; empty if the server closes without one.  Raises OSError, TimeoutError."""
+    """The whole answer; empty if the server closes without one.  Raises OSError, TimeoutError, SilentError."""
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(
             socket.create_connection((server.host, server.port), timeout=_left(until_s)))
@@ -92,6 +120,8 @@ def exchange(server: Address, word: bytes, until_s: float, *, tls: ssl.SSLContex
                 if not piece:
                     break
                 answer += piece
+        except TimeoutError:
+            raise (TimeoutError if answer else SilentError) from None
         except ConnectionResetError:
             pass  # ZooKeeper's way to refuse a word that it does not know
         return bytes(answer)

@@ -34,7 +34,8 @@ def show(
     words: tuple[str, ...], at: Point | None, raw: bool, as_json: bool, auth: str, trust: Trust
 ) -> None:
     """Show the znode PATH as it was at a point in time, from the files of the member whose zoo.cfg CONFIG is, or by
-    the admin HTTP of the one at URL, which answers what the ACLs of then and of now let you read.
+    the admin HTTP of the one at URL, which answers what the ACLs of then and of now let you read; a path in URL is
+    admin.commandURL, where that is another than /commands.
 
     The member may run or, of a CONFIG, be stopped; its files are only read. Without both it is one of the last local
     `corral up`. Exit code 1: there was no such znode.

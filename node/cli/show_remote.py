@@ -24,7 +24,7 @@ def ask_past(site: Site, path: str, at: Point | None, auth: str) -> tuple[dict[s
     query = urllib.parse.urlencode({"path": path, "at": "0s" if at is None else str(at)})
     headers = {"Authorization": " ".join(auth.split(":", 1))} if auth else {}
     try:
-        told = _told(site, f"/commands/past?{query}", headers)
+        told = _told(site, f"{site.commands}/past?{query}", headers)
         return _facts(told), None if told["data"] is None else b64decode(told["data"])
     except urllib.error.HTTPError as error:
         raise Failure(f"{path} at {site}: {_reason(error)}") from None

@@ -55,17 +55,19 @@ class Trust:
         return context
 
 
+COMMANDS: Final = "/commands"
 NO_TRUST: Final = Trust()
 _context_of = functools.lru_cache(maxsize=16)(Trust.context)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """*server*: host:port, as people call it."""
+    """*server*: host:port, as people call it. *commands*: where ZooKeeper's commands are on it, admin.commandURL."""
 
     server: str
     is_secure: bool = False
     trust: Trust = field(default=NO_TRUST, repr=False)
+    commands: str = COMMANDS
 
     def __str__(self) -> str:
         return self.server
@@ -125,7 +127,8 @@ def _said(reason: object) -> str:
 
 
 def sites_of(texts: Sequence[str], trust: Trust = NO_TRUST) -> list[Site]:
-    """Each of host:port, http://host:port and https://host:port; also several with commas between them."""
+    """Each of host:port, http://host:port and https://host:port; also several with commas between them. A path after
+    http://host:port is admin.commandURL."""
     return [_site(each.strip(), trust) for text in texts for each in text.split(",") if each.strip()]
 
 
@@ -133,9 +136,11 @@ def _site(text: str, trust: Trust) -> Site:
     if "://" not in text:
         return Site(text, trust=trust)
     parts = urllib.parse.urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
-        raise Failure(f"{text}: a metrics port is host:port, http://host:port or https://host:port")
-    return Site(parts.netloc, parts.scheme == "https", trust)
+    is_command_url = not (parts.query or parts.fragment) and parts.path != "/metrics"
+    if parts.scheme not in ("http", "https") or not parts.netloc or not is_command_url:
+        raise Failure(f"{text}: a metrics port is host:port, http://host:port or https://host:port, and "
+                      "admin.commandURL if that is another than /commands")
+    return Site(parts.netloc, parts.scheme == "https", trust, parts.path.rstrip("/") or COMMANDS)
 
 
 def site_of_member(config: MemberConfig) -> Site:
@@ -146,7 +151,7 @@ def site_of_member(config: MemberConfig) -> Site:
         port = config.metrics_port
     tls = config.http.tls
     trust = NO_TRUST if tls is None else Trust(member=certificate_of(tls.key_store))
-    return Site(format_address(config.metrics_address, port), config.http.refuses_plain, trust)
+    return Site(format_address(config.metrics_address, port), config.http.refuses_plain, trust, config.http.command_url)
 
 
 def trust_options(command: F) -> F:

@@ -1,6 +1,7 @@
 """`corral status`: how an ensemble does, from outside, whatever hangs."""
 
 import json
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from node.cli.asking import MemberStatus, ask_all
 from node.cli.drawing import Row, draw_health
 from node.cli.errors import EXIT_CODES, EXIT_FAILED, refusals_shown
 from node.cli.local import LocalEnsemble, has_ensemble, last_directory, load_ensemble
+from node.cli.shell.target import TLS_OPTIONS, Credentials, context_of, credential_options
 from node.config.address import Address, parse_address
 
 DEFAULT_SERVERS = (Address("::1", 2181), Address("127.0.0.1", 2181))
@@ -23,21 +25,26 @@ DEFAULT_PORT = 2181
 @click.argument("servers", nargs=-1, metavar="[SERVER]...")
 @click.option("--data", type=click.Path(path_type=Path), help="A local ensemble's directory.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@credential_options(only=TLS_OPTIONS)
 @refusals_shown
-def status(servers: tuple[str, ...], data: Path | None, as_json: bool) -> None:
+def status(servers: tuple[str, ...], data: Path | None, as_json: bool, credentials: Credentials) -> None:
     """Say how an ensemble does: each member's role, position, load.
 
     SERVER is a client address, host:port, also several with commas between them. Without one, the
     last local `corral up` is asked, else port 2181 on [::1] and 127.0.0.1. A genuine ZooKeeper
-    answers too, if srvr is in its whitelist. It takes 2 s at most, whatever hangs.
+    answers too, if srvr is in its whitelist. It takes 2 s at most, whatever hangs. By TLS, SERVER is a
+    secureClientPort, or a clientPort that takes both.
 
     \b
     Examples:
       corral status
       corral status zk1:2181,zk2:2181,zk3:2181
       corral status '[::1]:2181' --json
+      corral status --ca authority.pem --cert me.pem zk1:2281,zk2:2281,zk3:2281
     """
-    rows, is_serving = gather(servers, data)
+    if credentials.uses_tls and not servers:
+        raise click.UsageError("by TLS goes with SERVER: the secureClientPort of each member, as zk1:2281")
+    rows, is_serving = gather(servers, data, context_of(credentials))
     if as_json:
         click.echo(json.dumps({"quorum": is_serving, "members": [row_json(r) for r in rows]}))
     else:
@@ -47,10 +54,12 @@ def status(servers: tuple[str, ...], data: Path | None, as_json: bool) -> None:
     sys.exit(0 if is_serving else EXIT_FAILED)
 
 
-def gather(servers: Sequence[str], data: Path | None) -> tuple[list[Row], bool]:
-    """The rows, and whether a quorum serves."""
+def gather(
+    servers: Sequence[str], data: Path | None, tls: ssl.SSLContext | None = None
+) -> tuple[list[Row], bool]:
+    """The rows, and whether a quorum serves. *tls*: for *servers*."""
     if servers:
-        rows = [Row(s) for s in ask_all(_addresses(servers))]
+        rows = [Row(s) for s in ask_all(_addresses(servers), tls=tls)]
     elif (directory := data or last_directory()) and (data or has_ensemble(directory)):
         rows = local_rows(load_ensemble(directory))
     else:

@@ -43,8 +43,8 @@ def top(
     paths, the biggest clients, the slowest writes.
 
     SERVER is a member's metrics port, host:port or https://host:port, also several with commas between them; without
-    one, those of the last local `corral up`. Biggest clients need the four-letter word cons (4lw.commands.whitelist).
-    Paths are those of the newest 2000 writes.
+    one, those of the last local `corral up`; with https://host:port/PATH where admin.commandURL is another. Paths are
+    those of the newest 2000 writes.
 
     \b
     Examples:

@@ -6,20 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from node.cli.asking import exchange
 from node.cli.scrape import Figures, quantile, scrape
-from node.cli.shell.sessions import connections
 from node.cli.site import Site
-from node.config.address import parse_address
 
 ROWS_MAX: Final = 10  # of each list
-_WORD_S: Final = 2.0
 STAGES: Final = ("collect", "queue", "append", "commit", "publish", "apply_wait", "apply", "reply")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Of one member at one moment. *why*: it did not answer. *connections*: None where its word cons is not allowed."""
+    """Of one member at one moment. *why*: it did not answer. *connections*: None where it does not say them."""
 
     site: Site
     at_s: float
@@ -53,14 +49,14 @@ def read(server: Site, count: int) -> Reading:
 
 
 def _connections(server: Site) -> list[dict[str, Any]] | None:
-    """Of the member behind this metrics port, by the four-letter word cons."""
+    """Of the member behind this metrics port, plain and by TLS."""
     try:
-        state = server.get_json("/commands/zabstate")
-        address = parse_address(state["client_address"])
-        text = exchange(address, b"cons", time.monotonic() + _WORD_S).decode(errors="replace")
-    except (OSError, ValueError, KeyError):
+        found = server.get_json(f"{server.commands}/connections")
+        return [{"client": each["remote_socket_address"], "session": f"0x{each['session_id'] % (1 << 64):x}",
+                 "received": int(each["packets_received"])}
+                for each in (*found["connections"], *found["secure_connections"]) if each["session_id"]]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return None if "not in the whitelist" in text else connections(text)
 
 
 class Verdicts:
@@ -166,8 +162,6 @@ def _clients(now: Sequence[Reading], thens: Mapping[str, Reading], count: int) -
         old = {(row["session"], row["client"]): row for row in rows_then}
         seconds = each.at_s - then.at_s if then else 0.0
         for row in each.connections or ():
-            if row["session"] is None:
-                continue
             first = old.get((row["session"], row["client"]))
             rate = (row["received"] - first["received"]) / seconds if first and seconds > 0 else 0.0
             rows.append({**row, "member": each.status["member"], "requests_per_s": max(rate, 0.0)})

@@ -95,7 +95,7 @@ def test_hung_and_dead_servers_are_down_within_two_seconds() -> None:
     assert took < 2.0
     assert result.exit_code == 1
     assert [(m["role"], m.get("why")) for m in members(result)] == [
-        ("down", "no answer"),
+        ("down", "no answer, or it speaks TLS: --tls"),
         ("down", "Connection refused"),
         ("leader", None),
     ]

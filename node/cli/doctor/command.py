@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from node.cli.errors import Failure, refusals_shown
 from node.cli.local import has_ensemble, last_directory, load_ensemble
 from node.cli.shell.client import Client
 from node.cli.shell.servers import addresses
-from node.cli.shell.target import Credentials, Target, credential_options
+from node.cli.shell.target import Credentials, Target, context_of, credential_options
 from node.cli.site import Site, Trust, site_of_member, sites_of, trust_options
 from node.cli.waterfall import harmless
 from node.config.problems import ConfigError
@@ -40,7 +41,7 @@ Exit codes: 0 nothing is wrong; 1 warnings: mend it before it harms; 2 failures,
               help="Metrics ports of the members, also as https://HOST:PORT.")  # fmt: skip
 @click.option("--config", "configs", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="The zoo.cfg of a member on this machine.")  # fmt: skip
-@credential_options(only=("auth", "sasl"))
+@credential_options(only=("auth", "sasl", "tls", "any-host"))
 @click.option("--watch", "seconds", type=click.FloatRange(0, 3600), default=WATCH_S, show_default=True,
               metavar="SECONDS", help="Watch rates and silences so long.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -56,16 +57,22 @@ def doctor(
 
     SERVER is a client address, host:port, also several with commas between them; without one, the last local
     `corral up` is looked at, with its metrics and files. ZooKeeper's servers can be looked at, too. Nothing is changed.
-    What could not be looked at is said.
+    What could not be looked at is said. With --tls the client addresses are asked by TLS, too (secureClientPort), with
+    the same --ca, --cert and --key as the metrics.
 
     \b
     Examples:
       corral doctor
       corral doctor zk1,zk2,zk3 --metrics zk1:7000,zk2:7000,zk3:7000
       corral doctor zk1 --metrics https://zk1:7000 --ca authority.pem
+      corral doctor zk1:2281 --tls --ca authority.pem --cert me.pem
       corral doctor zk1:2181 --json --watch 30
       corral doctor zk1 --config /etc/corral/main/zoo.cfg
     """
+    if credentials.tls:
+        credentials = replace(credentials, ca=trust.ca, cert=trust.certificate, key=trust.key)
+        if not servers:
+            raise click.UsageError("--tls goes with SERVER: the secureClientPort of each member, as zk1:2281")
     given = ",".join(servers)
     ports = sites_of([metrics], trust)
     files = list(configs)
@@ -111,7 +118,8 @@ def _subject(servers: str, configs: list[Path]) -> Subject:
 
 
 def _open(subject: Subject, servers: str, credentials: Credentials) -> None:
-    subject.statuses = ask_all(subject.servers, PATIENCE_S)
+    subject.tls = context_of(credentials)
+    subject.statuses = ask_all(subject.servers, PATIENCE_S, tls=subject.tls)
     confs = {str(server): word(subject, server, b"conf") for server in subject.servers}
     subject.confs = {server: parsed(text) for server, text in confs.items() if text is not None}
     watchers: dict[str, int] = {}

@@ -78,7 +78,7 @@ def word(subject: Subject, server: Address, name: bytes) -> str | None:
     """What a four-letter word says; None, with the reason in the subject: it says nothing."""
     text = name.decode()
     try:
-        answer = exchange(server, name, time.monotonic() + _WORD_S).decode(errors="replace")
+        answer = exchange(server, name, time.monotonic() + _WORD_S, tls=subject.tls).decode(errors="replace")
     except OSError:
         return None  # who does not answer is a finding of its own
     if "not in the whitelist" in answer or not answer:
@@ -101,7 +101,7 @@ def _second(subject: Subject, server: Site, first: Figures) -> Scrapes | None:
         return None
     try:
         hot = server.get_json(f"/hot?n={_HOT}")
-        member = str(server.get_json("/commands/zabstate")["myid"])
+        member = str(server.get_json(f"{server.commands}/zabstate")["myid"])
     except (OSError, KeyError):
         hot, member = {}, str(server)
     return Scrapes(f"member {member}", first, now, hot)

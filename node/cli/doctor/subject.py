@@ -1,5 +1,6 @@
 """What the checks look at: servers and what they said, a session, metrics, configuration files."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +38,12 @@ class Subject:
     """*servers*: client addresses, with *statuses* in their order. *client*: None where no server takes a session.
 
     *confs*: server -> what its word conf says. *watchers*: path -> how many sessions watch it. *changes*: path -> how
-    often its value changed, where that was counted. *seconds*: for how long it was observed.
+    often its value changed, where that was counted. *seconds*: for how long it was observed. *tls*: None: servers are
+    asked in plain.
     """
 
     servers: Sequence[Address]
+    tls: ssl.SSLContext | None = None
     statuses: Sequence[MemberStatus] = ()
     client: Client | None = None
     configs: Sequence[Path] = ()

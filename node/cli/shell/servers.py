@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from node.cli.asking import exchange
+from node.cli.asking import exchange, reason_of
 from node.cli.shell.target import Target
 from node.config.address import Address, parse_address
 
@@ -29,7 +29,7 @@ def ask_each(target: Target, word: bytes) -> dict[str, bytes | str]:
         try:
             answer = exchange(address, word, time.monotonic() + _ANSWER_S, tls=tls)
         except OSError as error:
-            found[str(address)] = f"no answer: {error.strerror or error}"
+            found[str(address)] = f"no answer: {reason_of(error)}"
             continue
         if b"not in the whitelist" in answer:
             found[str(address)] = f"{word.decode()} is not in its 4lw.commands.whitelist"

@@ -10,10 +10,13 @@ from typing import Any, Final, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from node.cli.errors import Failure
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DIGEST: Final = "digest-md5"
 GSSAPI: Final = "gssapi"
+TLS_OPTIONS: Final = ("tls", "ca", "cert", "key", "any-host")
 SERVICE: Final = "zookeeper"  # first part of a server's Kerberos principal
 
 
@@ -54,6 +57,15 @@ class Credentials:
         if self.cert is not None:
             context.load_cert_chain(self.cert, self.key or self.cert)
         return context
+
+
+def context_of(credentials: Credentials) -> ssl.SSLContext | None:
+    """As `tls_context`.  Raises Failure: a file is not what it should be."""
+    try:
+        return credentials.tls_context()
+    except (OSError, ssl.SSLError) as error:
+        files = " ".join(filter(None, (credentials.ca, credentials.cert, credentials.key)))
+        raise Failure(f"{files}: no PEM that can be used: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
