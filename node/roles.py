@@ -1,13 +1,16 @@
 """The table of processes of one member. Supervisor, systemd units and docs follow it."""
 
+import contextlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from node.config.member import MemberConfig
 
 RESTART_DELAY_MAX_S: Final = 5.0
 RESTART_WINDOW_S: Final = 60.0
+AUTOGROUP: Final = Path("/proc/self/autogroup")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ ROLES: tuple[Role, ...] = (
 
 
 def lower_priority(role: Role) -> None:
-    """Of this process, to the role's nice value; never raised, where whoever started it gave it a worse one."""
-    if os.getpriority(os.PRIO_PROCESS, 0) < role.nice:
-        os.setpriority(os.PRIO_PROCESS, 0, role.nice)
+    """Of this process, a session of its own, to the role's nice value; never raised, if it began with a worse one.
+
+    Of its session too: where the kernel shares the processor out between sessions (sched_autogroup_enabled), the nice
+    value of a process counts only within its own.
+    """
+    if os.getpriority(os.PRIO_PROCESS, 0) >= role.nice:
+        return
+    os.setpriority(os.PRIO_PROCESS, 0, role.nice)
+    with contextlib.suppress(OSError):  # no such kernel, or a unit that may not
+        AUTOGROUP.write_text(f"{role.nice}")

@@ -292,8 +292,8 @@ def _settle(child: Child, config: MemberConfig, private: list[int], parent: int)
     set_title(config.id, child.name)
     for descriptor in private:
         os.close(descriptor)
-    lower_priority(child.role)
     os.setsid()  # Ctrl-C is for the supervisor, which stops all in order
+    lower_priority(child.role)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -39,3 +40,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: make test-all"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_priority() -> Iterator[int]:
+    """Commands that are called in this process would make all tests after them, and what those start, as nice."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda _: before)
+        yield before
+
+
+@pytest.fixture(autouse=True)
+def keeps_its_priority(own_priority: int) -> Iterator[None]:
+    yield
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own_priority, "lowers the priority of all tests after it"

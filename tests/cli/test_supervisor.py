@@ -49,7 +49,7 @@ configure_logging()
 delay_s = float(os.environ.get("RESTART_DELAY_S", "0.01"))
 roles = [
     Role("front", "small_role", start_order=1, count_key="processors", restart_delay_s=delay_s),
-    Role("back", "small_role", start_order=0, restart_delay_s=delay_s),
+    Role("back", "small_role", start_order=0, restart_delay_s=delay_s, nice=7),
 ]
 try:
     sys.exit(Supervisor(load_config(Path(sys.argv[1])).config, roles).run())
@@ -127,6 +127,20 @@ def test_roles_start_in_order_with_a_chosen_port_and_stop_in_reverse(member: Run
     assert read_running(member.run_dir) is None
     events = [json.loads(line)["event"] for line in errors.splitlines()]
     assert events == ["member_starting", "member_stopped"]
+
+
+def test_processes_and_their_sessions_are_as_nice_as_their_roles(member: Running) -> None:
+    member.environment["RESTART_DELAY_S"] = "0.01"
+    member.start()
+    pids = {process.name: process.pid for process in member.wait_started(3).processes}
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+
+    assert {name: os.getpriority(os.PRIO_PROCESS, pid) for name, pid in pids.items()} == {
+        "back": max(7, ours), "front-0": ours, "front-1": ours}
+    groups = {name: Path(f"/proc/{pid}/autogroup") for name, pid in pids.items()}
+    if ours < 7 and groups["back"].exists():
+        assert {name: int(group.read_text().split()[-1]) for name, group in groups.items()} == {
+            "back": 7, "front-0": 0, "front-1": 0}
 
 
 def test_a_dead_process_is_restarted_alone(member: Running) -> None:
