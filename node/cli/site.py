@@ -25,6 +25,9 @@ ANSWER_S: Final = 6.0
 NOT_OURS: Final = "what answers there is no member's metrics port"
 CA_VARIABLE: Final = "CORRAL_CA"
 AUTH_VARIABLE: Final = "CORRAL_AUTH"  # as of `corral sh`
+_WANTS_CERTIFICATE: Final = "it wants a certificate of yours (admin.needClientAuth): --cert FILE, and --key"
+# By TLS 1.3 a client may have sent its request, and be cut off for that, before it hears what the server thinks of it.
+_BROKEN_OFF: Final = f"it has broken off: as a rule {_WANTS_CERTIFICATE}"
 _FORCED: Final = "speaks nothing but HTTPS (admin.forceHttps): say https://HOST:PORT, and --ca"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,7 +96,10 @@ class Site:
                 raise OSError(_FORCED) from None
             raise
         except (urllib.error.URLError, ssl.SSLError) as error:
-            raise OSError(_said(error.reason if isinstance(error, urllib.error.URLError) else error)) from None
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            if self.is_secure and isinstance(reason, (ssl.SSLEOFError, ConnectionResetError)):
+                raise OSError(_BROKEN_OFF) from None
+            raise OSError(_said(reason)) from None
         except http.client.HTTPException:
             raise OSError(NOT_OURS) from None
 
@@ -121,7 +127,7 @@ def _said(reason: object) -> str:
         if "WRONG_VERSION_NUMBER" in str(reason) or "RECORD_LAYER" in str(reason):
             return "it speaks no HTTPS: say http://HOST:PORT, or set admin.portUnification there"
         if "CERTIFICATE_REQUIRED" in str(reason) or "HANDSHAKE_FAILURE" in str(reason):
-            return "it wants a certificate of yours (admin.needClientAuth): --cert FILE, and --key"
+            return _WANTS_CERTIFICATE
         return f"TLS: {reason.reason or reason}"
     return str(reason)
 
