@@ -35,7 +35,7 @@ def member(tmp_path: Path) -> Iterator[Any]:
     try:
         yield SimpleNamespace(
             run_dir=tmp_path, metrics_address="127.0.0.1", metrics_port=0,
-            http=SimpleNamespace(refuses_plain=True, tls=tls))
+            http=SimpleNamespace(refuses_plain=True, tls=tls, command_url="/commands"))
     finally:
         server.shutdown()
         server.server_close()
