@@ -8,6 +8,7 @@ Commands inside never get the power to set this machine's clock: nsenter alone w
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import signal
 import string
@@ -168,7 +169,7 @@ class Host:
     def remove(self) -> None:
         if self._process is not None:
             if self._process.poll() is None:
-                self._end(signal.SIGKILL, self._process.pid)
+                self._end(signal.SIGKILL, self._init_pid())  # it would outlive its nspawn
             self._process = None
         subprocess.run(["umount", "--lazy", str(self.root)], check=False)
         for each in self._cgroups():
@@ -234,6 +235,7 @@ class Fabric:
         self.hosts += [Host(self, number) for number in range(1, count + 1)]
 
     def make(self) -> None:
+        remove_orphans()
         self.directory.mkdir(parents=True, exist_ok=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.ssh_key)], check=True)
         _ip("netns", "add", self.namespace)
@@ -290,6 +292,17 @@ def fabric(directory: Path, *, count: int = 3, spare: int = 0, suite: str = SUIT
         yield made
 
 
+def remove_orphans() -> None:
+    """Hosts of runs that were killed: each keeps some of the machine's inotify instances until there are none left."""
+    for line in _ip("netns", "list").splitlines():
+        name = line.split()[0]
+        made_by = re.fullmatch(r"ch(\d+)[a-z]-\w+", name)
+        if made_by and not Path(f"/proc/{made_by[1]}").exists():
+            for pid in _ip("netns", "pids", name).split():
+                os.kill(int(pid), signal.SIGKILL)
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
 def root_file_system(suite: str = SUITE) -> Path:
     """Made once on a machine: half a minute."""
     name = hashlib.sha256(" ".join((suite, *PACKAGES)).encode()).hexdigest()[:10]
@@ -315,10 +328,12 @@ def mirror() -> str:
     return said.stdout.split()[0]
 
 
-def _ip(*arguments: str) -> None:
+def _ip(*arguments: str) -> str:
+    """What it says."""
     done = subprocess.run(["ip", *arguments], check=False, capture_output=True, text=True)
     if done.returncode:
         raise AssertionError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _set_namespace(descriptor: int) -> None:
