@@ -217,11 +217,11 @@ class Snapshotter:
                 self._on_handed_out(message.zxid)
 
     def _on_handed_out(self, zxid: int) -> None:
+        """Raises StorageError: the disk does not give it."""
         path = snapshot_path(self.data_dir, zxid)
         try:
-            verify_snapshot(self.files, path, zxid=zxid)
-        except FileNotFoundError:
-            return  # retention was quicker
+            with storage_errors("reading", path), contextlib.suppress(FileNotFoundError):  # retention was quicker
+                verify_snapshot(self.files, path, zxid=zxid)
         except DamagedSnapshotError as error:
             self._remove([zxid], "snapshot_damaged", file=str(path), reason=str(error))
 

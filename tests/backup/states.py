@@ -100,3 +100,11 @@ def facts_of(state: State) -> dict[bytes, tuple[bytes | None, int, int, int]]:
 
 def restored_name(state: State) -> str:
     return read_control(state.control).restored
+
+
+def lone_member(directory: Path, *, znodes: int) -> Written:
+    """Of one, in *directory*, with so many znodes in its log."""
+    ensemble, _ = tree_of(znodes)
+    written = Written(configured(directory, members=1)[0], ensemble)
+    written.log()
+    return written

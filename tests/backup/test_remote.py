@@ -13,15 +13,12 @@ from node.backup.archive import ASIDE
 from node.backup.remote import RemoteError, RemotePlace
 from node.cli.commands import corral
 from node.storage.errors import RefusedError
-from tests.backup.states import Written, configured, tree_of
+from tests.backup.states import Written, lone_member
 
 
 @pytest.fixture
 def member(tmp_path: Path) -> Written:
-    ensemble, _ = tree_of(5)
-    written = Written(configured(tmp_path, members=1)[0], ensemble)
-    written.log()
-    return written
+    return lone_member(tmp_path, znodes=5)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from node.backup.remote import RemotePlace
 from node.cli.commands import corral
-from tests.backup.states import Written, configured, tree_of
+from tests.backup.states import Written, lone_member
 
 pytestmark = pytest.mark.long
 BUCKET = "backups"
@@ -73,10 +73,7 @@ def _prepared(endpoint: str) -> Storage:
 
 @pytest.fixture
 def member(tmp_path: Path) -> Written:
-    ensemble, _ = tree_of(5)
-    written = Written(configured(tmp_path, members=1)[0], ensemble)
-    written.log()
-    return written
+    return lone_member(tmp_path, znodes=5)
 
 
 @pytest.fixture

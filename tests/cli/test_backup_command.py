@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from node.cli.commands import corral
 from node.lives import OwnLife
 from node.run_dir import make_private
-from tests.backup.states import Written, configured, tree_of
+from tests.backup.states import Written, configured, lone_member, tree_of
 
 
 def run(*arguments: str | Path, answer: str = "") -> Result:
@@ -18,10 +18,7 @@ def run(*arguments: str | Path, answer: str = "") -> Result:
 
 @pytest.fixture
 def member(tmp_path: Path) -> Written:
-    ensemble, _ = tree_of(10)
-    written = Written(configured(tmp_path, members=1)[0], ensemble)
-    written.log()
-    return written
+    return lone_member(tmp_path, znodes=10)
 
 
 def test_a_backup_goes_to_the_directory_that_zoo_cfg_names_and_is_listed_and_verified(

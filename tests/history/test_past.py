@@ -17,8 +17,7 @@ from node.tree.acl import SKIPPED, encode_identities
 from observability.endpoint import Request
 from tests.backup.states import FILES, Written
 from tests.tree.ensemble import OPEN, Client
-from transport.opcodes import OpCode
-from transport.records import ACL, Id, SetACLRequest
+from transport.records import ACL, Id, Stat
 from transport.zxid import show
 
 NOBODY, SUPER = encode_identities(()), encode_identities((SKIPPED,))
@@ -135,16 +134,18 @@ def test_there_is_one_at_a_time(member: Written, client: Client) -> None:
 
 
 def test_the_acl_of_then_and_that_of_now_both_have_to_let_one(member: Written, client: Client) -> None:
-    client.write(OpCode.SET_ACL, SetACLRequest(b"/node-1", HERS, -1))
+    ann = replace(client, identities=ANN)
+    assert isinstance(ann.set_acl(b"/node-1", HERS), Stat)
     client.create(b"/app", b"open")
     then = zxid(member)
-    client.write(OpCode.SET_ACL, SetACLRequest(b"/app", HERS, -1))
-    client.write(OpCode.SET_ACL, SetACLRequest(b"/node-1", OPEN, -1))
+    assert isinstance(ann.set_acl(b"/app", HERS), Stat)
+    assert isinstance(ann.set_acl(b"/node-1", OPEN), Stat)
     client.delete(b"/node-2")
     member.log()
 
     assert asked(past(member, NOBODY), "/app", then)[0] == 403  # hers now
-    assert asked(past(member, NOBODY), "/node-1", then)[0] == 403  # hers then
+    assert asked(past(member, NOBODY), "/node-1", then)[0] == 403  # hers then, and everybody's now
+    assert asked(past(member, NOBODY), "/node-1", "0s")[0] == 200
     assert asked(past(member, NOBODY), "/node-2", then)[0] == 200  # not there any more: what it was decides
     assert b64decode(asked(past(member, ANN), "/app", then)[1]["data"]) == b"open"
 
