@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from kazoo.client import KazooClient
 
 from node.cli.local import LocalEnsemble, load_ensemble
+from node.run_dir import METRICS_PORT
 from node.running import RunningMember
 from tests.waiting import wait_until
 from tests.wire import Address
@@ -122,6 +123,13 @@ class Ensemble:
 
     def log(self, member: int) -> str:
         return (self.home(member) / "log").read_text(errors="replace")
+
+    def admin(self, member: int, path: str = "") -> str:
+        """A URL of its telemetry, which nobody else waits for: `up` and `start` return before it is there."""
+        file = self.local.run_dir(self.local.member(member)) / METRICS_PORT
+        wait_until(file.exists, what=f"telemetry of member {member} serves")
+        host = self.local.config(self.local.member(member)).metrics_address
+        return f"http://{host}:{file.read_text().strip()}{path}"
 
 
 def corral(*arguments: str, environment: Mapping[str, str], check: bool = True) -> "subprocess.CompletedProcess[str]":

@@ -5,6 +5,7 @@ Those of its clients, and of the libraries that it brings along, concern nothing
 
 import http.client
 import struct
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,11 +62,7 @@ def eve(zoo: Secured) -> Iterator[Connection]:
 
 def http_get(zoo: Secured, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
     assert isinstance(zoo.servers, Ensemble)
-    local = zoo.servers.local
-    file = local.run_dir(local.member(1)) / "metrics-port"
-    wait_until(file.exists, what="telemetry, for which nobody waits, serves")
-    port = int(file.read_text())
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(zoo.servers.admin(1)).netloc, timeout=20)
     try:
         connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         response = connection.getresponse()

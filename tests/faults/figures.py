@@ -84,11 +84,7 @@ def log_lines(ensemble: Ensemble, member: int, event: str = "") -> list[dict[str
 
 def metrics(ensemble: Ensemble, member: int) -> dict[str, float]:
     """Each metric of the member's endpoint, the highest of its processes."""
-    running = ensemble.running(member)
-    assert running is not None
-    port = (ensemble.local.config(ensemble.local.member(member)).run_dir / "metrics-port").read_text()
-    host = running.metrics.rpartition(":")[0]
-    with urllib.request.urlopen(f"http://{host}:{port.strip()}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(ensemble.admin(member, "/metrics"), timeout=5) as answer:
         text = answer.read().decode()
     found: dict[str, float] = {}
     for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? (\S+)$", text, re.MULTILINE):

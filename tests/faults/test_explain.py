@@ -66,9 +66,7 @@ def ensemble(slowed: Slowable) -> Ensemble:
 
 
 def get(ensemble: Ensemble, member: int, route: str, /, **query: object) -> dict[str, Any]:
-    config = ensemble.local.config(ensemble.local.member(member))
-    port = (config.run_dir / "metrics-port").read_text().strip()
-    url = f"http://{config.metrics_address}:{port}{route}?{urllib.parse.urlencode(query)}"
+    url = ensemble.admin(member, f"{route}?{urllib.parse.urlencode(query)}")
     with urllib.request.urlopen(url, timeout=10) as answer:
         found: dict[str, Any] = json.loads(answer.read())
         return found

@@ -13,12 +13,7 @@ HEARD = ("broadcast", "processor-0")
 
 def series(ensemble: Ensemble, member: int, label: str = "reason") -> dict[tuple[str, str], float]:
     """(name, value of *label* or empty) → value, summed over processes."""
-    running = ensemble.running(member)
-    assert running is not None
-    run_dir = ensemble.local.config(ensemble.local.member(member)).run_dir
-    port = (run_dir / "metrics-port").read_text().strip()
-    host = running.metrics.rpartition(":")[0]
-    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(ensemble.admin(member, "/metrics"), timeout=5) as answer:
         text = answer.read().decode()
     found: dict[tuple[str, str], float] = {}
     for family in text_string_to_metric_families(text):
@@ -34,7 +29,7 @@ def await_telemetry(ensemble: Ensemble) -> None:
     def hears(member: int) -> bool:
         try:
             found = series(ensemble, member, "process")
-        except (FileNotFoundError, urllib.error.URLError):
+        except urllib.error.URLError:
             return False
         return all(found.get(("corral_process_up", process)) == 1 for process in HEARD)
 

@@ -15,7 +15,6 @@ from kazoo.security import make_acl, make_digest_acl
 from node.config.read import load_config
 from tests.browser import Chromium, Page, browser
 from tests.corral import Ensemble, corral_ensemble, kazoo_client
-from tests.waiting import wait_until
 
 HOSTILE = "<img src=x onerror=window.broken=1>"  # a client may call a znode so
 READY = "!document.querySelector('main').hidden || !document.querySelector('#login').hidden"
@@ -26,7 +25,6 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
     settings = {"corral.browser": "write"}
     with corral_ensemble(tmp_path_factory.mktemp("browse"), members=1, settings=settings) as started, \
             kazoo_client(started.addresses) as client:
-        wait_until((run_dir(started) / "metrics-port").exists, what="telemetry is there")
         client.create("/app", b'{"port": 2181}')
         client.create(f"/app/{HOSTILE}", b"\x00\xff binary")
         client.create("/ann", b"for ann", acl=[make_digest_acl("ann", "secret", all=True)])
@@ -40,13 +38,8 @@ def chromium() -> Iterator[Chromium]:
         yield started
 
 
-def run_dir(ensemble: Ensemble) -> Path:
-    return ensemble.local.config(ensemble.local.member(1)).run_dir
-
-
 def url_of(ensemble: Ensemble, path: str = "/browse") -> str:
-    port = (run_dir(ensemble) / "metrics-port").read_text().strip()
-    return f"http://127.0.0.1:{port}{path}"
+    return ensemble.admin(1, path)
 
 
 class Visitor:

@@ -31,12 +31,7 @@ OWN = {"num_alive_connections", "open_file_descriptor_count"}  # the one who ask
 
 
 def page(ensemble: Ensemble, member: int, accept: str = "text/plain") -> str:
-    running = ensemble.running(member)
-    assert running is not None
-    run_dir = ensemble.local.config(ensemble.local.member(member)).run_dir
-    port = (run_dir / "metrics-port").read_text().strip()
-    request = urllib.request.Request(
-        f"http://{running.metrics.rpartition(':')[0]}:{port}/metrics", headers={"Accept": accept})
+    request = urllib.request.Request(ensemble.admin(member, "/metrics"), headers={"Accept": accept})
     with urllib.request.urlopen(request, timeout=5) as answer:
         return str(answer.read().decode())
 

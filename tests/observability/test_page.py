@@ -43,8 +43,7 @@ def chromium() -> Iterator[Chromium]:
 
 
 def url_of(ensemble: Ensemble, member: int, path: str = "/") -> str:
-    port = (ensemble.local.config(ensemble.local.member(member)).run_dir / "metrics-port").read_text().strip()
-    return f"http://127.0.0.1:{port}{path}"
+    return ensemble.admin(member, path)
 
 
 def get(url: str) -> Any:

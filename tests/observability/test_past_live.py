@@ -58,9 +58,7 @@ def member(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
     settings = {"DigestAuthenticationProvider.superDigest": SUPER_DIGEST}
     with corral_ensemble(tmp_path_factory.mktemp("past"), members=1, settings=settings) as ensemble, \
             kazoo_client(ensemble.addresses) as client:
-        port = ensemble.local.config(ensemble.local.member(1)).run_dir / "metrics-port"
-        wait_until(port.exists, what="telemetry, for which nobody waits, serves")
-        made = Member(ensemble, url=f"http://127.0.0.1:{port.read_text().strip()}")
+        made = Member(ensemble, url=ensemble.admin(1))
         client.create("/gone", b"was here")
         client.create("/ann", b"for all")
         client.create("/app", b"one")

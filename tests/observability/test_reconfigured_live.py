@@ -3,7 +3,6 @@
 import json
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,6 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
         "DigestAuthenticationProvider.superDigest": SUPER_DIGEST}
     with corral_ensemble(tmp_path_factory.mktemp("members"), members=2, settings=settings) as started, \
             kazoo_client(started.addresses[:1], auth_data=SUPER) as client:
-        ports = [run_dir(started, member) / "metrics-port" for member in (1, 2)]
-        wait_until(lambda: all(port.exists() for port in ports), what="telemetry serves")
         lines = wait_until(lambda: client.get("/zookeeper/config")[0], what="the configuration is there").decode()
         (line,) = [each for each in lines.split("\n") if each.startswith("server.2=")]
         joining = f"{line.replace(':participant', ':observer')},server.100={OBSERVER}"
@@ -36,17 +33,12 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
         yield started
 
 
-def run_dir(ensemble: Ensemble, member: int) -> Path:
-    return ensemble.local.config(ensemble.local.member(member)).run_dir
-
-
 def ask(ensemble: Ensemble, member: int, name: str) -> dict[str, Any]:
     return get(ensemble, member, f"/commands/{name}")
 
 
 def get(ensemble: Ensemble, member: int, path: str) -> dict[str, Any]:
-    port = (run_dir(ensemble, member) / "metrics-port").read_text().strip()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+    with urllib.request.urlopen(ensemble.admin(member, path), timeout=20) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
