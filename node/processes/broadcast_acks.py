@@ -1,9 +1,9 @@
 """Acks that can wait a moment, because no client waits for what they commit.
 
 Of three voters, a client of a follower waits for the leader's disk and its own follower's alone: the follower answers
-only what is durable there, and the leader says Backed (zab/leader.py). What the leader's own clients wait for needs an
-ack at once, and so does what an observer's do. The others go with the next ack, or after HOLD_MS: one write at a time
-then wakes the leader less often.
+only what is durable there, and the leader says Backed (zab/proposals.py). What the leader's own clients wait for needs
+an ack at once, and so does what an observer's do. The others go with the next ack, or after HOLD_MS: one write at a
+time then wakes the leader less often.
 """
 
 from collections.abc import Collection

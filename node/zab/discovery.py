@@ -6,12 +6,10 @@ Zab (Junqueira, Reed, Serafini, DSN 2011), phase 1; steps are cited by their nam
 from collections.abc import Collection, Iterable
 
 from node.zab.core import Core
-from node.zab.errors import ProtocolError, RoleEnded, check_epoch
+from node.zab.errors import RoleEnded, check_epoch
 from node.zab.learner_stream import LearnerStream
-from node.zab.membership import differing_setting
 from node.zab.quorum import Verifier
-from transport.entry import LEVEL_OF_RECONFIG
-from transport.messages import AckEpoch, Hello
+from transport.messages import AckEpoch
 from transport.zxid import EPOCH_MAX, Epoch, MemberId
 
 
@@ -83,40 +81,3 @@ class Discovery:
             for member in members}
         earliest = verifier.value({member: -until for member, until in free_ms.items()})
         return max(free_ms.values(), default=0) if earliest is None else -earliest
-
-
-def refuses(core: Core, member: MemberId, hello: Hello) -> str:
-    """Why this Hello is refused, for an operator; "" if it is not.  Raises ProtocolError: it is not who it says."""
-    if hello.member != member or not 0 <= hello.accepted_epoch < EPOCH_MAX:
-        raise ProtocolError(f"Hello of {hello.member} by {member}, accepted epoch {hello.accepted_epoch}")
-    if hello.ensemble != core.config.ensemble:
-        return f"member {member} belongs to ensemble {hello.ensemble}, this is {core.config.ensemble}"
-    is_named = member in core.electorate.members or member in core.config.voters or member in core.observers
-    control = core.history.control
-    # A new member follows before a reconfiguration brings it in; its key was let in by an operator.
-    if not is_named and (control is None or control.feature_level < LEVEL_OF_RECONFIG):
-        return f"member {member} is not in the configuration of the ensemble: {list(core.voters)}"
-    if control is not None and hello.feature_level < control.feature_level:
-        return (
-            f"the ensemble is at feature level {control.feature_level}, member {member} supports only "
-            f"{hello.feature_level}: install Corral {control.version or 'of the others'} there")
-    if is_stranger(core, hello):
-        ours = _origin(core.history.restored)
-        return (
-            f"member {member}'s data {_origin(hello.restored)}, those of the ensemble {ours}: restore the same backup, "
-            "with the same --epoch, on every member, or move that member's data and log directories away and start it, "
-            "so that it takes a snapshot from the leader")
-    differing = differing_setting(control.settings if control else core.config.settings, hello.settings)
-    if differing is not None:
-        key, wanted, theirs = differing
-        return f"{key} is {theirs!r} at member {member}, but {wanted!r} in the ensemble"
-    return ""
-
-
-def is_stranger(core: Core, hello: Hello) -> bool:
-    """Whether its history comes from another restoration than ours, or from none. Who has no data is none."""
-    return bool(hello.last_zxid) and hello.restored != core.history.restored
-
-
-def _origin(restored: str) -> str:
-    return f"come from restoration {restored}" if restored else "were never restored from a backup"

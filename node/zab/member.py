@@ -41,8 +41,8 @@ from node.zab.events import (
 )
 from node.zab.follower import Follower
 from node.zab.leader import Leader
-from node.zab.learner_stream import LearnerStream
 from node.zab.looking import Looking
+from node.zab.observer_master import ObserverMaster
 from transport.entry import ControlEntry
 from transport.messages import Digest, Hello, NewEpoch, Touches
 from transport.zxid import Epoch, MemberId, Zxid
@@ -148,23 +148,24 @@ class Member:
 
     @property
     def uncommitted_bytes(self) -> int:
-        return self._role.uncommitted_bytes if isinstance(self._role, Leader) else 0
+        return self._role.proposals.uncommitted_bytes if isinstance(self._role, Leader) else 0
 
     @property
     def learners(self) -> list[LearnerStatus]:
         """At a leader: every learner that has said hello; at a follower the observers that follow it."""
-        role = self._role
-        streams: list[LearnerStream] = []
-        if isinstance(role, Leader):
-            streams += role.learners.values()
-        elif isinstance(role, Follower):
-            streams += role.observers.learners.values()
+        master = self._master
         return [
             LearnerStatus(
                 each.member, each.phase.name.lower(), str(each.mode or ""), each.has_vote,
                 each.durable, each.cursor, each.unacked_bytes, each.has_processor,
                 each.member in self._core.observers)
-            for each in streams]
+            for each in (master.learners.values() if master else ())]
+
+    @property
+    def _master(self) -> Leader | ObserverMaster | None:
+        """Whom learners follow here."""
+        role = self._role
+        return role.observers if isinstance(role, Follower) else role if isinstance(role, Leader) else None
 
     @property
     def quorum_slack(self) -> int:
@@ -215,26 +216,17 @@ class Member:
                 if role is not None:
                     role.on_tick()
                 self._follow_decision()
-            case RecordsSent():
-                if isinstance(role, Leader):
-                    role.on_records_sent(event)
-                elif isinstance(role, Follower):
-                    role.observers.on_sent(event)
+            case RecordsSent() | SnapshotSent():
+                if master := self._master:
+                    master.on_sent(event)
             case RecordsUnreadable():
-                if isinstance(role, Leader):
-                    role.on_records_unreadable(event)
-                elif isinstance(role, Follower):
-                    role.observers.on_unreadable(event)
-            case SnapshotSent():
-                if isinstance(role, Leader):
-                    role.on_snapshot_sent(event)
-                elif isinstance(role, Follower):
-                    role.observers.on_sent(event)
+                if master := self._master:
+                    master.on_unreadable(event)
             case LearnerLost():
-                if isinstance(role, Leader | Looking):
+                if master := self._master:
+                    master.on_lost(event.stream)
+                elif isinstance(role, Looking):
                     role.on_learner_lost(event.stream)
-                elif isinstance(role, Follower):
-                    role.observers.on_lost(event.stream)
             case LeaderLost():
                 self._on_leader_lost(event)
             case Elected():
@@ -268,10 +260,8 @@ class Member:
 
     def _on_protocol_error(self, event: Event, error: ProtocolError) -> None:
         if isinstance(event, FromLearner):
-            if isinstance(self._role, Leader):
-                self._role.on_protocol_error(event.stream, error)
-            elif isinstance(self._role, Follower):
-                self._role.observers.on_protocol_error(event.stream, error)
+            if master := self._master:
+                master.on_protocol_error(event.stream, error)
             else:
                 self._core.emit(Drop(event.stream, str(error), UNKNOWN_LEADER))
         else:

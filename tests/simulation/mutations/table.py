@@ -18,6 +18,7 @@ from node.zab.heartbeat import Heartbeat
 from node.zab.history import History
 from node.zab.leader import Leader
 from node.zab.membership import has_vote
+from node.zab.proposals import Proposals
 from node.zab.quorum import backed_value, quorum_value
 from node.zab.synchronisation import common_point, plan
 from tests.simulation.ensemble import Scale
@@ -39,7 +40,7 @@ MUTATIONS = (
         lambda: around(Follower, "_on_records", broadcast.acking_at_once)),
     Mutation(
         "the leader counts its own copy before it is durable", "1",
-        lambda: around(Leader, "_count", broadcast.thinking_all_durable)),
+        lambda: around(Proposals, "commit", broadcast.thinking_all_durable)),
     Mutation(
         "replicas see what is not on this disk", "2",
         lambda: around(History, "release", broadcast.thinking_all_durable)),
