@@ -1,40 +1,34 @@
 """Broadcast's shell in virtual time: the ZAB core's effects over real storage code, a simulated disk and network.
 
+Its files are broadcast_disk.py's; what goes to learners and comes of the leader in bulk is broadcast_history.py's.
+
 As in the real shell what comes is collected and handed in together, then TurnEnd; effects are performed in order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from node.processes.broadcast_local import CHECK_MS
-from node.processes.broadcast_records import Records, UnreadableError
-from node.storage.epochs import Epochs
-from node.storage.errors import CorruptionError, LogGapError, RefusedError
-from node.storage.identity import DataLock, consume_mark, open_identity
-from node.storage.log import Sync
-from node.storage.received import ReceivedSnapshot
-from node.storage.recovery import recover
-from node.storage.snapshots import DamagedSnapshotError, SnapshotReader, snapshot_path
+from node.storage.errors import CorruptionError, RefusedError
 from node.zab import effects as fx
 from node.zab import events as ev
 from node.zab.intake import Intake
 from node.zab.member import Member
-from tests.simulation.host import DATA_DIR, LOG_DIR, PROCESSORS, Host
+from tests.simulation.host import PROCESSORS, Host
 from tests.simulation.network import Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import MS
+from tests.simulation.shells.broadcast_disk import Disk
+from tests.simulation.shells.broadcast_history import History
 from tests.simulation.shells.outbox import Outbox
 from transport import messages as msg
 from transport.zxid import MemberId, Zxid, show
 
 TURN_US = 100
-VERIFY_US = 20 * MS  # mean, of a received snapshot; at times longer than a leader lasts
 COUNTED = ("handed_over", "log_unreadable", "no_member_stands", "voters_changed")  # of the core's reports
 HAND_OVER_WITHIN_MS = 2_000
 DRAIN_OVER_MS = 300
 CONFLATION_PROBABILITY = 0.1
-IN_LINE_PROBABILITY = 0.1  # of a sync
-SYNC_RUNS_EARLY_PROBABILITY = 0.4  # the bytes are on the platter long before anybody is told
 
 
 class Broadcast(Process):
@@ -46,10 +40,13 @@ class Broadcast(Process):
         self.hub = host.ensemble.hub
         self.scale = host.ensemble.scale
         self.life = host.lives
-        self.files = host.disk.process()
+        self.disk = Disk(self, host, self.hand_in)
         self.waiting: list[Any] = []
         self.turn_due = False
         self.outbox = Outbox(self, self.stream_lost)
+        self.history = History(
+            self, self.disk, self.outbox, drop=self.give_up, installed=self.snapshot_installed,
+            refused=self.snapshot_refused)
         self.local: dict[bytes, str] = {}  # stream -> role
         self.processor_heard_ms = 0  # number 0
         self.processor_hangs = False
@@ -59,9 +56,6 @@ class Broadcast(Process):
         self.leader: Stream | None = None
         self.met: set[int] = set()  # whom others have told of
         self.leader_life = 0
-        self.sync: Sync | None = None
-        self.sync_is_run = False
-        self.received: ReceivedSnapshot | None = None
         self.look: msg.Message | None = None  # the last word to election
         self.lease = msg.Lease(0, 0, 0, "", "", "looking")
         self.mark = msg.Watermark(0, 0, 0)
@@ -71,10 +65,7 @@ class Broadcast(Process):
         self.perform_by: dict[type, Callable[[Any], None]] = {
             fx.Look: self.on_look, fx.Settle: self.on_settle, fx.Connect: self.on_connect,
             fx.Disconnect: self.on_disconnect, fx.Send: self.on_send, fx.SendLeader: self.on_send_leader,
-            fx.Drop: self.on_drop, fx.SendRecords: self.on_send_records, fx.SendSnapshot: self.on_send_snapshot,
-            fx.SaveAcceptedEpoch: self.on_save_accepted, fx.SaveCurrentEpoch: self.on_save_current,
-            fx.Append: self.on_append, fx.Flush: self.on_flush, fx.TruncateLog: self.on_truncate,
-            fx.ReceiveSnapshot: self.on_receive_snapshot, fx.Initialised: self.on_initialised,
+            fx.Drop: self.on_drop, **self.disk.perform_by, **self.history.perform_by,
             fx.Watermark: self.on_watermark, fx.Lease: self.on_lease, fx.AcceptBatches: self.on_accept_batches,
             fx.ToProcessor: self.on_to_processor, fx.HandOverFailed: self.on_hand_over_failed,
             fx.Report: self.on_report, fx.ReconfigRefused: self.on_reconfig_refused,
@@ -85,15 +76,7 @@ class Broadcast(Process):
     def start(self) -> None:
         host = self.host
         try:
-            self.lock = DataLock(self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, pid=self.life)
-            identity = open_identity(
-                self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, ensemble=self.scale.ensemble, member=self.member,
-                alone=len(host.ensemble.members) == 1, new_incarnation=lambda: f"{host.rng.getrandbits(64):016x}")
-            self.epochs = Epochs(self.files, DATA_DIR, first_generation=host.wall_ms())
-            recovery = recover(
-                self.files, data_dir=DATA_DIR, log_dir=LOG_DIR, identity=identity, epochs=self.epochs,
-                new_id=lambda: host.rng.getrandbits(64), young_bytes=self.scale.segment_bytes)
-            self.boot = self.epochs.next_generation()
+            recovery = self.disk.recover(self.life)
         except CorruptionError as error:
             self.refuse(error)
             raise
@@ -106,12 +89,10 @@ class Broadcast(Process):
         self.hub.recovered(self.member, recovery.recovered.last_zxid)
         if recovery.torn_bytes:
             self.world.occurred["torn tail"] += 1
-        self.log = recovery.log
-        self.trace("recovered to %s, committed %s, torn %d", show(self.log.last_zxid),
+        self.trace("recovered to %s, committed %s, torn %d", show(self.disk.log.last_zxid),
                    show(recovery.recovered.committed), recovery.torn_bytes)
-        self.core_config = host.ensemble.zab_config(self.member, generation=self.boot)
+        self.core_config = host.ensemble.zab_config(self.member, generation=self.disk.boot)
         self.core = Member(recovery.recovered, self.core_config)
-        self.records = Records(self.log, memory_bytes=self.scale.memory_bytes)
         self.intake = Intake(me=self.member, ensemble=self.scale.ensemble)
         self.world.network.bind(self, "peer")
         self.world.network.bind(self, "local")
@@ -126,7 +107,7 @@ class Broadcast(Process):
     def on_death(self, error: Exception | None) -> None:
         if self.has_started:
             self.hub.lease(self.member, is_leader=False, now_us=0, until_us=0)
-        self.files.crash()
+        self.disk.files.crash()
         self.host.ended(self, error)
 
     def now_ms(self) -> int:
@@ -285,13 +266,13 @@ class Broadcast(Process):
                 self.hand_in(ev.DigestComputed(Zxid(digest.zxid), digest.process, digest.digest))
             case msg.SnapshotDone():
                 self.world.occurred["snapshot taken"] += 1
-                self.hand_in(ev.SnapshotTaken(Zxid(message.zxid), self.log.start()))
+                self.hand_in(ev.SnapshotTaken(Zxid(message.zxid), self.disk.log.start()))
             case _:
                 pass
 
     def welcome(self, stream: bytes, hello: msg.LocalHello) -> None:
-        generation = hello.generation or self.epochs.next_generation()
-        self.outbox.send(stream, msg.Welcome(generation, self.boot, self.scale.ensemble, self.mark.zxid))
+        generation = hello.generation or self.disk.epochs.next_generation()
+        self.outbox.send(stream, msg.Welcome(generation, self.disk.boot, self.scale.ensemble, self.mark.zxid))
         if hello.role == "election":
             if self.look is not None:
                 self.outbox.send(stream, self.look)
@@ -315,13 +296,8 @@ class Broadcast(Process):
 
     # --- election and links ---
 
-    def discard_received(self) -> None:
-        if self.received is not None:
-            self.received.discard()
-            self.received = None
-
     def on_look(self, effect: fx.Look) -> None:
-        self.discard_received()
+        self.history.discard()
         self.trace("looks, round %d, at %d %s", effect.round, effect.current_epoch, show(effect.last_zxid))
         self.look = msg.Look(
             effect.round, effect.current_epoch, effect.last_zxid, effect.votes, list(effect.voters),
@@ -357,7 +333,7 @@ class Broadcast(Process):
         return {*self.core_config.voters, *(control.reconfigured if control else ()), *self.met}
 
     def on_disconnect(self, effect: fx.Disconnect) -> None:
-        self.discard_received()
+        self.history.discard()
         if self.leader is not None:
             self.leader.close()
             self.leader = None
@@ -386,154 +362,25 @@ class Broadcast(Process):
         self.world.network.router_send(effect.stream, msg.encode(refused))
         self.world.network.router_close(effect.stream)
 
-    # --- streaming ---
+    def give_up(self, stream: bytes, reason: str) -> None:
+        """What the learner needs is not there."""
+        self.on_drop(fx.Drop(stream, reason, self.core.leader))
+        self.hand_in(ev.LearnerLost(stream))
 
-    def on_send_records(self, effect: fx.SendRecords) -> None:
-        stream = effect.stream
-        try:
-            data, end = self.records.read(
-                stream, after=effect.after, upto=effect.upto, bytes_max=effect.bytes_max)
-        except LogGapError as error:
-            self.on_drop(fx.Drop(stream, str(error), self.core.leader))
-            self.hand_in(ev.LearnerLost(stream))
-            return
-        except UnreadableError as error:
-            self.hand_in(ev.RecordsUnreadable(stream, effect.after, error.cause))
-            return
-        self.world.occurred["DIFF"] += 1
-        self.outbox.send(stream, msg.Records(data, effect.committed))
-        self.hand_in(ev.RecordsSent(stream, end, len(data)))
-
-    def on_send_snapshot(self, effect: fx.SendSnapshot) -> None:
-        """The snapshotter purges without asking: what was there when the core decided may be gone."""
-        try:
-            self.outbox.stream(effect.stream, self.snapshot(effect))
-        except (FileNotFoundError, DamagedSnapshotError) as error:
-            self.on_drop(fx.Drop(effect.stream, f"no snapshot to send: {error}", self.core.leader))
-            self.hand_in(ev.LearnerLost(effect.stream))
-            return
-        self.world.occurred["SNAP"] += 1
-
-    def snapshot(self, effect: fx.SendSnapshot) -> Iterator[msg.Message]:
-        path = snapshot_path(DATA_DIR, effect.zxid)
-        reader = SnapshotReader(self.files, path)
-        epochs = reader.header.epochs
-        reader.close()
-        handle = self.files.open(path)
-        size = self.files.size(handle)
-        yield msg.SnapshotBegin(effect.zxid, size, epochs)
-        for offset in range(0, size, self.scale.snapshot_chunk_bytes):
-            yield msg.SnapshotChunk(offset, self.files.pread(handle, self.scale.snapshot_chunk_bytes, offset))
-        self.files.close(handle)
-        yield msg.SnapshotEnd(effect.zxid)
-        self.hand_in(ev.SnapshotSent(effect.stream, effect.zxid))
-
-    # --- disk ---
-
-    def on_save_accepted(self, effect: fx.SaveAcceptedEpoch) -> None:
-        self.trace("accepts epoch %d", effect.epoch)
-        self.epochs.save_accepted(effect.epoch)
-
-    def on_save_current(self, effect: fx.SaveCurrentEpoch) -> None:
-        self.trace("enters epoch %d", effect.epoch)
-        self.epochs.save_current(effect.epoch)
-        self.hub.entered(self.member, effect.epoch, self.host.durable.zxid)
-
-    def on_append(self, effect: fx.Append) -> None:
-        self.records.remember(effect.record)
-        self.log.append(effect.record, committed=effect.committed, durable_upto=effect.durable_upto)
-
-    def on_flush(self, effect: fx.Flush) -> None:
-        """In line at times, as the real shell does while the disk is fast; else the platter changes early or late."""
-        assert self.sync is None, "one outstanding at most"
-        takes_us = 50 + int(self.host.rng.expovariate(1 / self.host.sync_us))
-        self.host.sync_began(takes_us)
-        if self.host.rng.random() < IN_LINE_PROBABILITY:
-            self.hand_in(ev.Flushed(self.log.sync()))
-            return
-        self.sync = self.log.begin_sync()
-        self.sync_is_run = self.host.rng.random() < SYNC_RUNS_EARLY_PROBABILITY
-        if self.sync_is_run:
-            self.sync.run()
-        self.after(takes_us, self.flushed, self.sync)
-
-    def flushed(self, sync: Sync) -> None:
-        """The disk is done; a sync that is over already was waited for by a truncation."""
-        if self.sync is not sync:
-            return
-        self.sync = None
-        if not self.sync_is_run:
-            sync.run()
-        self.log.end_sync(sync)
-        self.hand_in(ev.Flushed(sync.zxid))
-
-    def wait_for_sync(self) -> None:
-        if self.sync is not None:
-            self.flushed(self.sync)
-
-    def on_truncate(self, effect: fx.TruncateLog) -> None:
-        self.world.occurred["TRUNC"] += 1
-        self.trace("truncates to %s", show(effect.zxid))
-        self.wait_for_sync()
-        self.hub.cut(self.member, effect.zxid)
-        self.host.cut_began()
-        self.log.truncate(effect.zxid)
-        self.records.forget_all()
-        self.host.durable.forget()
-
-    def on_receive_snapshot(self, effect: fx.ReceiveSnapshot) -> None:
-        message = effect.message
-        match message:
-            case msg.SnapshotBegin():
-                if self.received is not None:
-                    self.received.discard()
-                self.received = ReceivedSnapshot(self.files, DATA_DIR, zxid=message.zxid, size=message.size)
-            case msg.SnapshotChunk():
-                assert self.received is not None
-                self.received.write(message.offset, message.data)
-            case msg.SnapshotEnd():
-                # A thread reads it through, while the loop goes on.
-                takes_us = int(self.host.rng.expovariate(1 / VERIFY_US))
-                self.after(takes_us, self.install, self.received)
-            case _:
-                raise AssertionError(message)
-
-    def install(self, received: ReceivedSnapshot) -> None:
-        if received is not self.received:
-            return  # discarded meanwhile
-        self.received = None
-        try:
-            received.verify()
-        except DamagedSnapshotError as error:
-            self.refuse_snapshot(received, error)
-            return
-        self.wait_for_sync()
-        self.hub.cut(self.member, received.zxid)
-        self.host.cut_began()
-        header = received.install(log_dir=LOG_DIR)
-        self.log.restart_after(header.zxid)
-        self.records.forget_all()
-        self.host.durable.forget()
-        self.trace("installed the snapshot of %s", show(header.zxid))
-        # At once: no Look may come between.
-        self.step(ev.SnapshotReceived(header.zxid, header.epochs, header.control))
+    def snapshot_installed(self, event: ev.SnapshotReceived) -> None:
+        """At once: no Look may come between."""
+        self.step(event)
         self.wake()
 
-    def refuse_snapshot(self, received: ReceivedSnapshot, error: DamagedSnapshotError) -> None:
+    def snapshot_refused(self) -> None:
         """As node/processes/broadcast_history.py: all is as before, and this member looks again."""
-        self.trace("refuses the snapshot: %s", str(error))
-        self.world.occurred["damaged snapshot refused"] += 1
-        received.discard()
         self.on_disconnect(fx.Disconnect())
         self.hand_in(ev.LeaderLost(self.leader_life))
-
-    def on_initialised(self, effect: fx.Initialised) -> None:
-        consume_mark(self.files, DATA_DIR)
 
     # --- this member's processes ---
 
     def on_watermark(self, effect: fx.Watermark) -> None:
-        self.mark = msg.Watermark(effect.zxid, *self.log.position(effect.zxid))
+        self.mark = msg.Watermark(effect.zxid, *self.disk.log.position(effect.zxid))
         self.trace("watermark %s", show(effect.zxid))
         self.hub.released(self.member, effect.zxid, self.host.durable.zxid)
         self.mark_is_new = True
