@@ -15,5 +15,6 @@ backup.py      backup, backup list, backup verify        restore.py restore_subt
 progress.py    how far a long command is
 import_.py export.py mirror.py (mirroring/)             ZooKeeper's files in and out; following a running one
 log.py show.py diff.py (history.py, show_remote.py)     time travel
+tls_words.py   what TLS says is wrong, with the cure
 drawing.py     the table of members                      errors.py  errors as one line, exit codes
 """

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from node.cli.tls_words import CLIENT_PORT
 from node.config.address import Address
 
 DEADLINE_S: Final = 1.5  # for everything about one server, so that `status` ends within 2 s
@@ -89,19 +90,7 @@ def ask(server: Address, until_s: float, *, tls: ssl.SSLContext | None = None) -
 
 def reason_of(error: OSError) -> str:
     """With the cure, where TLS says what is wrong."""
-    return tls_reason(error) if isinstance(error, ssl.SSLError) else error.strerror or str(error)
-
-
-def tls_reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        if "ostname" in error.verify_message or "IP address" in error.verify_message:
-            return f"its certificate is for another name ({error.verify_message}): --any-host takes it all the same"
-        return f"its certificate is not trusted ({error.verify_message}): --ca names the authority that signed it"
-    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF_WHILE_READING"):
-        return "it speaks no TLS there: give its secureClientPort, or leave out --tls, --ca and --cert"
-    if "CERTIFICATE_REQUIRED" in str(error) or "HANDSHAKE_FAILURE" in str(error):
-        return "it wants a certificate of yours (ssl.clientAuth): --cert, and --key"
-    return f"TLS: {error.reason or error}"
+    return CLIENT_PORT.reason(error) if isinstance(error, ssl.SSLError) else error.strerror or str(error)
 
 
 def exchange(server: Address, word: bytes, until_s: float, *, tls: ssl.SSLContext | None = None) -> bytes:

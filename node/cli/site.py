@@ -18,16 +18,13 @@ import click
 
 from node.auth.key_stores import certificate_of
 from node.cli.errors import Failure
+from node.cli.tls_words import ADMIN_HTTP, CA_VARIABLE
 from node.config.address import format_address
 from node.config.member import MemberConfig
 
 ANSWER_S: Final = 6.0
 NOT_OURS: Final = "what answers there is no member's metrics port"
-CA_VARIABLE: Final = "CORRAL_CA"
 AUTH_VARIABLE: Final = "CORRAL_AUTH"  # as of `corral sh`
-_WANTS_CERTIFICATE: Final = "it wants a certificate of yours (admin.needClientAuth): --cert FILE, and --key"
-# By TLS 1.3 a client may have sent its request, and be cut off for that, before it hears what the server thinks of it.
-_BROKEN_OFF: Final = f"it has broken off: as a rule {_WANTS_CERTIFICATE}"
 _FORCED: Final = "speaks nothing but HTTPS (admin.forceHttps): say https://HOST:PORT, and --ca"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,9 +94,9 @@ class Site:
             raise
         except (urllib.error.URLError, ssl.SSLError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            if self.is_secure and isinstance(reason, (ssl.SSLEOFError, ConnectionResetError)):
-                raise OSError(_BROKEN_OFF) from None
-            raise OSError(_said(reason)) from None
+            if self.is_secure and isinstance(reason, ssl.SSLError | ConnectionResetError):
+                raise OSError(ADMIN_HTTP.reason(reason)) from None
+            raise OSError(str(reason)) from None
         except http.client.HTTPException:
             raise OSError(NOT_OURS) from None
 
@@ -114,22 +111,6 @@ class Site:
         if not isinstance(found, dict):
             raise OSError(NOT_OURS)
         return found
-
-
-def _said(reason: object) -> str:
-    """With the cure, where TLS says what is wrong."""
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        if "ostname" in reason.verify_message or "IP address" in reason.verify_message:
-            return f"its certificate is for another name: {reason.verify_message}"
-        return (f"its certificate is not trusted ({reason.verify_message}): --ca FILE, or ${CA_VARIABLE}, names the "
-                "authority that signed it")
-    if isinstance(reason, ssl.SSLError):
-        if "WRONG_VERSION_NUMBER" in str(reason) or "RECORD_LAYER" in str(reason):
-            return "it speaks no HTTPS: say http://HOST:PORT, or set admin.portUnification there"
-        if "CERTIFICATE_REQUIRED" in str(reason) or "HANDSHAKE_FAILURE" in str(reason):
-            return _WANTS_CERTIFICATE
-        return f"TLS: {reason.reason or reason}"
-    return str(reason)
 
 
 def sites_of(texts: Sequence[str], trust: Trust = NO_TRUST) -> list[Site]:
