@@ -23,7 +23,7 @@ from node.cli.local import LocalEnsemble, load_ensemble
 from node.run_dir import METRICS_PORT
 from node.running import RunningMember
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 ROOT = Path(__file__).parent.parent
 COMMAND_S = 90.0  # `up` itself gives up after 60

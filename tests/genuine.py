@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import wait_until
-from tests.wire import Address, four_letter
+from tests.wire_connection import Address, four_letter
 
 JARS = os.environ.get("CORRAL_ZOOKEEPER_JARS", "")
 CLASSPATH = (f"{JARS}/*",) if JARS else ("/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar")

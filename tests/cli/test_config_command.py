@@ -8,7 +8,7 @@ import pytest
 
 from tests.corral import Ensemble, corral_ensemble
 from tests.waiting import wait_until
-from tests.wire import four_letter
+from tests.wire_connection import four_letter
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from kazoo.client import KazooClient
 
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble, fresh_root, kazoo_client
-from tests.wire import Connection, Sync
+from tests.wire import Sync
+from tests.wire_connection import Connection
 
 # Sessions that end soon are what several tests wait for; clients of one test are more than 60.
 SETTINGS = {"minSessionTimeout": "2000", "maxClientCnxns": "0"}

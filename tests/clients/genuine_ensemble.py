@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.genuine import CLASSPATH, QUORUM, STANDALONE, free_ports, require_genuine, wait_until_serving
-from tests.wire import Address
+from tests.wire_connection import Address
 
 SETTINGS = {
     "tickTime": "2000",

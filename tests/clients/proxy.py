@@ -5,7 +5,7 @@ import socket
 import threading
 from typing import Self
 
-from tests.wire import Address
+from tests.wire_connection import Address
 
 
 class Proxy:

@@ -13,7 +13,7 @@ from tests.certificates import PASSWORD, Authority
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble, kazoo_client
 from tests.genuine import HOST, JARS, free_ports
-from tests.wire import Address
+from tests.wire_connection import Address
 
 KINDS = ("genuine", "corral")
 USERS = {"bob": "builder", "root": "toor"}

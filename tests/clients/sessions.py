@@ -1,7 +1,7 @@
 """A session that comes back over another connection."""
 
 from tests.waiting import wait_until
-from tests.wire import Address, Connection
+from tests.wire_connection import Address, Connection
 
 
 def reattached(last: Connection, address: Address) -> Connection:

@@ -20,7 +20,6 @@ from tests.wire import (
     AUTH,
     Acl,
     Auth,
-    Connection,
     Create,
     Delete,
     Event,
@@ -31,9 +30,9 @@ from tests.wire import (
     Reply,
     SetData,
     buffer,
-    four_letter,
     ustring,
 )
+from tests.wire_connection import Connection, four_letter
 
 ANN = Auth("digest", b"ann:a-password-of-hers")
 HERS = (Acl(31, "auth", ""),)

@@ -8,7 +8,7 @@ from kazoo.security import ACL, Id, Permissions, make_acl
 from tests.clients.conftest import Connect, without
 from tests.clients.watcher import CHANGED, Seen
 from tests.corral import Servers
-from tests.wire import four_letter
+from tests.wire_connection import four_letter
 
 pytestmark = pytest.mark.parametrize("servers", ["genuine [::1]", "corral [::1]"], indirect=True)
 

@@ -12,7 +12,8 @@ from tests.clients.conftest import Connect, without
 from tests.clients.sessions import reattached
 from tests.corral import ROOT, Servers, connect_string
 from tests.waiting import wait_until
-from tests.wire import Connection, Create, Exists, GetData, SetData, Sync
+from tests.wire import Create, Exists, GetData, SetData, Sync
+from tests.wire_connection import Connection
 
 HOLDER = """
 import sys, threading

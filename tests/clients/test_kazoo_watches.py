@@ -9,7 +9,8 @@ from kazoo.exceptions import NoNodeError
 from tests.clients.conftest import Connect
 from tests.clients.watcher import CHANGED, CHILD, CREATED, DELETED, Seen
 from tests.corral import Servers
-from tests.wire import GET_DATA, Connection, Event, GetData, Reply, SetData, Sync
+from tests.wire import GET_DATA, Event, GetData, Reply, SetData, Sync
+from tests.wire_connection import Connection
 
 Change = Callable[[KazooClient], object]
 

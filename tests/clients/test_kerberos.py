@@ -95,7 +95,8 @@ def test_who_has_no_ticket_is_not_let_in_by_the_name_alone(site: Site, tmp_path:
 
 
 def test_what_is_no_token_is_told_and_ends_the_connection(site: Site) -> None:
-    from tests.wire import Connection, Raw, buffer
+    from tests.wire import Raw, buffer
+    from tests.wire_connection import Connection
 
     for token in (b"", b"rubbish", bytes(100)):
         with Connection.open(site.ensemble.addresses[0]) as connection:

@@ -11,7 +11,7 @@ from tests.clients.conftest import SETTINGS
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
-from tests.wire import Address, four_letter
+from tests.wire_connection import Address, four_letter
 
 CONFIG = "/zookeeper/config"
 SUPER = [("digest", "super:test")]

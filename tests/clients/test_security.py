@@ -24,7 +24,8 @@ from tests.certificates import Authority
 from tests.clients.secured import KINDS, USERS, Secured, client_context, secured
 from tests.corral import Ensemble, connect_string, fresh_root, kazoo_client
 from tests.waiting import wait_until
-from tests.wire import SYNC, Acl, Auth, Connection, Create, Exists, GetAcl, Ping, Raw, buffer
+from tests.wire import SYNC, Acl, Auth, Create, Exists, GetAcl, Ping, Raw, buffer
+from tests.wire_connection import Connection
 
 SASL = 102
 OPEN = ACL(Permissions.ALL, Id("world", "anyone"))

@@ -8,7 +8,8 @@ from tests.clients.conftest import SETTINGS, Dial
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.clients.sessions import reattached
 from tests.corral import Servers, corral_ensemble, fresh_root
-from tests.wire import Connection, Create, Create2, Exists, GetChildren, GetData, SetData, Sync
+from tests.wire import Create, Create2, Exists, GetChildren, GetData, SetData, Sync
+from tests.wire_connection import Connection
 
 EPHEMERAL = 1
 NO_NODE, EPHEMERAL_ON_LOCAL_SESSION = -101, -120

@@ -22,7 +22,6 @@ from tests.wire import (
     Acl,
     Acls,
     CloseSession,
-    Connection,
     Create,
     Create2,
     Delete,
@@ -37,6 +36,7 @@ from tests.wire import (
     Stat,
     Sync,
 )
+from tests.wire_connection import Connection
 
 NO_NODE, NO_AUTH, BAD_VERSION, NO_CHILDREN, NODE_EXISTS, NOT_EMPTY = -101, -102, -103, -108, -110, -111
 BAD_ARGUMENTS, INVALID_ACL, QUOTA_EXCEEDED = -8, -114, -125

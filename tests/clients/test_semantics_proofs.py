@@ -7,7 +7,8 @@ import pytest
 
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble
-from tests.wire import Auth, Connection, Exists, Reply
+from tests.wire import Auth, Exists, Reply
+from tests.wire_connection import Connection
 
 PROVE_IT_FIRST = -124
 SETTINGS = {

@@ -9,7 +9,6 @@ from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
 from tests.wire import (
-    Connection,
     Create,
     Delete,
     Exists,
@@ -20,8 +19,8 @@ from tests.wire import (
     Request,
     SetData,
     Sync,
-    four_letter,
 )
+from tests.wire_connection import Connection, four_letter
 
 NOT_READ_ONLY = -119
 READ_ONLY = {"readonlymode.enabled": "true"}

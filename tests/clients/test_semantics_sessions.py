@@ -18,7 +18,6 @@ from tests.wire import (
     Acls,
     Auth,
     CloseSession,
-    Connection,
     Create,
     Event,
     Exists,
@@ -34,6 +33,7 @@ from tests.wire import (
     SetData,
     Sync,
 )
+from tests.wire_connection import Connection
 
 MARSHALLING_ERROR, UNIMPLEMENTED, NO_NODE, NO_AUTH, INVALID_ACL = -5, -6, -101, -102, -114
 AUTH_FAILED, RECONFIG_DISABLED = -115, -123

@@ -21,7 +21,6 @@ from tests.later_requests import (
     SetWatches2,
 )
 from tests.wire import (
-    Connection,
     Create,
     Delete,
     Event,
@@ -35,6 +34,7 @@ from tests.wire import (
     SetWatches,
     Sync,
 )
+from tests.wire_connection import Connection
 
 CREATED, DELETED, CHANGED, CHILD = 1, 2, 3, 4
 NO_NODE, NO_WATCHER = -101, -121

@@ -11,7 +11,6 @@ import pytest
 from tests.clients.sessions import reattached
 from tests.corral import Servers
 from tests.wire import (
-    Connection,
     Create,
     Delete,
     Event,
@@ -23,6 +22,7 @@ from tests.wire import (
     SetWatches,
     Sync,
 )
+from tests.wire_connection import Connection
 
 CREATED, DELETED, CHANGED, CHILD = 1, 2, 3, 4
 SYNC_CONNECTED = 3

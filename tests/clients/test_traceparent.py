@@ -11,7 +11,7 @@ from kazoo.security import CREATOR_ALL_ACL
 
 from tests.corral import Ensemble, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 PARENT = "b7ad6b7169203331"
 

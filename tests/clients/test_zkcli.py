@@ -10,7 +10,7 @@ import pytest
 from tests.corral import Servers, connect_string, fresh_root
 from tests.fourletter.conftest import Pair, started
 from tests.genuine import require_genuine
-from tests.wire import Address
+from tests.wire_connection import Address
 
 ZKCLI = Path("/usr/share/zookeeper/bin/zkCli.sh")
 CLI_S = 60

@@ -9,7 +9,7 @@ from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
 from tests.corral import connect_string
-from tests.wire import Address
+from tests.wire_connection import Address
 
 PACE_S = 0.02  # of each client: a hundred requests a second and client, no more
 WATCHERS = 3

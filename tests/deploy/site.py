@@ -16,7 +16,7 @@ from node.cli.asking import MemberStatus, ask_all
 from node.config.address import Address as Endpoint
 from tests.deploy.hosts import Fabric, Host
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 ROOT: Final = Path(__file__).parent.parent.parent
 ANSIBLE: Final = ROOT / "ansible"

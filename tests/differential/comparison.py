@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.differential.normalise import Line, normalise
 from tests.differential.runner import roots, run
 from tests.differential.steps import Sequence
-from tests.wire import Address
+from tests.wire_connection import Address
 
 SHOWN = 5
 

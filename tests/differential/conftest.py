@@ -10,7 +10,7 @@ from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import corral_ensemble
 from tests.differential.cores import cores
 from tests.genuine import RELEASE, TICK_MS, genuine_zookeeper
-from tests.wire import Address
+from tests.wire_connection import Address
 
 ERROR = '"level":"error"'
 

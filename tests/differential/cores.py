@@ -19,7 +19,7 @@ from node.requests.processor import Processor, RequestConfig
 from node.tree.compatibility import COMPATIBILITY
 from node.tree.state import State
 from tests.genuine import HOST, RELEASE, TICK_MS
-from tests.wire import Address
+from tests.wire_connection import Address
 from transport.batch import read_header
 from transport.entry import ControlEntry, Kind, pack_control, pack_record
 from transport.zxid import make_zxid

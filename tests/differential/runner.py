@@ -31,9 +31,7 @@ from tests.differential.steps import (
 from tests.later_requests import SetWatches2
 from tests.wire import (
     CLOSE_SESSION,
-    Address,
     CloseSession,
-    Connection,
     Create,
     Event,
     GetAcl,
@@ -45,6 +43,7 @@ from tests.wire import (
     SetWatches,
     Sync,
 )
+from tests.wire_connection import Address, Connection
 
 BARRIER = Sync("/")
 FUTURE_ZXID = 2**62

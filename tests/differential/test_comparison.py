@@ -21,13 +21,13 @@ from tests.wire import (
     MULTI,
     SET_DATA,
     Acls,
-    Address,
     Children,
     Event,
     Handshake,
     Reply,
     Stat,
 )
+from tests.wire_connection import Address
 
 FOUND_WITHIN = 1_500
 

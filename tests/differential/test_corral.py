@@ -11,11 +11,8 @@ from tests.differential.comparison import compare, compare_together
 from tests.differential.steps import Burst, Sequence
 from tests.differential.strategies import quota_sequences, sequences
 from tests.wire import (
-    NO_PASSWORD,
     OPEN_ACL,
     Acls,
-    Address,
-    Connection,
     Create,
     Create2,
     Delete,
@@ -26,6 +23,7 @@ from tests.wire import (
     SetAcl,
     SetData,
 )
+from tests.wire_connection import NO_PASSWORD, Address, Connection
 
 TOGETHER = 4  # sequences at the same time, at least
 SHARE_OF_QUOTAS = 16  # of all sequences one in so many, for each kind

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Self
 
-from tests.wire import Address
+from tests.wire_connection import Address
 
 Piece = tuple[float, float, bytes]  # when it came, when to pass it on
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from tests.corral import Address
 from tests.waiting import wait_until
-from tests.wire import Connection, Create, GetData, Reply, Request, SetData
+from tests.wire import Create, GetData, Reply, Request, SetData
+from tests.wire_connection import Connection
 
 IN_FLIGHT = 30  # rounds of three requests
 SEQUENTIAL = 2

@@ -8,7 +8,8 @@ from tests.faults.conftest import Start
 from tests.faults.figures import await_all_serving, await_serving, leader_of, log_lines, statuses
 from tests.faults.trees import agreed_tree
 from tests.waiting import wait_until
-from tests.wire import Connection, Create
+from tests.wire import Create
+from tests.wire_connection import Connection
 from transport.entry import FEATURE_LEVEL
 
 NOW, NEXT = FEATURE_LEVEL, FEATURE_LEVEL + 1

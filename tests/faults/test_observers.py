@@ -9,7 +9,7 @@ from tests.faults.test_reconfig import SETTINGS, SUPER, reconfigured, server_lin
 from tests.faults.trees import agreed_tree
 from tests.faults.writers import await_progress, check, writing
 from tests.waiting import wait_until
-from tests.wire import Address, four_letter
+from tests.wire_connection import Address, four_letter
 
 OBSERVER = 4
 

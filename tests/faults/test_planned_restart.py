@@ -10,7 +10,8 @@ from tests.faults.figures import await_all_serving, epoch_of, followers_of, lead
 from tests.faults.trees import agreed_tree
 from tests.faults.writers import Outcome, await_progress, check, writing
 from tests.waiting import wait_until
-from tests.wire import Address, Connection, Reply, SetData
+from tests.wire import Reply, SetData
+from tests.wire_connection import Address, Connection
 
 MEMBERS = (1, 2, 3)
 IN_FLIGHT = 100

@@ -3,7 +3,8 @@
 from tests.corral import Ensemble, fresh_root
 from tests.faults.figures import log_lines
 from tests.faults.trees import agreed_tree
-from tests.wire import Connection, Create, Multi, SetData
+from tests.wire import Create, Multi, SetData
+from tests.wire_connection import Connection
 
 POISON = "/corral-test-poison"
 SYSTEM_ERROR = -1

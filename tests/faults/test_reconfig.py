@@ -15,7 +15,7 @@ from tests.faults.figures import await_serving, log_lines
 from tests.faults.trees import agreed_tree
 from tests.faults.writers import await_progress, check, writing
 from tests.waiting import wait_until
-from tests.wire import four_letter
+from tests.wire_connection import four_letter
 
 FIRST = "/first"
 SUPER = [("digest", "super:test")]

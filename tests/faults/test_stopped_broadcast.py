@@ -17,7 +17,8 @@ from tests.faults.conftest import SETTINGS
 from tests.faults.figures import followers_of, leader_of
 from tests.faults.trees import agreed_tree
 from tests.waiting import wait_until
-from tests.wire import Connection, Create, GetData, Ping
+from tests.wire import Create, GetData, Ping
+from tests.wire_connection import Connection
 
 SYNC_LIMIT_S = int(SETTINGS["tickTime"]) * int(SETTINGS["syncLimit"]) / 1000
 SESSION_S = 3.0

@@ -5,15 +5,8 @@ from typing import Any
 from tests.corral import Ensemble
 from tests.faults.figures import await_serving
 from tests.waiting import wait_until
-from tests.wire import (
-    Connection,
-    GetAcl,
-    GetChildren2,
-    GetData,
-    Reply,
-    Request,
-    Sync,
-)
+from tests.wire import GetAcl, GetChildren2, GetData, Reply, Request, Sync
+from tests.wire_connection import Connection
 
 Tree = dict[str, tuple[Any, ...]]  # path -> data, stat, ACL
 MEMBERS = (1, 2, 3)

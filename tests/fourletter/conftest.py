@@ -10,7 +10,7 @@ import pytest
 from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import Servers, corral_ensemble
 from tests.fourletter.words import ask, wait_for_modes
-from tests.wire import Address
+from tests.wire_connection import Address
 
 
 @dataclass(frozen=True)

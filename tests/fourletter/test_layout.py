@@ -13,7 +13,7 @@ from tests.corral import kazoo_client
 from tests.fourletter.conftest import Pair
 from tests.fourletter.words import ask, rows, shape
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 WORDS = ["ruok", "srvr", "stat", "conf", "cons", "isro", "dump", "wchs", "wchc", "wchp", "dirs", "gtmk"]
 MODES = ("leader", "follower", "standalone")

@@ -4,7 +4,7 @@ import re
 
 from tests.corral import Servers
 from tests.waiting import wait_until
-from tests.wire import Address, four_letter
+from tests.wire_connection import Address, four_letter
 
 MASKS = (
     (re.compile(r"(Zookeeper version: |zookeeper\.version=|zk_version\t).*"), r"\1VERSION"),

@@ -2,7 +2,8 @@
 
 import struct
 
-from tests.wire import PING_XID, Address, Connection, Ping, frame
+from tests.wire import PING_XID, Ping, frame
+from tests.wire_connection import Address, Connection
 
 CLOSED = "closed"
 OPEN = "open"

@@ -8,7 +8,7 @@ from kazoo.client import KazooClient
 
 from tests.corral import kazoo_client
 from tests.fourletter.conftest import Pair, started
-from tests.wire import Address
+from tests.wire_connection import Address
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import resource
 import socket
 import sys
 
-from tests.wire import DEADLINE_S, Address, Connection
+from tests.wire_connection import DEADLINE_S, Address, Connection
 
 SESSION_MS = 120_000  # a busy machine may take a while to connect them
 AT_ONCE = 500  # the server's backlog holds those of several processes

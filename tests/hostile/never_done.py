@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 from typing import Self
 
-from tests.wire import Address
+from tests.wire_connection import Address
 
 
 @dataclass

@@ -17,9 +17,7 @@ from tests.corral import ROOT, Ensemble, corral_ensemble, kazoo_client
 from tests.hostile.never_done import Unfinished
 from tests.waiting import wait_until
 from tests.wire import (
-    Address,
     Auth,
-    Connection,
     Create,
     Exists,
     GetChildren,
@@ -28,10 +26,10 @@ from tests.wire import (
     Reply,
     Request,
     SetData,
-    four_letter,
     frame,
     int32,
 )
+from tests.wire_connection import Address, Connection, four_letter
 
 SHELLS_FILES = 1024  # the soft limit of a login shell
 GROWTH_KB_MAX = 150_000

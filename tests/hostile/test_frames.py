@@ -16,12 +16,12 @@ from tests.wire import (
     MULTI,
     SET_DATA,
     SET_WATCHES,
-    Connection,
     buffer,
     frame,
     int32,
     ustring,
 )
+from tests.wire_connection import Connection
 
 OPEN_ACL = int32(1) + int32(31) + ustring("world") + ustring("anyone")
 UNIMPLEMENTED = -6

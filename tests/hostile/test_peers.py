@@ -18,7 +18,7 @@ from tests.fuzz.edits import edited, random_edits
 from tests.hostile.conftest import Bystander
 from tests.hostile.peer import Thief, misnumbered
 from tests.waiting import wait_until
-from tests.wire import four_letter
+from tests.wire_connection import four_letter
 from transport.batch import REQUEST, pack_batch
 from transport.entry import pack_record
 from transport.messages import (

@@ -13,7 +13,8 @@ from tests.histories.operation import History
 from tests.machines.ensemble import Ensemble
 from tests.machines.workloads import counters, ephemerals, sets
 from tests.waiting import wait_until
-from tests.wire import Address, Connection, GetChildren, Sync
+from tests.wire import GetChildren, Sync
+from tests.wire_connection import Address, Connection
 
 EXPIRED_S: Final = 60.0
 AGREED_S: Final = 30.0

@@ -16,7 +16,7 @@ from tests.machines.fabric import Fabric, Place
 from tests.machines.member import CLIENT_PORT, Member, preloaded
 from tests.machines.namespaces import own_mounts
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 MEMBERS: Final = 3
 SERVE_S: Final = 90.0

@@ -14,7 +14,7 @@ from tests.machines.session import Session
 from tests.machines.workloads import counters, ephemerals, locks, registers, sets, watches
 from tests.machines.workloads.worker import Shift, Work, Worker
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 BALLAST: Final = "/ballast"  # what the nemesis writes where a disk is to fill up
 PATHS: Final = (registers.ROOT, sets.ROOT, counters.ROOT, counters.FIRST, counters.SECOND, counters.MARKS, locks.ROOT,

@@ -10,7 +10,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from tests.corral import connect_string
 from tests.histories.operation import History, Operation
-from tests.wire import Address
+from tests.wire_connection import Address
 
 REQUEST_S: Final = 12.0
 START_S: Final = 8.0

@@ -12,7 +12,7 @@ from tests.clients.genuine_ensemble import genuine_ensemble
 from tests.corral import connect_string, corral_ensemble, kazoo_client
 from tests.migration.mirroring import mirroring, once
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 AUTH = "digest:super:admin"
 HASH = make_digest_acl_credential("super", "admin")

@@ -20,7 +20,7 @@ from tests.clients.secured import SUPER_DIGEST
 from tests.corral import Ensemble, corral_ensemble, kazoo_client
 from tests.genuine import free_ports
 from tests.waiting import wait_until
-from tests.wire import four_letter
+from tests.wire_connection import four_letter
 
 SUPER = "digest super:test"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.clients.secured import SUPER_DIGEST
 from tests.corral import Ensemble, corral_ensemble, kazoo_client
 from tests.waiting import wait_until
-from tests.wire import four_letter
+from tests.wire_connection import four_letter
 
 SUPER = [("digest", "super:test")]
 OBSERVER = "10.0.0.10:2889:3888:observer;0.0.0.0:2181"

@@ -14,7 +14,8 @@ from node.config.read import load_config
 from tests.corral import kazoo_client
 from tests.processes.note_taker import NoteTaker, Row
 from tests.processes.small_ensemble import SmallEnsemble, make_configs
-from tests.wire import Connection, Event, GetData, Reply, SetData, SetWatches
+from tests.wire import Event, GetData, Reply, SetData, SetWatches
+from tests.wire_connection import Connection
 from transport.timings import Note
 
 ROLES = ("broadcast", "election", "processor", "snapshotter")

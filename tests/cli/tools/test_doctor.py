@@ -36,7 +36,8 @@ from node.self_check.finding import Finding, Level
 from tests.corral import Ensemble, Servers, connect_string, fresh_root, kazoo_client
 from tests.genuine import free_ports
 from tests.waiting import wait_until
-from tests.wire import Connection, Exists, four_letter
+from tests.wire import Exists
+from tests.wire_connection import Connection, four_letter
 from transport.records import Stat
 
 KB = 1 << 10

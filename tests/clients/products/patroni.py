@@ -20,7 +20,7 @@ import yaml
 from tests.clients.programs.running import require
 from tests.genuine import free_ports
 from tests.waiting import wait_until
-from tests.wire import Address
+from tests.wire_connection import Address
 
 HOST = "127.0.0.1"
 BINARIES = Path("/usr/lib/postgresql/15/bin")

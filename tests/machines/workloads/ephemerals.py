@@ -1,6 +1,6 @@
 """Sessions with an ephemeral znode that end in every way: closed, left without a word, moved to another member.
 
-A plain client (tests/wire.py): what becomes of a session must not depend on what a library makes of it.
+A plain client (tests/wire_connection.py): what becomes of a session must not depend on what a library makes of it.
 """
 
 import contextlib
@@ -12,17 +12,8 @@ from tests.histories.ephemerals import KIND
 from tests.histories.operation import Operation
 from tests.machines.session import Session, answer
 from tests.machines.workloads.worker import Shift, connect
-from tests.wire import (
-    OPEN_ACL,
-    Address,
-    CloseSession,
-    Connection,
-    Create2,
-    ProtocolViolationError,
-    Reply,
-    Request,
-    SetData,
-)
+from tests.wire import OPEN_ACL, CloseSession, Create2, ProtocolViolationError, Reply, Request, SetData
+from tests.wire_connection import Address, Connection
 
 ROOT: Final = "/ephemerals"
 SESSION_MS: Final = 4000

@@ -1,4 +1,4 @@
-"""Watchers of a znode that changes often. They see each thing as it arrives: a plain client (tests/wire.py)."""
+"""Watchers of a znode that changes often, each a plain client that sees each thing as it arrives."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from tests.histories.operation import Outcome
 from tests.histories.watches import KIND
 from tests.machines.session import Session, answer
 from tests.machines.workloads.worker import Shift, connect
-from tests.wire import Address, Connection, Event, GetData, Handshake, ProtocolViolationError, Reply, SetWatches
+from tests.wire import Event, GetData, Handshake, ProtocolViolationError, Reply, SetWatches
+from tests.wire_connection import Address, Connection
 
 PATH: Final = "/watched"
 SESSION_MS: Final = 8000
