@@ -1,7 +1,9 @@
 """Certificates for tests: an authority, what it has signed, and the files that servers and clients read."""
 
+import contextlib
 import datetime
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +86,18 @@ class Authority:
             builder = builder.add_revoked_certificate(entry.revocation_date(now - DAY).build())
         file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM))
         return file
+
+
+def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, name: str | None = None) -> ssl.SSLObject:
+    """In memory alone; the server's end. *name*: whom the client expects. Raises ssl.SSLError, of either end."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname=name)
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(10):
+        for end in (near, far):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    return far
 
 
 def _builder(

@@ -11,7 +11,7 @@ from node.auth.certificates import ClientIds
 from node.auth.key_stores import StoreError
 from node.auth.tls import TlsContext, make_context
 from node.config.security import Store, Tls
-from tests.certificates import PASSWORD, Authority
+from tests.certificates import PASSWORD, Authority, shake_hands
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +106,10 @@ def shakes_hands(server: ssl.SSLContext, client: Path, authority: Path) -> bool:
     context = ssl.create_default_context(cafile=str(authority))
     context.check_hostname = False
     context.load_cert_chain(client)
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    near, far = context.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
-    for _ in range(10):
-        for end in (near, far):
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLError:
-                return False
-    return far.getpeercert() != {}
+    try:
+        return shake_hands(context, server).getpeercert() != {}
+    except ssl.SSLError:
+        return False
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.compiled.conftest import HAS_COMPILER
 
 SEEN_BY_TESTS = (
     "README.md", "ansible", "bench", "dashboards", "docs", "examples", "pyproject.toml", "systemd", "tests")
-HOT = {"execute", "set_data", "leader", "follower", "processor", "broadcast", "log", "histogram"}
+HOT = {"execute", "set_data", "leader", "proposals", "follower", "processor", "broadcast", "log", "histogram"}
 IS_WHOLE = bool(os.environ.get("CORRAL_TEST_ALL"))
 CORES = ("tests/tree", "tests/zab", "tests/requests", "tests/sessions", *(["tests/processes"] if IS_WHOLE else ()))
 PATCHES = "tests/zab/test_paper_broken.py"  # methods, which compiled classes do not let it
