@@ -30,7 +30,7 @@ class Connection:
         "holds", "identity", "input", "is_read_only", "is_secure", "last_op", "last_xid", "last_zxid", "missing",
         "number", "out", "outcome", "pack_request", "pack_untraced", "parked", "paused", "phase", "read_only_known",
         "sasl", "seen_zxid", "session_id", "shell", "stalled_ms", "submitted", "timeout_ms", "trace_bytes", "upgrades",
-        "word",
+        "window", "word",
     )
 
     def __init__(self, *, number: int, address: str, identity: bytes, now_ms: int, shell: object) -> None:
@@ -57,6 +57,7 @@ class Connection:
         self.stalled_ms = 0  # since when requests wait for the request throttle; 0: they do not
         self.fault = ""  # what the client did wrong, when it is closed for that
         self.outcome = ""  # why it was closed, in a word of corral_client_connections_closed_total
+        self.window = 0  # of Shares: when it asked for something last
         self.submitted = 0
         self.done = 0
         self.upgrades = False  # its session is local, and may become a global one

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 TURN_REQUESTS = 500  # cost about a millisecond, and fill a record well
+SHARED_TURN = 5  # so many times less in a turn that others may wait for
+WINDOW_BITS = 7  # of milliseconds: who has asked for something within one or two of such windows is active
 TURN_REQUESTS_LEAST = 32  # even where globalOutstandingLimit is reached: of a connection that has none on its way
 
 
@@ -37,6 +39,33 @@ class OverloadRules:
     op_wait_ms: int = 0
     closes_late: bool = False
     connections: ConnectionRules = field(default_factory=ConnectionRules)
+
+
+class Shares:
+    """How much one connection may take: less where others are active too.
+
+    *turn*: requests in one turn of the loop. *writes*: of it in work at a time: its part of *outstanding_max*, so that
+    who floods does not put all of those before the single write of another.
+    """
+
+    def __init__(self, rules: OverloadRules) -> None:
+        self._rules = rules
+        self._active = self._active_before = 0
+        self.window = 0
+        self.turn, self.writes = rules.turn_requests, rules.outstanding_max
+
+    def begin(self, window: int) -> None:
+        """Time has come to a window of its own: who asks is counted anew."""
+        self._active_before = self._active if window == self.window + 1 else 0
+        self.window, self._active = window, 0
+
+    def count(self) -> None:
+        """One more connection has asked for something in this window."""
+        self._active += 1
+        rules, active = self._rules, max(self._active, self._active_before)
+        shared = rules.turn_requests // SHARED_TURN
+        self.turn = shared if active > 1 else rules.turn_requests
+        self.writes = max(rules.outstanding_max // active, shared)
 
 
 class ConnectionThrottle:

@@ -25,7 +25,7 @@ from node.requests.frames import (
     SYNC_CONNECTED,
 )
 from node.requests.local_sessions import LocalSessions
-from node.requests.overload import TURN_REQUESTS_LEAST, OverloadRules
+from node.requests.overload import TURN_REQUESTS_LEAST, WINDOW_BITS, OverloadRules, Shares
 from node.requests.proofs import Proofs
 from node.requests.read_only import ReadOnlyClients
 from node.requests.reconfigs import Reconfigs
@@ -121,7 +121,7 @@ class Processor:
         self.alarms = WriteAlarms(self)
         self._next_number = 1
         self._frame_limit = config.large_bytes or config.frame_bytes_max
-        self._turn_requests = config.overload.turn_requests
+        self._shares = Shares(config.overload)
         self._requests_max = config.overload.requests_max
         self._tells_zxid = config.compatibility.notification_zxid
 
@@ -168,9 +168,15 @@ class Processor:
         if conn.phase is not READY:
             self.entrance.feed(conn, data)
             return
-        submissions = self.submissions
-        may_come = submissions.room
-        if (may_come <= 0 and (conn.submitted > conn.done or may_come == NO_CREDIT)) or conn.awaited > conn.done:
+        submissions, shares = self.submissions, self._shares
+        if now_ms >> WINDOW_BITS != conn.window:
+            conn.window = now_ms >> WINDOW_BITS
+            if conn.window != shares.window:
+                shares.begin(conn.window)
+            shares.count()
+        may_come, in_work = submissions.room, conn.submitted - conn.done
+        must_wait = in_work and (may_come <= 0 or in_work >= shares.writes)
+        if must_wait or may_come == NO_CREDIT or conn.awaited > conn.done:
             conn.holds = True
             conn.input = data
             return
@@ -180,7 +186,9 @@ class Processor:
                 return
             if conn.stalled_ms:
                 data = self.entrance.refuse_late(conn, data, now_ms)
-        frames_max = self._turn_requests
+        if may_come > shares.writes - in_work:
+            may_come = shares.writes - in_work
+        frames_max = shares.turn
         if may_come < frames_max:
             frames_max = max(may_come, TURN_REQUESTS_LEAST)
         requests = submissions.requests

@@ -69,6 +69,52 @@ def test_a_flood_of_reads_is_taken_in_pieces() -> None:
     assert [xid for xid, _, _ in replies(flood)] == list(range(101, 251))
 
 
+def test_who_is_alone_gets_more_of_a_turn_than_who_has_company() -> None:
+    solo = overloaded(turn_requests=500)
+    flood, other = solo.connect(), solo.connect()
+    reads = b"".join(get_data(xid, b"/a") for xid in range(1, 1001))
+    solo.core.feed(flood, reads, 1000)
+
+    assert len(replies(flood)) == 500
+
+    solo.core.feed(other, get_data(1, b"/a"), 1001)
+    solo.core.feed(flood, b"", 1001)
+
+    assert len(replies(flood)) == 100
+    assert len(replies(other)) == 1
+
+
+def test_a_flood_of_writes_leaves_a_part_of_the_limit_to_who_is_active_too() -> None:
+    solo = overloaded(outstanding_max=1000, turn_requests=500)
+    flood, other = solo.connect(), solo.connect()
+    solo.core.feed(other, get_data(1, b"/a"), 1000)
+    for _ in range(20):
+        solo.core.feed(flood, sets(100), 1001)
+
+    assert flood.submitted == 1 + 500
+    assert flood.holds
+
+    solo.core.feed(other, sets(400), 1002)
+
+    assert other.submitted == 1 + 100
+
+    solo.execute()
+
+    assert flood.submitted == 1 + 2000  # in its turns
+
+
+def test_company_that_has_gone_silent_does_not_count() -> None:
+    solo = overloaded(outstanding_max=1000, turn_requests=500)
+    flood, other = solo.connect(), solo.connect()
+    solo.core.feed(other, get_data(1, b"/a"), 1000)
+    solo.core.feed(flood, sets(1), 1001)
+    solo.execute()
+
+    solo.core.feed(flood, sets(999), 1300)
+
+    assert flood.submitted == 1 + 1 + 500
+
+
 def test_beyond_the_limit_only_those_with_requests_in_work_wait() -> None:
     solo = overloaded(outstanding_max=100)
     flood, other = solo.connect(), solo.connect()
