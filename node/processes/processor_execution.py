@@ -20,6 +20,7 @@ from transport.clock import clock_ns
 from transport.messages import Digest, DigestReport, Message, Watermark
 
 BYTES_PER_TURN = 4 << 20  # of records, while catching up
+LIVE_BYTES_PER_TURN = 64 << 10  # while clients wait: some hundred writes, between which those that read are served
 DIGESTS = 1024  # remembered, as ZooKeeper does
 EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
 
@@ -95,14 +96,14 @@ class Execution:
     def _apply(self, mark: Watermark) -> int:
         """Bytes of what was executed. Raises LogGapError, RecordGapError."""
         core = self._core
-        done = 0
+        done, done_max = 0, LIVE_BYTES_PER_TURN if self.is_caught_up else BYTES_PER_TURN
         for buffer, offset, size in self._reader.read(mark.zxid, mark.segment, mark.offset):
             began_ns = clock_ns()
             core.replica.apply_record(buffer, offset)
             if self.is_caught_up:
                 self._timings.on_applied(buffer, offset, began_ns, is_attended=bool(core.connections))
             done += size
-            if done >= BYTES_PER_TURN:
+            if done >= done_max:
                 break
         return done
 
