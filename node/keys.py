@@ -187,17 +187,17 @@ def make_keys(directory: Path, members: Sequence[int], renewed: Collection[int] 
     """
     cure = "put it back, or move the directory away for a new ensemble"
     pairs: dict[int, tuple[str, str]] = {}
-    shared: _EnsembleFile | None = None
+    lists: dict[int, _EnsembleFile] = {}
     for member in members:
         if (directory / str(member) / _MEMBER_FILE).exists():
             own = _read(directory / str(member) / _MEMBER_FILE, _MemberFile, cure)
             if member not in renewed:
                 pairs[member] = own.public, own.secret
-            shared = _read(directory / str(member) / _ENSEMBLE_FILE, _EnsembleFile, cure)
-    shared = shared or _new_ensemble({})
+            lists[member] = _read(directory / str(member) / _ENSEMBLE_FILE, _EnsembleFile, cure)
+    shared = next(iter(lists.values())) if lists else _new_ensemble({})
     pairs |= {member: _key_pair() for member in members if member not in pairs}
     wanted = msgspec.structs.replace(shared, members={i: public for i, (public, _) in sorted(pairs.items())})
-    if shared == wanted:
+    if all(lists.get(member) == wanted for member in members):
         return False
     for member, (public, secret) in pairs.items():
         _write_keys(directory / str(member), member, public, secret, wanted)

@@ -166,6 +166,17 @@ def test_keys_made_in_one_place_are_those_of_one_ensemble(tmp_path: Path) -> Non
         (kept / "1" / "ensemble.json").read_text()}
 
 
+def test_members_that_went_and_come_back_are_let_in_by_who_stayed(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    run("keys", "make", kept, "1", "2", "3")
+    before = (kept / "1/ensemble.json").read_text()
+    run("keys", "make", kept, "1")  # the others were removed: their keys still lie there
+
+    assert list(json.loads((kept / "1/ensemble.json").read_text())["members"]) == ["1"]
+    assert run("keys", "make", kept, "1", "2", "3").stdout == "made\n"
+    assert {(kept / member / "ensemble.json").read_text() for member in "123"} == {before}
+
+
 def test_a_pair_that_is_made_anew_in_one_place_is_let_in_by_all_and_the_rest_stays(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     run("keys", "make", kept, "1", "2")
