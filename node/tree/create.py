@@ -1,6 +1,6 @@
 """create, create2, createContainer, createTTL."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.sessions.table import Session
 from node.tree.acl import CREATE, OPEN, OPEN_WIRE, WireAcl, fixed_up, is_permitted, read_acl
@@ -9,7 +9,7 @@ from node.tree.quotas import created, exceeds, size_of
 from node.tree.session_ops import becomes_global
 from node.tree.undo import restore_parent, take_out
 from node.tree.watches import EventType
-from node.tree.wire import INT, LONG, PACK_INT, SHORT, STRING_INT, long_string_int
+from node.tree.wire import LONG, PACK_INT, int_at
 from node.tree.znode import (
     CONTAINER_OWNER,
     INT_MAX,
@@ -26,13 +26,22 @@ from transport.opcodes import OpCode
 if TYPE_CHECKING:
     from node.tree.execute import Replica
 
-_CREATED = EventType.NODE_CREATED
-_CHILDREN_CHANGED = EventType.NODE_CHILDREN_CHANGED
+_CREATED: Final = EventType.NODE_CREATED
+_CHILDREN_CHANGED: Final = EventType.NODE_CHILDREN_CHANGED
 # As plain numbers: looking a member up in its class costs as much as a function call.
-_CREATE = int(OpCode.CREATE)
-_CREATE_CONTAINER = int(OpCode.CREATE_CONTAINER)
+_CREATE: Final = int(OpCode.CREATE)
+_CREATE_CONTAINER: Final = int(OpCode.CREATE_CONTAINER)
 
-FLAG_CONTAINER, FLAG_TTL, FLAG_SEQUENTIAL_TTL = 4, 5, 6  # 1: ephemeral, 2: sequential, 3: both
+# As constants of this module, which compiled code need not look up by name each time.
+_PLAIN_NAME: Final = PLAIN_NAME
+_QUOTA_NODES: Final = QUOTA_NODES
+
+# Flags; 1: ephemeral, 2: sequential, 3: both.
+FLAG_CONTAINER: Final = 4
+FLAG_TTL: Final = 5
+FLAG_SEQUENTIAL_TTL: Final = 6
+
+_OPEN_BYTES: Final = len(OPEN_WIRE)
 
 CreateArguments = tuple[bytes | None, bytes | None, WireAcl | None, int, int]
 
@@ -42,30 +51,28 @@ def read_create(record: bytes, at: int, end: int, *, with_ttl: bool) -> tuple[Cr
 
     acl None stands for OPEN; ttl is -1 without one. Raises struct.error, LengthError.
     """
-    (length,) = INT(record, at)
-    path: bytes | None
-    if 0 <= length < SHORT:
-        path, size = STRING_INT[length](record, at + 4)
-        at += length + 8
-    elif length == -1:
-        path = None
-        (size,) = INT(record, at + 4)
-        at += 8
-    else:
-        path, size = long_string_int(record, at + 4, length)
-        at += length + 8
-    data = None
+    length = int_at(record, at)
+    at += 4
+    path: bytes | None = None
+    if length >= 0:
+        path = record[at:at + length]
+        at += length
+    elif length != -1:
+        raise LengthError(length)
+    size = int_at(record, at)
+    at += 4
+    data: bytes | None = None
     if size >= 0:
         data = record[at:at + size]
         at += size
-    elif size < -1:
+    elif size != -1:
         raise LengthError(size)
-    acl = None
-    if record.startswith(OPEN_WIRE, at):
-        at += len(OPEN_WIRE)
+    acl: WireAcl | None = None
+    if record[at:at + _OPEN_BYTES] == OPEN_WIRE:
+        at += _OPEN_BYTES
     else:
         acl, at = read_acl(record, at, end)
-    (flags,) = INT(record, at)
+    flags = int_at(record, at)
     at += 4
     ttl = -1
     if with_ttl:
@@ -135,8 +142,8 @@ def make_node(
             return wrong
     if path is None:
         return Err.MARSHALLING_ERROR
-    slash = path.rfind(b"/")
-    if slash < 0 or b"\0" in path:
+    parent_path, slash, name = path.rpartition(b"/")
+    if not slash or 0 in path:  # a number: for b"\0" Python first makes an error and throws it away
         return Err.BAD_ARGUMENTS
     acl = OPEN
     if wire_acl is not None:
@@ -144,16 +151,17 @@ def make_node(
         if isinstance(fixed, Err):
             return fixed
         acl = fixed
-    parent_path = path[:slash]
     parent = replica.nodes.get(parent_path)
     if parent is None:
         return Err.NO_NODE
     if parent.acl is not OPEN and not is_permitted(parent.acl, CREATE, identities):
         return Err.NO_AUTH
-    if flags in _SEQUENTIAL:
-        path = b"%b%010d" % (path, parent.cversion)
+    if flags and flags in _SEQUENTIAL:
+        number = b"%010d" % parent.cversion
+        path += number
+        name += number
     # The parent is there, so its path is good, unless it is the root by its name "/": then ours starts with "//".
-    if (not PLAIN_NAME(path, slash + 1) or slash == 1) and not is_valid(path):
+    if (not (name.isalnum() or _PLAIN_NAME(name)) or parent_path == b"/") and not is_valid(path):
         return Err.BAD_ARGUMENTS
     if path in replica.nodes:
         return Err.NODE_EXISTS
@@ -167,7 +175,6 @@ def make_node(
         undo.append((restore_parent, parent, parent.cversion, parent.pzxid))
     node = Znode(path, data, acl, owner, zxid, replica.now_ms)
     replica.nodes[path] = node
-    name = path[slash + 1:]
     if parent.children is None:
         parent.children = {name: None}
     else:
@@ -187,7 +194,7 @@ def make_node(
             replica.tree.reapable[path] = None
     if undo is not None:
         undo.append((take_out, node))
-    if replica.quotas or name in QUOTA_NODES:
+    if replica.quotas or name in _QUOTA_NODES:
         created(replica, node)
     if path in replica.data_watches or replica.recursive_watches:
         replica.changes.append((_CREATED, path, acl))
@@ -196,7 +203,7 @@ def make_node(
     return node
 
 
-_SEQUENTIAL = frozenset((2, 3, FLAG_SEQUENTIAL_TTL))
+_SEQUENTIAL: Final = frozenset((2, 3, FLAG_SEQUENTIAL_TTL))
 
 
 def _owner_of(

@@ -1,6 +1,6 @@
 """delete, and taking nodes away in general."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.sessions.table import Session
 from node.tree.acl import DELETE, OPEN, is_permitted
@@ -9,17 +9,18 @@ from node.tree.quotas import removed
 from node.tree.reaping import is_over
 from node.tree.undo import put_back, restore_parent
 from node.tree.watches import EventType
-from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
+from node.tree.wire import int_at
 from node.tree.znode import CONTAINER_OWNER, Znode
 from transport.errors import Err
-from transport.jute import decode_from
+from transport.jute import LengthError, decode_from
 from transport.records import DeleteContainerRequest
 
 if TYPE_CHECKING:
     from node.tree.execute import Replica
 
-_DELETED = EventType.NODE_DELETED
-_CHILDREN_CHANGED = EventType.NODE_CHILDREN_CHANGED
+_UNDELETABLE: Final = UNDELETABLE
+_DELETED: Final = EventType.NODE_DELETED
+_CHILDREN_CHANGED: Final = EventType.NODE_CHILDREN_CHANGED
 
 
 def delete(
@@ -27,12 +28,13 @@ def delete(
     zxid: int,
 ) -> bytes | Err:
     """DeleteRequest -> nothing. Raises struct.error, LengthError."""
-    (length,) = INT(record, at)
-    if 0 <= length < SHORT:
-        path, version = STRING_INT[length](record, at + 4)
-    else:
-        path, version = long_string_int(record, at + 4, length)  # null: ZooKeeper stumbles, too
-    if at + length + 8 > end:
+    length = int_at(record, at)
+    if length < 0:
+        raise LengthError(length)  # null: ZooKeeper stumbles, too
+    at += 4
+    path = record[at:at + length]
+    version = int_at(record, at + length)
+    if at + length + 4 > end:
         return Err.MARSHALLING_ERROR
     node = delete_node(replica, path, version, identities, zxid)
     return b"" if isinstance(node, Znode) else node
@@ -43,7 +45,7 @@ def delete_node(
 ) -> Znode | Err:
     """Checks in ZooKeeper's order: path, parent, DELETE on it, node, version, children."""
     slash = path.rfind(b"/")
-    if slash < 0 or b"\0" in path or path in UNDELETABLE:
+    if slash < 0 or 0 in path or path in _UNDELETABLE:
         return Err.BAD_ARGUMENTS
     nodes = replica.nodes
     parent = nodes.get(path[:slash])

@@ -1,6 +1,6 @@
 """setData."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.sessions.table import Session
 from node.tree.acl import OPEN, WRITE, is_permitted
@@ -8,16 +8,17 @@ from node.tree.paths import is_valid
 from node.tree.quotas import count, exceeds, size_of
 from node.tree.undo import restore_data
 from node.tree.watches import EventType
-from node.tree.wire import INT, SHORT, STRING_INT, long_string_int
+from node.tree.wire import int_at
 from node.tree.znode import INT_MAX, Znode, pack_stat
 from transport.errors import Err
+from transport.jute import LengthError
 
 if TYPE_CHECKING:
     from node.tree.execute import Replica
 
-_DATA_CHANGED = EventType.NODE_DATA_CHANGED
-_MARSHALLING_ERROR = Err.MARSHALLING_ERROR
-_BAD_VERSION = Err.BAD_VERSION
+_DATA_CHANGED: Final = EventType.NODE_DATA_CHANGED
+_MARSHALLING_ERROR: Final = Err.MARSHALLING_ERROR
+_BAD_VERSION: Final = Err.BAD_VERSION
 
 
 def set_data(
@@ -25,34 +26,29 @@ def set_data(
     zxid: int,
 ) -> bytes | Err:
     """SetDataRequest -> Stat. Raises struct.error, LengthError."""
-    (length,) = INT(record, at)
-    if 0 <= length < SHORT:
-        path, size = STRING_INT[length](record, at + 4)
-        at += length + 8
-    elif length == -1:
-        path = b""
-        (size,) = INT(record, at + 4)
-        at += 8
-    else:
-        path, size = long_string_int(record, at + 4, length)
-        at += length + 8
-    data: bytes | None
-    if 0 <= size < SHORT:
-        data, version = STRING_INT[size](record, at)
-        at += size + 4
-    elif size == -1:
-        data = None
-        (version,) = INT(record, at)
-        at += 4
-    else:
-        data, version = long_string_int(record, at, size)
-        at += size + 4
-    if at > end:
+    length = int_at(record, at)
+    at += 4
+    path = b""  # null is no path
+    if length >= 0:
+        path = record[at:at + length]
+        at += length
+    elif length != -1:
+        raise LengthError(length)
+    size = int_at(record, at)
+    at += 4
+    data: bytes | None = None
+    if size >= 0:
+        data = record[at:at + size]
+        at += size
+    elif size != -1:
+        raise LengthError(size)
+    version = int_at(record, at)
+    if at + 4 > end:
         return _MARSHALLING_ERROR
     node = write_data(replica, path, data, version, identities, zxid)
-    if node.__class__ is Znode:
+    if isinstance(node, Znode):
         return pack_stat(node) if replica.wanted else b""
-    return node  # type: ignore[return-value]  # else an Err: isinstance costs a third of the checks
+    return node
 
 
 def write_data(

@@ -1,16 +1,17 @@
 """One node of the tree."""
 
 import struct
+from typing import Final
 
 from node.tree.acl import Acl
 
 STAT = struct.Struct(">qqqqiiiqiiq")
-_PACK = STAT.pack
-INT_MAX = 0x7FFFFFFF
+_PACK: Final = STAT.pack
+INT_MAX: Final = 0x7FFFFFFF
 
-CONTAINER_OWNER = -(1 << 63)
-TTL_OWNER_MIN = -(1 << 56)  # owners with the top byte 0xff; the low 40 bits are the ttl in ms
-TTL_MS_MAX = (1 << 40) - 1
+CONTAINER_OWNER: Final = -(1 << 63)
+TTL_OWNER_MIN: Final = -(1 << 56)  # owners with the top byte 0xff; the low 40 bits are the ttl in ms
+TTL_MS_MAX: Final = (1 << 40) - 1
 
 
 def is_session(owner: int) -> bool:

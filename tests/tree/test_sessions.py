@@ -6,10 +6,10 @@ import pytest
 
 from node.sessions.table import Session
 from tests.tree.ensemble import NO_PASSWORD, OPEN, Client, Ensemble, Request, own_source
-from transport.batch import ATTACH_BODY
+from transport.batch import ATTACH_BODY, EXPIRE_BODY
 from transport.errors import Err
 from transport.opcodes import OpCode
-from transport.records import CreateRequest
+from transport.records import CreateRequest, DeleteRequest
 
 ATTACHED = struct.Struct("<qi")
 
@@ -121,6 +121,19 @@ def test_a_close_in_the_middle_of_a_batch_ends_what_follows(ensemble: Ensemble) 
     ])
     assert replies[1:] == [b"", Err.SESSION_EXPIRED]
     assert b"/e" not in ensemble.replica.nodes
+
+
+def test_whatever_ends_or_moves_a_session_in_the_middle_of_a_batch_counts_for_what_follows(ensemble: Ensemble) -> None:
+    moved, expired = ensemble.client(1), ensemble.client(2)
+    writes = [client.request(OpCode.DELETE, DeleteRequest(b"/absent", -1)) for client in (moved, expired)]
+    reattaching = Request(OpCode.REATTACH, ATTACH_BODY.pack(5_000, NO_PASSWORD), session=moved.session, connection=3)
+    expiring = Request(
+        OpCode.EXPIRE, EXPIRE_BODY.pack(own_source(), 2), session=expired.session, connection=0)
+
+    replies = ensemble.submit([writes[0], reattaching, writes[0], writes[1], expiring, writes[1], writes[0]])
+
+    assert [replies[at] for at in (0, 2, 3, 5, 6)] == [
+        Err.NO_NODE, Err.SESSION_MOVED, Err.NO_NODE, Err.SESSION_EXPIRED, Err.SESSION_MOVED]
 
 
 def test_the_tables_digest_is_the_sum_over_its_sessions(ensemble: Ensemble) -> None:
