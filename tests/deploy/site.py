@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -108,7 +109,9 @@ class Site:
                 "ansible_ssh_private_key_file": str(self.fabric.ssh_key),
                 "ansible_ssh_common_args": SSH_OPTIONS}},
             "corral": {"hosts": members, "vars": self.variables},
-            "corral_monitoring": {"hosts": {watching.name: {"ansible_host": watching.v6}}},
+            "corral_monitoring": {
+                "hosts": {watching.name: {"ansible_host": watching.v6}},
+                "vars": {key: value for key, value in self.variables.items() if key.startswith("corral_monitoring_")}},
         }
 
     def _environment(self) -> dict[str, str]:
@@ -134,9 +137,11 @@ class Site:
 
     def figure(self, member: int, name: str) -> float | None:
         """One of the member's metrics without labels, as Prometheus would read it."""
-        url = f"http://[{self.members[member].v6}]:{METRICS_PORT}/metrics"
+        by_tls = self.variables["corral_settings"].get("admin.forceHttps")
+        url = f"http{'s' * bool(by_tls)}://[{self.members[member].v6}]:{METRICS_PORT}/metrics"
+        context = ssl._create_unverified_context() if by_tls else None
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=5, context=context) as answer:
                 found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", answer.read().decode(), re.MULTILINE)
         except OSError:
             return None

@@ -8,6 +8,7 @@ import pytest
 from tests.corral import kazoo_client
 from tests.deploy.checking import checked_writes
 from tests.deploy.site import Site, starts_of
+from tests.deploy.watching import watching
 
 pytestmark = pytest.mark.long
 PORT = 2281
@@ -23,7 +24,9 @@ def test_clients_come_by_tls_with_certificates_of_the_playbooks_own_authority(en
     ensemble.variables |= {
         "corral_tls": "ca", "corral_tls_source": str(source), "corral_tls_client_auth": "need",
         "corral_tls_clients": ["app"], "corral_settings": {
-            **ensemble.variables["corral_settings"], "X509AuthenticationProvider.superUser": "CN=app,O=Corral"}}
+            **ensemble.variables["corral_settings"], "X509AuthenticationProvider.superUser": "CN=app,O=Corral",
+            "admin.forceHttps": "true"},
+        "corral_monitoring_ca": str(source / "ca.pem")}
     with checked_writes(ensemble):
         ensemble.play("deploy")
 
@@ -37,6 +40,11 @@ def test_clients_come_by_tls_with_certificates_of_the_playbooks_own_authority(en
         assert (host.root / "etc/corral/main/tls/member.pem").stat().st_mode & 0o777 == 0o640
     key = private_key(source / "1/member.pem")
     assert key not in "".join(play.output for play in ensemble.plays)
+
+
+def test_prometheus_asks_members_by_https_that_take_nothing_else(ensemble: Site, tmp_path: Path) -> None:
+    with watching(ensemble, tmp_path) as prometheus:
+        prometheus.await_members()
 
 
 def test_a_renewed_certificate_is_in_use_at_once_and_nobody_is_restarted(ensemble: Site) -> None:
