@@ -7,9 +7,9 @@ from node.tree.acl import CREATE, OPEN, OPEN_WIRE, WireAcl, fixed_up, is_permitt
 from node.tree.paths import PLAIN_NAME, QUOTA_NODES, is_valid
 from node.tree.quotas import created, exceeds, size_of
 from node.tree.session_ops import becomes_global
-from node.tree.undo import restore_parent, take_out
+from node.tree.undo import RESTORE_PARENT, TAKE_OUT
 from node.tree.watches import EventType
-from node.tree.wire import LONG, PACK_INT, int_at
+from node.tree.wire import LONG, int_at
 from node.tree.znode import (
     CONTAINER_OWNER,
     INT_MAX,
@@ -91,8 +91,14 @@ def create(
     arguments, _ = read_create(record, at, end, with_ttl=False)
     node = make_node(replica, _CREATE, arguments, session, identities, zxid)
     if isinstance(node, Znode):
-        return PACK_INT(len(node.path)) + node.path
+        return pack_made(node) if replica.wanted else b""
     return node
+
+
+def pack_made(node: Znode) -> bytes:
+    """The path of a new node, as a ustring."""
+    path = node.path
+    return len(path).to_bytes(4, "big") + path
 
 
 def create2(
@@ -101,7 +107,7 @@ def create2(
 ) -> bytes | Err:
     """CreateRequest -> path, Stat."""
     arguments, _ = read_create(record, at, end, with_ttl=False)
-    return _with_stat(make_node(replica, OpCode.CREATE2, arguments, session, identities, zxid))
+    return _with_stat(replica, make_node(replica, OpCode.CREATE2, arguments, session, identities, zxid))
 
 
 def create_container(
@@ -111,7 +117,7 @@ def create_container(
     """CreateRequest -> path, Stat. The operation makes the container, whatever its flags say."""
     arguments, _ = read_create(record, at, end, with_ttl=False)
     return _with_stat(
-        make_node(replica, OpCode.CREATE_CONTAINER, arguments, session, identities, zxid))
+        replica, make_node(replica, OpCode.CREATE_CONTAINER, arguments, session, identities, zxid))
 
 
 def create_ttl(
@@ -120,12 +126,12 @@ def create_ttl(
 ) -> bytes | Err:
     """CreateTTLRequest -> path, Stat."""
     arguments, _ = read_create(record, at, end, with_ttl=True)
-    return _with_stat(make_node(replica, OpCode.CREATE_TTL, arguments, session, identities, zxid))
+    return _with_stat(replica, make_node(replica, OpCode.CREATE_TTL, arguments, session, identities, zxid))
 
 
-def _with_stat(node: Znode | Err) -> bytes | Err:
+def _with_stat(replica: "Replica", node: Znode | Err) -> bytes | Err:
     if isinstance(node, Znode):
-        return PACK_INT(len(node.path)) + node.path + pack_stat(node)
+        return pack_made(node) + pack_stat(node) if replica.wanted else b""
     return node
 
 
@@ -172,7 +178,7 @@ def make_node(
 
     undo = replica.undo
     if undo is not None:
-        undo.append((restore_parent, parent, parent.cversion, parent.pzxid))
+        undo.append((RESTORE_PARENT, parent, parent.cversion, parent.pzxid))
     node = Znode(path, data, acl, owner, zxid, replica.now_ms)
     replica.nodes[path] = node
     if parent.children is None:
@@ -193,7 +199,7 @@ def make_node(
         else:
             replica.tree.reapable[path] = None
     if undo is not None:
-        undo.append((take_out, node))
+        undo.append((TAKE_OUT, node))
     if replica.quotas or name in _QUOTA_NODES:
         created(replica, node)
     if path in replica.data_watches or replica.recursive_watches:

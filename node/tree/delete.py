@@ -7,7 +7,7 @@ from node.tree.acl import DELETE, OPEN, is_permitted
 from node.tree.paths import UNDELETABLE
 from node.tree.quotas import removed
 from node.tree.reaping import is_over
-from node.tree.undo import put_back, restore_parent
+from node.tree.undo import PUT_BACK, RESTORE_PARENT
 from node.tree.watches import EventType
 from node.tree.wire import int_at
 from node.tree.znode import CONTAINER_OWNER, Znode
@@ -95,7 +95,8 @@ def remove_node(
     """All of a deletion but the owner's list of ephemerals."""
     undo = replica.undo
     if undo is not None:
-        undo += ((restore_parent, parent, parent.cversion, parent.pzxid), (put_back, node))
+        undo.append((RESTORE_PARENT, parent, parent.cversion, parent.pzxid))
+        undo.append((PUT_BACK, node))
     path = node.path
     del replica.nodes[path]
     assert parent.children is not None

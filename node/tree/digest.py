@@ -6,20 +6,22 @@ contribute, so that a byte that flipped in memory shows although nobody writes t
 """
 
 import struct
+from typing import Final
 from zlib import crc32
 
 from node.tree.acl import OPEN, encode_acl
 from node.tree.znode import Znode
 
-MASK = 0xFFFFFFFFFFFFFFFF
+MASK: Final = 0xFFFFFFFFFFFFFFFF
 SCRUB_NODES = 500  # at each digest point: a small tree completely
 SCRUB_NODES_MAX = 5000  # 3 ms of work
 SCRUB_POINTS = 600  # within which a whole tree has its turn, up to 3,000,000 nodes: ten minutes
 DIRTY_MAX = 1 << 15  # then settle before the next digest point: bounds its work, and rarely does any twice
 
-_STAT_PACK = struct.Struct(">qqqqqiiiq").pack
-_OPEN_CRC = crc32(encode_acl(OPEN))
-_NULL_DATA = 0x6E756C6C  # null is not empty
+_STAT_PACK: Final = struct.Struct(">qqqqqiiiq").pack
+_crc32: Final = crc32
+_OPEN_CRC: Final = crc32(encode_acl(OPEN))
+_NULL_DATA: Final = 0x6E756C6C  # null is not empty
 
 
 def scrub_count(nodes: int) -> int:
@@ -44,10 +46,10 @@ def contribution(node: Znode) -> int:
     """
     data = node.data
     acl = node.acl
-    content = _NULL_DATA if data is None else crc32(data)
-    rest = crc32(_STAT_PACK(
+    content = _NULL_DATA if data is None else _crc32(data)
+    rest = _crc32(_STAT_PACK(
         node.czxid, node.mzxid, node.pzxid, node.ctime, node.mtime, node.version, node.cversion,
-        node.aversion, node.owner), crc32(node.path, _OPEN_CRC if acl is OPEN else crc32(encode_acl(acl))))
+        node.aversion, node.owner), _crc32(node.path, _OPEN_CRC if acl is OPEN else _crc32(encode_acl(acl))))
     return (content << 1 | 1) * (rest << 1 | 1) & MASK
 
 

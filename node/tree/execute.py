@@ -34,7 +34,7 @@ from node.tree.session_ops import (
 from node.tree.set_acl import set_acl
 from node.tree.set_data import set_data
 from node.tree.state import State
-from node.tree.undo import Undo
+from node.tree.undo import Undo, roll_back
 from node.tree.watches import EventType, Watches
 from transport.batch import (
     BATCH,
@@ -444,7 +444,7 @@ class Replica:
 
     def _failed(self, error: Exception, session_id: int, op: int, zxid: int, trace: bytes) -> Err:
         if self.undo is not None:
-            self.undo.roll_back(self.tree, self.sessions)
+            roll_back(self.undo, self.tree, self.sessions)
             self.undo = None
         self.changes.clear()
         self.moved.clear()

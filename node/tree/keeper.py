@@ -12,6 +12,7 @@ from node.tree.acl import DELETE, OPEN, READ, is_permitted
 from node.tree.create import make_node, read_create
 from node.tree.delete import delete_node, remove_node
 from node.tree.paths import KEEPER, UNDELETABLE
+from node.tree.sub_op import SubOp
 from node.tree.wire import INT, PACK_INT, read_string
 from node.tree.znode import STAT, Znode, pack_stat
 from transport.errors import Err
@@ -161,12 +162,12 @@ def keeper_handler(kind: int) -> Callable[["Replica", bytes, int, int, Session, 
 # --- in a multi -------------------------------------------------------------------------------------------------
 
 
-def sub_op_decoder(kind: int) -> Callable[[bytes, int, int], tuple[tuple[Any, ...], int]]:
+def sub_op_decoder(kind: int) -> Callable[[bytes, int, int], tuple[SubOp, int]]:
     """As those of multi.py."""
 
-    def decode(record: bytes, at: int, end: int) -> tuple[tuple[Any, ...], int]:
+    def decode(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
         path, arguments, at = read_arguments(kind, record, at, end)
-        return (kind, False, 0, len(path), path, arguments), at
+        return SubOp(kind, path, arguments=arguments), at
 
     return decode
 

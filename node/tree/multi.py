@@ -2,18 +2,18 @@
 
 import struct
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from node.sessions.table import Session
 from node.tree.check import check_version
-from node.tree.create import FLAG_CONTAINER, FLAG_TTL, make_node, read_create
+from node.tree.create import FLAG_CONTAINER, FLAG_TTL, make_node, pack_made, read_create
 from node.tree.delete import delete_node
 from node.tree.keeper import DECODERS as KEEPER_DECODERS
 from node.tree.keeper import execute as execute_keeper
-from node.tree.set_data import write_data
-from node.tree.undo import Undo
-from node.tree.wire import INT, PACK_INT, SHORT, STRING_INT, long_string_int, read_string
+from node.tree.set_data import read_set_data, write_data
+from node.tree.sub_op import SubOp
+from node.tree.undo import Undo, roll_back
+from node.tree.wire import INT, PACK_INT, int_at, read_string
 from node.tree.znode import Znode, pack_stat
 from transport.errors import Err
 from transport.jute import LengthError
@@ -23,26 +23,24 @@ if TYPE_CHECKING:
     from node.tree.execute import Replica
 
 _HEADER = struct.Struct(">i?i")  # type, done, err
-_PATH = _HEADER.size + 4  # offset of an operation's path
-_END = _HEADER.pack(-1, True, -1)
-_CHECK_RESULT = _HEADER.pack(OpCode.CHECK, False, 0)
-_DELETE_RESULT = _HEADER.pack(OpCode.DELETE, False, 0)
-_SET_DATA_RESULT = _HEADER.pack(OpCode.SET_DATA, False, 0)
-_CREATE_RESULT = _HEADER.pack(OpCode.CREATE, False, 0)
-_CREATE2_RESULT = _HEADER.pack(OpCode.CREATE2, False, 0)
+_HEADER_BYTES: Final = _HEADER.size
+_END: Final = _HEADER.pack(-1, True, -1)
+_CHECK_RESULT: Final = _HEADER.pack(OpCode.CHECK, False, 0)
+_DELETE_RESULT: Final = _HEADER.pack(OpCode.DELETE, False, 0)
+_SET_DATA_RESULT: Final = _HEADER.pack(OpCode.SET_DATA, False, 0)
+_CREATE_RESULT: Final = _HEADER.pack(OpCode.CREATE, False, 0)
+_CREATE2_RESULT: Final = _HEADER.pack(OpCode.CREATE2, False, 0)
 
 # As plain numbers: looking a member up in its class costs as much as a function call.
-_SET_DATA = int(OpCode.SET_DATA)
-_DELETE = int(OpCode.DELETE)
-_CHECK = int(OpCode.CHECK)
-_CREATE = int(OpCode.CREATE)
-_CREATE2 = int(OpCode.CREATE2)
-_CREATE_CONTAINER = int(OpCode.CREATE_CONTAINER)
-_CREATE_TTL = int(OpCode.CREATE_TTL)
+_SET_DATA: Final = int(OpCode.SET_DATA)
+_DELETE: Final = int(OpCode.DELETE)
+_CHECK: Final = int(OpCode.CHECK)
+_CREATE: Final = int(OpCode.CREATE)
+_CREATE2: Final = int(OpCode.CREATE2)
+_CREATE_CONTAINER: Final = int(OpCode.CREATE_CONTAINER)
+_CREATE_TTL: Final = int(OpCode.CREATE_TTL)
+_CREATES: Final = frozenset((_CREATE, _CREATE2, _CREATE_CONTAINER, _CREATE_TTL))
 
-# What came in the multi, decoded, in the order of the wire: type, done, err, length of the path, path, and then
-# of a setData size, data, version; of a check or delete the version; of a create its arguments.
-SubOp = tuple[Any, ...]
 Decoder = Callable[[bytes, int, int], tuple[SubOp, int]]
 
 
@@ -56,19 +54,20 @@ def multi(
     """
     decoders = _DECODERS if replica.compatibility.create2_in_multi else _DECODERS_OF_3_8
     sub_ops = _decode(record, at, end, decoders)  # all of them before the first is executed
-    replica.undo = Undo()
+    undo: Undo = []
+    replica.undo = undo
     hook, wanted = replica.hook, replica.wanted
     parts: list[bytes] = []
     result: bytes | Znode | Err
     for index, sub_op in enumerate(sub_ops):
-        kind = sub_op[0]
         if hook is not None:
-            hook(kind, sub_op[4], replica.feature_level)
-        if kind == _SET_DATA:
-            result = write_data(replica, sub_op[4], sub_op[6], sub_op[7], identities, zxid)
-            if result.__class__ is Znode:
+            hook(sub_op.kind, sub_op.path, replica.feature_level)
+        if sub_op.kind == _SET_DATA:
+            result = write_data(replica, sub_op.path, sub_op.data, sub_op.version, identities, zxid)
+            if isinstance(result, Znode):
                 if wanted:
-                    parts += (_SET_DATA_RESULT, pack_stat(result))
+                    parts.append(_SET_DATA_RESULT)
+                    parts.append(pack_stat(result))
                 continue
         else:
             result = _execute(replica, sub_op, session, identities, zxid)
@@ -87,7 +86,7 @@ def multi(
 def _fail(replica: "Replica", count: int, failed: int, err: Err) -> bytes | Err:
     """0 for the operations before the one that failed, -2 for those after it."""
     assert replica.undo is not None
-    replica.undo.roll_back(replica.tree, replica.sessions)
+    roll_back(replica.undo, replica.tree, replica.sessions)
     replica.undo = None
     replica.changes.clear()
     if err is Err.MARSHALLING_ERROR:
@@ -103,47 +102,23 @@ def _fail(replica: "Replica", count: int, failed: int, err: Err) -> bytes | Err:
 def _decode(record: bytes, at: int, end: int, decoders: "dict[int, Decoder]") -> list[SubOp]:
     sub_ops: list[SubOp] = []
     while True:
-        start = at
-        kind, done, _err = _HEADER.unpack_from(record, at)
-        at += _HEADER.size
-        if at > end:
+        if at + _HEADER_BYTES > end:
             raise LengthError(at - end)
-        if done:
+        kind = int_at(record, at)
+        is_end = record[at + 4] != 0
+        at += _HEADER_BYTES
+        if is_end:
             return sub_ops
-        sub_op, at = decoders.get(kind, _decode_unknown)(record, at, end)
+        if kind == _SET_DATA:
+            path, data, version, at = read_set_data(record, at)
+            if path is None:
+                raise LengthError(-1)
+            sub_op = SubOp(_SET_DATA, path, version, data)
+        else:
+            sub_op, at = decoders.get(kind, _decode_unknown)(record, at, end)
         if at > end:
             raise LengthError(at - end)
         sub_ops.append(sub_op)
-        if kind == _SET_DATA:
-            at = _decode_alike(record, start, at, end, sub_ops)
-
-
-def _decode_alike(record: bytes, start: int, at: int, end: int, sub_ops: list[SubOp]) -> int:
-    """The setDatas at *at* whose lengths are those of the last one, at *start*: as a multi's often are, each is
-    unpacked in one go. Returns the offset after them."""
-    _, _, _, path_length, _, size, _, _ = sub_ops[-1]
-    to_size = _PATH + path_length
-    if (
-        record[start:start + _PATH] != record[at:at + _PATH]
-        or record[start + to_size:start + to_size + 4] != record[at + to_size:at + to_size + 4]
-        or size < 0
-    ):
-        return at  # before a layout is made for nothing
-    unpack = _layout(path_length, size)
-    length = at - start
-    while at + length <= end:
-        sub_op = unpack(record, at)
-        if sub_op[0] != _SET_DATA or sub_op[1] or sub_op[3] != path_length or sub_op[5] != size:
-            break
-        sub_ops.append(sub_op)
-        at += length
-    return at
-
-
-@lru_cache(maxsize=1024)
-def _layout(path_length: int, size: int) -> Callable[[bytes, int], SubOp]:
-    """Of a setData with its header."""
-    return struct.Struct(f">i?ii{path_length}si{size}si").unpack_from
 
 
 def _decode_unknown(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
@@ -151,27 +126,12 @@ def _decode_unknown(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
     raise LengthError(0)
 
 
-def _decode_set_data(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
-    (length,) = INT(record, at)
-    if 0 <= length < SHORT:
-        path, size = STRING_INT[length](record, at + 4)
-    else:
-        path, size = long_string_int(record, at + 4, length)
-    at += length + 8
-    if 0 <= size < SHORT:
-        return (_SET_DATA, False, 0, length, path, size, *STRING_INT[size](record, at)), at + size + 4
-    data, at = read_string(record, at - 4, end)
-    return (_SET_DATA, False, 0, length, path, size, data, INT(record, at)[0]), at + 4
-
-
-def _decode_versioned(kind: int) -> Callable[[bytes, int, int], tuple[SubOp, int]]:
+def _decode_versioned(kind: int) -> Decoder:
     def decode(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
-        (length,) = INT(record, at)
-        if 0 <= length < SHORT:
-            path, version = STRING_INT[length](record, at + 4)
-        else:
-            path, version = long_string_int(record, at + 4, length)
-        return (kind, False, 0, length, path, version), at + length + 8
+        path, at = read_string(record, at, end)
+        if path is None:
+            raise LengthError(-1)
+        return SubOp(kind, path, int_at(record, at)), at + 4
 
     return decode
 
@@ -185,7 +145,7 @@ def _decode_create_as(plain: int) -> Decoder:
         has_no_acl = acl is not None and not acl and INT(record, at - 8)[0] < 0
         if path is None or has_no_acl or not 0 <= flags <= FLAG_CONTAINER:
             raise LengthError(0)
-        return (_CREATE_CONTAINER if flags == FLAG_CONTAINER else plain, False, 0, len(path), path, arguments), at
+        return SubOp(_CREATE_CONTAINER if flags == FLAG_CONTAINER else plain, path, arguments=arguments), at
 
     return decode
 
@@ -198,9 +158,9 @@ def _decode_create_of_3_8(record: bytes, at: int, end: int) -> tuple[SubOp, int]
         raise LengthError(0)
     if flags in _TTL_FLAGS:
         # It takes the flags' word, and misses the ttl when its turn comes.
-        return (_STUMBLE, False, 0, len(path), path, None), at
+        return SubOp(_STUMBLE, path), at
     kind = _CREATE_CONTAINER if flags == FLAG_CONTAINER else _CREATE
-    return (kind, False, 0, len(path), path, arguments), at
+    return SubOp(kind, path, arguments=arguments), at
 
 
 def _decode_create_ttl(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
@@ -209,16 +169,15 @@ def _decode_create_ttl(record: bytes, at: int, end: int) -> tuple[SubOp, int]:
     if path is None:
         raise LengthError(0)
     if flags in _TTL_FLAGS:
-        return (_CREATE_TTL, False, 0, len(path), path, arguments), at
+        return SubOp(_CREATE_TTL, path, arguments=arguments), at
     kind = _CREATE_CONTAINER if flags == FLAG_CONTAINER else _CREATE
-    return (kind, False, 0, len(path), path, (path, data, acl, flags, -1)), at
+    return SubOp(kind, path, arguments=(path, data, acl, flags, -1)), at
 
 
 _TTL_FLAGS = (FLAG_TTL, FLAG_TTL + 1)
 _STUMBLE = 0  # an operation in which ZooKeeper's own code fails
 _DECODERS_OF_3_8: dict[int, Decoder] = {
     int(op): decoder for op, decoder in {
-        OpCode.SET_DATA: _decode_set_data,
         OpCode.DELETE: _decode_versioned(_DELETE),
         OpCode.CHECK: _decode_versioned(_CHECK),
         OpCode.CREATE: _decode_create_of_3_8,
@@ -241,24 +200,26 @@ def _execute(
     replica: "Replica", sub_op: SubOp, session: Session, identities: bytes, zxid: int
 ) -> bytes | Err:
     """The part of the response of any operation but a setData."""
-    kind, _, _, _, path, rest = sub_op
+    kind, path, arguments = sub_op.kind, sub_op.path, sub_op.arguments
     if kind == _CHECK:
-        node = check_version(replica, path, rest, identities)
+        node = check_version(replica, path, sub_op.version, identities)
         return _CHECK_RESULT if isinstance(node, Znode) else node
     if kind == _DELETE:
-        node = delete_node(replica, path, rest, identities, zxid)
+        node = delete_node(replica, path, sub_op.version, identities, zxid)
         return _DELETE_RESULT if isinstance(node, Znode) else node
     if kind == _STUMBLE:
         return Err.MARSHALLING_ERROR
-    if kind in KEEPER_DECODERS:
+    if kind not in _CREATES:
         if not replica.has_extensions:
             return Err.MARSHALLING_ERROR  # as of any operation that a multi does not know
-        done = execute_keeper(replica, kind, path, rest, session, identities, zxid)
+        done = execute_keeper(replica, kind, path, arguments, session, identities, zxid)
         return done if isinstance(done, Err) else _HEADER.pack(kind, False, 0) + done
-    node = make_node(replica, kind, rest, session, identities, zxid)
+    node = make_node(replica, kind, arguments, session, identities, zxid)
     if not isinstance(node, Znode):
         return node
-    made = PACK_INT(len(node.path)) + node.path
+    if not replica.wanted:
+        return b""
+    made = pack_made(node)
     if kind == _CREATE:
         return _CREATE_RESULT + made
     return _CREATE2_RESULT + made + pack_stat(node)

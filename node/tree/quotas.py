@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from node.tree.paths import LIMITS, QUOTA, STATS, guarded_path
-from node.tree.undo import restore_usage
+from node.tree.undo import RESTORE_USAGE
 from node.tree.znode import Znode
 
 if TYPE_CHECKING:
@@ -119,6 +119,6 @@ def _usage_of(nodes: dict[bytes, Znode], path: bytes) -> dict[bytes, int]:
 
 def _keep(replica: "Replica", stats_node: Znode, usage: dict[bytes, int]) -> None:
     if replica.undo is not None:
-        replica.undo.append((restore_usage, stats_node, stats_node.data))
+        replica.undo.append((RESTORE_USAGE, stats_node, stats_node.data))
     stats_node.data = pack_track(usage)
     replica.tree.digest.touched(stats_node)

@@ -6,7 +6,7 @@ from node.sessions.table import Session
 from node.tree.acl import OPEN, WRITE, is_permitted
 from node.tree.paths import is_valid
 from node.tree.quotas import count, exceeds, size_of
-from node.tree.undo import restore_data
+from node.tree.undo import RESTORE_DATA
 from node.tree.watches import EventType
 from node.tree.wire import int_at
 from node.tree.znode import INT_MAX, Znode, pack_stat
@@ -25,10 +25,21 @@ def set_data(
     replica: "Replica", record: bytes, at: int, end: int, session: Session, identities: bytes,
     zxid: int,
 ) -> bytes | Err:
-    """SetDataRequest -> Stat. Raises struct.error, LengthError."""
+    """SetDataRequest -> Stat; null is no path. Raises LengthError."""
+    path, data, version, at = read_set_data(record, at)
+    if at > end:
+        return _MARSHALLING_ERROR
+    node = write_data(replica, path or b"", data, version, identities, zxid)
+    if isinstance(node, Znode):
+        return pack_stat(node) if replica.wanted else b""
+    return node
+
+
+def read_set_data(record: bytes, at: int) -> tuple[bytes | None, bytes | None, int, int]:
+    """Path, data, version, and the offset after them, which may lie beyond the request. Raises LengthError."""
     length = int_at(record, at)
     at += 4
-    path = b""  # null is no path
+    path: bytes | None = None
     if length >= 0:
         path = record[at:at + length]
         at += length
@@ -42,13 +53,7 @@ def set_data(
         at += size
     elif size != -1:
         raise LengthError(size)
-    version = int_at(record, at)
-    if at + 4 > end:
-        return _MARSHALLING_ERROR
-    node = write_data(replica, path, data, version, identities, zxid)
-    if isinstance(node, Znode):
-        return pack_stat(node) if replica.wanted else b""
-    return node
+    return path, data, int_at(record, at), at + 4
 
 
 def write_data(
@@ -71,7 +76,7 @@ def write_data(
         new_version = next_version(node.version)
     undo = replica.undo
     if undo is not None:
-        undo.append((restore_data, node, node.data, node.mzxid, node.mtime, node.version))
+        undo.append((RESTORE_DATA, node, node.data, node.mzxid, node.mtime, node.version))
     node.data = data
     node.mzxid = zxid
     node.mtime = replica.now_ms

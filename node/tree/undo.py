@@ -1,26 +1,25 @@
 """The journal of a multi: what to take back, newest first, when one of its operations fails."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from node.sessions.table import Session, SessionTable
 from node.tree.tree import Tree
 from node.tree.znode import Znode
 
-# How to take one change back, the node, and what restoring it takes. Hot operations append theirs in line.
-Entry = tuple[Callable[..., None], Znode, *tuple[Any, ...]]
+# How to take one change back (a Restore), the node, and what restoring it takes. Operations append theirs in line,
+# before they change anything, and only while a multi runs.
+Entry = tuple[Any, ...]
+Undo = list[Entry]
+Restore = Callable[..., None]
 
 
-class Undo(list[Entry]):
-    """Operations write to it before they change anything, and only while a multi runs."""
-
-    __slots__ = ()
-
-    def roll_back(self, tree: Tree, sessions: SessionTable) -> None:
-        """Children and ephemerals that come back stand last among their siblings, on every replica alike."""
-        for take_back, node, *saved in reversed(self):
-            take_back(tree, sessions, node, *saved)
-        self.clear()
+def roll_back(undo: Undo, tree: Tree, sessions: SessionTable) -> None:
+    """Children and ephemerals that come back stand last among their siblings, on every replica alike."""
+    for entry in reversed(undo):
+        restore: Restore = entry[0]
+        restore(tree, sessions, *entry[1:])
+    undo.clear()
 
 
 def restore_data(
@@ -61,3 +60,11 @@ def put_back(tree: Tree, sessions: SessionTable, node: Znode) -> None:
 
 def _owner_of(node: Znode, sessions: SessionTable) -> Session | None:
     return sessions.get(node.owner) if node.is_ephemeral else None
+
+
+# For who appends them: compiled code looks up a function by its name each time, and a constant once.
+RESTORE_DATA: Final[Restore] = restore_data
+RESTORE_USAGE: Final[Restore] = restore_usage
+RESTORE_PARENT: Final[Restore] = restore_parent
+TAKE_OUT: Final[Restore] = take_out
+PUT_BACK: Final[Restore] = put_back

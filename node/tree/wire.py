@@ -17,10 +17,6 @@ INT: Final = struct.Struct(">i").unpack_from
 LONG: Final = struct.Struct(">q").unpack_from
 PACK_INT: Final = struct.Struct(">i").pack
 
-# A string of n bytes followed by an int, in one call: what path + length, and data + version, are.
-SHORT: Final = 512
-STRING_INT: Final = tuple(struct.Struct(f">{length}si").unpack_from for length in range(SHORT))
-
 
 def int_at(record: bytes, at: "i64") -> "i64":
     """As INT, at a fraction of its cost where it is compiled.
@@ -36,14 +32,6 @@ def int_at(record: bytes, at: "i64") -> "i64":
         raise LengthError(at) from None
     number = first << 24 | second << 16 | third << 8 | last
     return number if first < 0x80 else number - 0x100000000
-
-
-def long_string_int(record: bytes, at: int, length: int) -> tuple[bytes, int]:
-    """As STRING_INT[length], for any length. Raises LengthError if it is negative."""
-    if length < 0:
-        raise LengthError(length)
-    end = at + length
-    return record[at:end], INT(record, end)[0]
 
 
 def read_string(record: bytes, at: int, end: int) -> tuple[bytes | None, int]:
