@@ -11,8 +11,8 @@ from tests.bench.counted import REQUESTS, Core, Three, calls, kept_blocks
 # Of a thousand requests that came in one turn, ten connections: calls of functions (C's too), blocks of memory kept.
 IN_ONE_TURN = {
     "set": (24_000, 1_100),
-    "create": (31_000, 5_100),
-    "delete": (24_000, 0),
+    "create": (28_000, 5_100),
+    "delete": (22_000, 0),
     "get": (11_500, 50),
     "get with a watch": (28_000, 3_200),
     "exists": (23_000, 50),
