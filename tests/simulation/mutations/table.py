@@ -120,7 +120,7 @@ MUTATIONS = (
         {"kill processor": 1}),
     Mutation(
         "a failed multi leaves what it has counted", "multi",
-        lambda: [(tree_create, "restore_parent", execution.keeping_the_count)]),
+        lambda: [(tree_create, "RESTORE_PARENT", execution.keeping_the_count)]),
     Mutation(
         "sync does not go through the log", "sync", execution.sync_without_the_log,
         {"isolate": 1, "one-way cut": 1, "stuck link": 1}, at_leader=0),
