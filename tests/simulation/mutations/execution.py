@@ -8,6 +8,7 @@ from node.tree import execute as tree_execute
 from node.tree.execute import HANDLERS, Replica
 from node.tree.reads import READS
 from node.tree.session_ops import end_session
+from node.tree.set_data import set_data
 from node.tree.watches import Watches
 from node.tree.znode import CONTAINER_OWNER, Znode, pack_stat
 from tests.simulation import jute_frames as jute
@@ -62,12 +63,12 @@ def forgetting_some() -> list[Patch]:
         nonlocal executed
         executed += 1
         if executed % 30:
-            return HANDLERS[OpCode.SET_DATA](replica, record, at, *of)
+            return set_data(replica, record, at, *of)
         path, _ = jute.read_text(record, at)
         node = replica.nodes.get(path)
         return Err.NO_NODE if node is None else pack_stat(node)
 
-    return [(tree_execute, "HANDLERS", {**HANDLERS, int(OpCode.SET_DATA): set_some})]
+    return [(tree_execute, "set_data", set_some)]
 
 
 def naming_an_older_zxid() -> list[Patch]:
