@@ -154,7 +154,7 @@ def test_three_become_one_while_clients_write(other_way: Site) -> None:
     assert set(other_way.play("deploy").changed.values()) == {0}
 
 
-def test_one_that_is_left_of_three_begins_anew_from_a_backup(other_way: Site) -> None:
+def test_one_that_is_left_of_three_begins_anew_from_a_backup(other_way: Site, secrets: Path) -> None:
     new = other_way.fabric.hosts[1:3]
     other_way.members |= {host.number: host for host in new}
     other_way.play("add_member", corral_added="h2,h3")
@@ -170,6 +170,8 @@ def test_one_that_is_left_of_three_begins_anew_from_a_backup(other_way: Site) ->
     with kazoo_client(other_way.addresses) as client:
         assert client.get("/begun")[0] == b"alone"
         client.create("/alone-again", b"")
+    other_way.play("deploy")  # takes those who are lost off the lists
+    assert list(json.loads((secrets / "1" / "ensemble.json").read_text())["members"]) == ["1"]
     assert set(other_way.play("deploy").changed.values()) == {0}
 
 
