@@ -17,20 +17,21 @@ every epoch; so (member, processor, generation, epoch, sequence) names a batch o
 """
 
 import struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-BATCH = struct.Struct("<IBBHQQIII")
-REQUEST = struct.Struct("<qIihHHHI")
-IDENTITY_LENGTH = struct.Struct("<I")
-TRACE_CONTEXT_BYTES = 25  # trace id 16, span id 8, flags 1 (W3C traceparent without its text form)
+BATCH: Final = struct.Struct("<IBBHQQIII")
+REQUEST: Final = struct.Struct("<qIihHHHI")
+IDENTITY_LENGTH: Final = struct.Struct("<I")
+TRACE_CONTEXT_BYTES: Final = 25  # trace id 16, span id 8, flags 1 (W3C traceparent without its text form)
 
-TRACED = 1
-LOCAL = 2  # of a session that only its processor knows
-MAY_UPGRADE = 4  # which becomes a global one with its first ephemeral node
-TENTHS_MAX = 0xFFFF
+TRACED: Final = 1
+LOCAL: Final = 2  # of a session that only its processor knows
+MAY_UPGRADE: Final = 4  # which becomes a global one with its first ephemeral node
+TENTHS_MAX: Final = 0xFFFF
 
-ATTACH_BODY = struct.Struct("<i16s")  # CREATE_SESSION, REATTACH: negotiated timeout in ms, password (zeros if new)
-EXPIRE_BODY = struct.Struct("<QI")  # EXPIRE: the token that was seen: source (see source_of), connection
+# CREATE_SESSION, REATTACH: negotiated timeout in ms, password (zeros if new).
+ATTACH_BODY: Final = struct.Struct("<i16s")
+EXPIRE_BODY: Final = struct.Struct("<QI")  # EXPIRE: the token that was seen: source (see source_of), connection
 
 
 class BatchHeader(NamedTuple):

@@ -7,10 +7,10 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
-OUTPUT_BYTES_HIGH = 1 << 20  # beyond it the client's requests are not read, until it has taken half
-OUTPUT_BYTES_LOW = OUTPUT_BYTES_HIGH // 2
+OUTPUT_BYTES_HIGH: Final = 1 << 20  # beyond it the client's requests are not read, until it has taken half
+OUTPUT_BYTES_LOW: Final = OUTPUT_BYTES_HIGH // 2
 
 
 class Owner(Protocol):

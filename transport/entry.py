@@ -13,7 +13,7 @@ counter 0 in it and is EPOCH; records are contiguous: first_zxid is the last one
 
 import struct
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,17 +21,17 @@ from transport.hierarchy import MAJORITY, Hierarchy
 from transport.unpacking import unpacker
 from transport.zxid import Zxid, counter_of, epoch_of
 
-RECORD = struct.Struct("<QIBBHqI")
-DIGEST_POINT = 1  # flags: every replica reports its digest after this record
+RECORD: Final = struct.Struct("<QIBBHqI")
+DIGEST_POINT: Final = 1  # flags: every replica reports its digest after this record
 
-FEATURE_LEVEL_FIRST = 1
-FEATURE_LEVEL = 2  # the highest that this version follows; the log says which one applies
-LEVEL_OF_RECONFIG = 2  # from it on control entries name the servers, and /zookeeper/config shows them
-RECORD_VERSION_FIRST = 1
+FEATURE_LEVEL_FIRST: Final = 1
+FEATURE_LEVEL: Final = 2  # the highest that this version follows; the log says which one applies
+LEVEL_OF_RECONFIG: Final = 2  # from it on control entries name the servers, and /zookeeper/config shows them
+RECORD_VERSION_FIRST: Final = 1
 # feature level -> the version of records from it on, ascending. The head's shape is the same in all of them.
-RECORD_VERSIONS = {FEATURE_LEVEL_FIRST: RECORD_VERSION_FIRST}
-RECORD_VERSION = max(RECORD_VERSIONS.values())  # the highest that this version of Corral reads
-RECORD_BYTES_MAX = 1 << 20  # what the leader joins into one record; a single larger batch stands alone
+RECORD_VERSIONS: Final = {FEATURE_LEVEL_FIRST: RECORD_VERSION_FIRST}
+RECORD_VERSION: Final = max(RECORD_VERSIONS.values())  # the highest that this version of Corral reads
+RECORD_BYTES_MAX: Final = 1 << 20  # what the leader joins into one record; a single larger batch stands alone
 
 
 class Kind(IntEnum):

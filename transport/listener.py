@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from typing import Final
 
 import zmq
 
@@ -26,7 +27,7 @@ from transport.zmq_socket import (
 
 # A DISCONNECTED event comes some microseconds before its pipe is gone: ask again until it must
 # have been seen.
-_PROBE_DELAYS_MS = (0, 1, 5, 20, 100)
+_PROBE_DELAYS_MS: Final = (0, 1, 5, 20, 100)
 
 
 class Listener:

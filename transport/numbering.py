@@ -1,11 +1,12 @@
 """The messages of a stream are numbered from 1, in 8 bytes before each: a stream is whole, or it ends."""
 
 import struct
+from typing import Final
 
 StreamId = bytes
 
-_NUMBER = struct.Struct("<Q")
-_NUMBER_BYTES = _NUMBER.size
+_NUMBER: Final = struct.Struct("<Q")
+_NUMBER_BYTES: Final = _NUMBER.size
 pack_number, _read_number = _NUMBER.pack, _NUMBER.unpack_from
 
 

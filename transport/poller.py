@@ -8,6 +8,7 @@ it is edge-triggered).
 import select
 import time
 from collections.abc import Callable
+from typing import Final
 
 import zmq
 
@@ -17,9 +18,9 @@ from transport.stream import Stream
 from transport.zmq_socket import option_of
 
 Source = Listener | Stream | Pull
-_POLLIN = int(zmq.POLLIN)
-_POLLOUT = int(zmq.POLLOUT)
-_EVENTS = int(zmq.EVENTS)
+_POLLIN: Final = int(zmq.POLLIN)
+_POLLOUT: Final = int(zmq.POLLOUT)
+_EVENTS: Final = int(zmq.EVENTS)
 
 
 class Poller:

@@ -1,13 +1,14 @@
 """The way to telemetry: lossy, drops counted."""
 
 import os
+from typing import Final
 
 import zmq
 
 from transport.endpoints import lock_ipc_path
 from transport.zmq_socket import MESSAGE_BYTES_MAX, NOBLOCK, Context, bind
 
-TELEMETRY_MESSAGES = 64
+TELEMETRY_MESSAGES: Final = 64
 
 
 class Push:

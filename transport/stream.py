@@ -1,6 +1,7 @@
 """The connecting end of a stream."""
 
 from collections import deque
+from typing import Final
 
 import zmq
 
@@ -19,7 +20,7 @@ from transport.zmq_socket import (
     set_common_options,
 )
 
-_LOST_EVENTS = (
+_LOST_EVENTS: Final = (
     zmq.Event.DISCONNECTED | zmq.Event.CLOSED | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
     | zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_AUTH
 )

@@ -13,9 +13,10 @@ begins with it.
 
 import struct
 from enum import IntEnum
+from typing import Final
 
-NOTE = struct.Struct("<BBHIQQQ")
-NOTES_BYTES_MAX = 48 << 10  # sent then at the latest
+NOTE: Final = struct.Struct("<BBHIQQQ")
+NOTES_BYTES_MAX: Final = 48 << 10  # sent then at the latest
 
 
 class Note(IntEnum):

@@ -3,24 +3,24 @@
 import errno
 import struct
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import zmq
 
 from transport.endpoints import EndpointError
 
-MESSAGE_BYTES_MAX = 64 << 20
-HIGH_WATER_MESSAGES = 8192  # the last resort: links have credits in bytes of their own
-CONNECT_TIMEOUT_MS = 2000
+MESSAGE_BYTES_MAX: Final = 64 << 20
+HIGH_WATER_MESSAGES: Final = 8192  # the last resort: links have credits in bytes of their own
+CONNECT_TIMEOUT_MS: Final = 2000
 
 # Plain integers: an enum's operators cost as much as a send.
-NOBLOCK = int(zmq.NOBLOCK)
-NOBLOCK_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
-POLLIN = int(zmq.POLLIN)
-EVENTS = int(zmq.EVENTS)
-RCVMORE = int(zmq.RCVMORE)
+NOBLOCK: Final = int(zmq.NOBLOCK)
+NOBLOCK_MORE: Final = int(zmq.NOBLOCK | zmq.SNDMORE)
+POLLIN: Final = int(zmq.POLLIN)
+EVENTS: Final = int(zmq.EVENTS)
+RCVMORE: Final = int(zmq.RCVMORE)
 
-_MONITOR_EVENT = struct.Struct("=HI")
+_MONITOR_EVENT: Final = struct.Struct("=HI")
 
 Context = zmq.Context[zmq.Socket[bytes]]
 ZmqSocket = zmq.Socket[bytes]

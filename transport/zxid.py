@@ -5,17 +5,17 @@ the lower 40. ZooKeeper splits 32/32 and must elect a new leader when the counte
 10,000 writes/s is every five days; 40 bits last 3.5 years at that rate, and 23 bits allow 8 million leaders.
 """
 
-from typing import NewType
+from typing import Final, NewType
 
 Zxid = NewType("Zxid", int)
 Epoch = NewType("Epoch", int)
 MemberId = NewType("MemberId", int)  # 1..254: it is the top byte of a session id
 SessionId = NewType("SessionId", int)  # signed 64 bit, as on the wire
 
-COUNTER_BITS = 40
-COUNTER_MASK = (1 << COUNTER_BITS) - 1
-EPOCH_MAX = (1 << 23) - 1
-ZERO = Zxid(0)
+COUNTER_BITS: Final = 40
+COUNTER_MASK: Final = (1 << COUNTER_BITS) - 1
+EPOCH_MAX: Final = (1 << 23) - 1
+ZERO: Final = Zxid(0)
 
 
 def make_zxid(*, epoch: int, counter: int) -> Zxid:

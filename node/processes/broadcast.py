@@ -9,7 +9,7 @@ import gc
 import sys
 from collections import deque
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from node.backup.wanted import restore_if_wanted
 from node.config.address import WILDCARDS, format_address
@@ -56,9 +56,9 @@ from transport.sockets import Listener, Sockets
 from transport.wiring import ipc_endpoint
 from transport.zxid import MemberId
 
-GC_THRESHOLD = 20_000
-MESSAGES_PER_TURN = 2000  # of one socket: the others get their turn
-END_MS = 1000  # for a leader to hand over before it ends
+GC_THRESHOLD: Final = 20_000
+MESSAGES_PER_TURN: Final = 2000  # of one socket: the others get their turn
+END_MS: Final = 1000  # for a leader to hand over before it ends
 
 
 class Broadcast:

@@ -7,13 +7,14 @@ time then wakes the leader less often.
 """
 
 from collections.abc import Collection
+from typing import Final
 
 from transport.batch import members_of
 from transport.entry import RECORD, Kind
 from transport.messages import Ack
 
-HOLD_MS = 3
-VOTERS = 3  # with more of them, an ack of another follower is part of every quorum
+HOLD_MS: Final = 3
+VOTERS: Final = 3  # with more of them, an ack of another follower is part of every quorum
 
 
 class Acks:

@@ -5,11 +5,13 @@ of it by the next record or ping, which carry the commit, or after HOLD_MS. So o
 turn instead of two, and on few cores these turns are what the client would wait for.
 """
 
+from typing import Final
+
 from node.zab.events import StreamId
 from transport.messages import Backed, Commit
 from transport.zxid import Zxid
 
-HOLD_MS = 2
+HOLD_MS: Final = 2
 
 
 class Commits:

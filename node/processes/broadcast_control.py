@@ -6,6 +6,7 @@ Who may open the socket in the run directory, may ask: that is its user, and roo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Final
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
@@ -36,9 +37,9 @@ from transport.messages import (
 from transport.sockets import Listener, StreamGapError
 from transport.zxid import MemberId
 
-SETTLE_NS = 5_000_000_000  # for a new leader, once we have ceased to lead
-PROGRESS_NS = 250_000_000
-MESSAGES_PER_TURN = 20
+SETTLE_NS: Final = 5_000_000_000  # for a new leader, once we have ceased to lead
+PROGRESS_NS: Final = 250_000_000
+MESSAGES_PER_TURN: Final = 20
 
 
 @dataclass

@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
 from node.config.member import MemberConfig
 from node.processes.broadcast_worker import Worker
@@ -26,8 +27,8 @@ from transport.clock import clock_ns
 from transport.messages import Message, SnapshotBegin, SnapshotChunk, SnapshotEnd
 from transport.zxid import Zxid
 
-SYNC_IN_LINE_S = 0.001  # mean duration up to which a thread does not pay
-_WEIGHT = 0.1  # of the newest sync in the mean
+SYNC_IN_LINE_S: Final = 0.001  # mean duration up to which a thread does not pay
+_WEIGHT: Final = 0.1  # of the newest sync in the mean
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The core's effects, performed strictly in their order: a table from each kind to who performs it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,7 +23,7 @@ from transport.clock import clock_ns
 from transport.messages import Differs, Look, Settled, SnapshotHandedOut, Watermark
 from transport.zxid import Zxid
 
-_OTHERS = {"member": "of_member", "process": "of_process"}  # fields of reports about others
+_OTHERS: Final = {"member": "of_member", "process": "of_process"}  # fields of reports about others
 
 
 class Effects:

@@ -1,7 +1,7 @@
 """Broadcast's figures for telemetry and mntr, by the names of observability/metrics.py: taken once a second."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from node.processes.loop import now_ms, process_figures
 from node.zab import effects
@@ -13,11 +13,11 @@ from transport.zxid import Zxid, counter_of, epoch_of, make_zxid
 if TYPE_CHECKING:
     from node.processes.broadcast import Broadcast
 
-MARK_MS = 10  # between two remembered positions of the log
-MARKS_MAX = 6000  # the leader drops a follower long before that minute is over
+MARK_MS: Final = 10  # between two remembered positions of the log
+MARKS_MAX: Final = 6000  # the leader drops a follower long before that minute is over
 
 # How the reason for looking for a leader begins -> its cause. In order: the first that fits.
-CAUSES = (
+CAUSES: Final = (
     ("the stream to leader", "leader_lost"),
     ("leader ", "leader_silent"),
     ("no quorum has answered within the lease", "lease_lost"),
@@ -37,11 +37,11 @@ CAUSES = (
 )
 
 
-ALARMS = (
+ALARMS: Final = (
     "digest_differs", "digests_without_majority", "histories_diverge", "log_unreadable", "looking",
     "no_member_stands", "refused", "voters_differ",
 )
-MODES = ("diff", "trunc", "snap")
+MODES: Final = ("diff", "trunc", "snap")
 
 
 def cause_of(reason: str) -> str:

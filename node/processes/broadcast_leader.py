@@ -1,6 +1,7 @@
 """The stream to the leader that this member follows or tries: one life after the other."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from node.processes.keyring import Keyring
 from node.processes.peers import Peers
@@ -11,7 +12,7 @@ from transport.poller import Poller
 from transport.sockets import Sockets, Stream
 from transport.zxid import MemberId
 
-NOBODY = MemberId(0)
+NOBODY: Final = MemberId(0)
 
 
 class LeaderStream:

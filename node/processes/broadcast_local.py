@@ -11,6 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -32,11 +33,11 @@ from transport.messages import (
 )
 from transport.sockets import Listener
 
-RETRY_MS = 10
-UNATTENDED_MS = 50  # between watermarks
-WAITING_MAX = 4096  # messages; beyond that the process is left alone until it says hello again
-CHECK_MS = 250  # between two looks whether processor 0 has fallen silent
-_QUESTIONS_MAX = 1000
+RETRY_MS: Final = 10
+UNATTENDED_MS: Final = 50  # between watermarks
+WAITING_MAX: Final = 4096  # messages; beyond that the process is left alone until it says hello again
+CHECK_MS: Final = 250  # between two looks whether processor 0 has fallen silent
+_QUESTIONS_MAX: Final = 1000
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class LocalProcess:
 
 
 # Which conflated kinds each role wants, in the order in which they are sent.
-_WANTED = {
+_WANTED: Final = {
     "processor": ("watermark", "lease", "state", "drain"),
     "snapshotter": ("mark",),  # the watermark once a second: not woken for every record
     "election": ("election",),

@@ -1,6 +1,7 @@
 """What comes from the processes of this member."""
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
@@ -36,7 +37,7 @@ from transport.messages import (
 from transport.sockets import Listener, StreamGapError
 from transport.zxid import MemberId
 
-PROCESSOR = "processor-0"  # without which a member does not lead
+PROCESSOR: Final = "processor-0"  # without which a member does not lead
 
 
 class OwnMessages:

@@ -5,6 +5,7 @@ written is told of, and stops nothing.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -21,7 +22,7 @@ from transport.hierarchy import MAJORITY, Hierarchy
 from transport.messages import ReconfigAnswer, ReconfigWanted
 from transport.zxid import Zxid
 
-ASKED_MAX = 1000  # requests whose askers are remembered
+ASKED_MAX: Final = 1000  # requests whose askers are remembered
 
 
 class Reconfigs:

@@ -7,6 +7,7 @@ says, as of a client's.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -15,7 +16,7 @@ from node.zab.events import StreamId
 from node.zab.member import Member
 from transport.messages import ControlRefused, MembersAre, Message, NewMembersWanted, ReconfigAnswer
 
-INTENT_BITS = 62
+INTENT_BITS: Final = 62
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Records for learners: the newest from memory, older ones from the log's files, one reader per stream."""
 
 from bisect import bisect_left
+from typing import Final
 
 from node.storage.errors import CorruptionError, LogGapError, StorageError
 from node.storage.log import Log
@@ -10,7 +11,7 @@ from node.zab.events import StreamId
 from transport.entry import read_record_header
 from transport.zxid import Zxid
 
-MEMORY_BYTES_MAX = 4 << 20
+MEMORY_BYTES_MAX: Final = 4 << 20
 
 
 class UnreadableError(Exception):

@@ -1,11 +1,13 @@
 """What telemetry of another member has to say to ours: passed on, some messages a second at most."""
 
+from typing import Final
+
 from node.processes.loop import now_ms
 from transport.messages import Relay, Relayed, encode
 from transport.sockets import Push
 
-RELAYS_PER_SECOND = 100  # of all members together
-RELAY_BYTES_MAX = 1 << 20
+RELAYS_PER_SECOND: Final = 100  # of all members together
+RELAY_BYTES_MAX: Final = 1 << 20
 
 
 class Relays:

@@ -1,7 +1,7 @@
 """The member's figures: to its processes (status, srvr, mntr) at changes, to telemetry once a second."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from node.processes.broadcast_figures import Figures
 from node.processes.loop import now_ms
@@ -12,8 +12,8 @@ from transport.zxid import make_zxid
 if TYPE_CHECKING:
     from node.processes.broadcast import Broadcast
 
-PERIOD_MS = 1000
-DIFFERS_MS = 10_000  # how long a differing process is shown at least: it is back within a second
+PERIOD_MS: Final = 1000
+DIFFERS_MS: Final = 10_000  # how long a differing process is shown at least: it is back within a second
 
 
 class Status:

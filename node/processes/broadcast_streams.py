@@ -7,6 +7,7 @@ the chunks (a stream keeps its order, so the echo of a ping says that all before
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from node.processes.broadcast_disk import Disk
 from node.processes.broadcast_records import Records, UnreadableError
@@ -20,11 +21,11 @@ from transport.messages import Records as RecordsMessage
 from transport.sockets import Listener
 from transport.zxid import Zxid
 
-QUEUE_BYTES_MAX = 64 << 20  # beyond that the stream ends: its learner does not read
-CHUNK_BYTES = 512 << 10
-CHUNKS_PER_TURN = 4
-SNAPSHOT_WINDOW_BYTES = 32 << 20
-RETRY_MS = 5
+QUEUE_BYTES_MAX: Final = 64 << 20  # beyond that the stream ends: its learner does not read
+CHUNK_BYTES: Final = 512 << 10
+CHUNKS_PER_TURN: Final = 4
+SNAPSHOT_WINDOW_BYTES: Final = 32 << 20
+RETRY_MS: Final = 5
 
 
 @dataclass(slots=True)

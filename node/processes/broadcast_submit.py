@@ -1,6 +1,7 @@
 """Batches of processors, of this member and of others: taken by the leader, at most once and in order (Intake)."""
 
 from collections.abc import Callable
+from typing import Final
 
 from node.zab.events import StreamId
 from node.zab.intake import Intake
@@ -8,8 +9,8 @@ from transport.messages import Accepting, Message, Refused, Submit, SubmitHello
 from transport.zxid import Epoch
 
 Send = Callable[[StreamId, Message], None]
-NOT_LEADING = "this member does not lead"
-PROCESSOR_AT = 5  # in a batch's header: transport/batch.py
+NOT_LEADING: Final = "this member does not lead"
+PROCESSOR_AT: Final = 5  # in a batch's header: transport/batch.py
 
 
 class Submissions:

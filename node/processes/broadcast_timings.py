@@ -8,7 +8,7 @@ observability/histogram.py.
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from node.processes.notes import Notes, PollWatch
 from observability.histogram import Histogram, count_histogram
@@ -18,11 +18,11 @@ from transport.sockets import Push
 from transport.timings import Note
 from transport.zxid import COUNTER_BITS, epoch_of, make_zxid
 
-SENT_KEPT = 4096  # records, at least, whose sending is remembered until their acks come
-COUNT_MAX = (1 << 32) - 1
+SENT_KEPT: Final = 4096  # records, at least, whose sending is remembered until their acks come
+COUNT_MAX: Final = (1 << 32) - 1
 unpack_head = struct.Struct("<QIB").unpack_from  # a record's first zxid, count, kind: transport/entry.py
 # Plain numbers: looking a member of an enum up costs as much as packing a note.
-BATCHES = int(Kind.BATCHES)
+BATCHES: Final = int(Kind.BATCHES)
 TAKEN, PROPOSED, SENT, ACKED, RECEIVED, SYNCED, ACK_SENT, COMMITTED, PUBLISHED, EPOCH = map(int, (
     Note.TAKEN, Note.PROPOSED, Note.SENT, Note.ACKED, Note.RECEIVED, Note.SYNCED, Note.ACK_SENT, Note.COMMITTED,
     Note.PUBLISHED, Note.EPOCH))

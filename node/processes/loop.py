@@ -5,12 +5,12 @@ import os
 import signal
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from observability.procfs import own_figures
 from transport.clock import clock_ns
 
-EXIT_REFUSED = 78  # EX_CONFIG of sysexits.h: starting again does not help
+EXIT_REFUSED: Final = 78  # EX_CONFIG of sysexits.h: starting again does not help
 
 
 def now_ms() -> int:

@@ -5,7 +5,7 @@ under load, none without. Telemetry is on nobody's path: what it does not take i
 """
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from transport.clock import clock_ns
 from transport.messages import Timings as TimingsMessage
@@ -14,10 +14,10 @@ from transport.poller import Poller
 from transport.sockets import Push
 from transport.timings import NOTES_BYTES_MAX, Note, Timings
 
-FLUSH_NS = 100_000_000
-STALL_NS = 50_000_000
-SLEPT_NS = 50_000  # a poll that took longer has slept: nothing was waiting when it began
-NEVER_NS = 1 << 62
+FLUSH_NS: Final = 100_000_000
+STALL_NS: Final = 50_000_000
+SLEPT_NS: Final = 50_000  # a poll that took longer has slept: nothing was waiting when it began
+NEVER_NS: Final = 1 << 62
 
 
 class Notes:

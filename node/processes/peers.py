@@ -3,13 +3,13 @@
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from node.config.address import parse_server
 from node.config.member import MemberConfig
 from transport.endpoints import connect_endpoints
 
-_REMEMBERED_S = 30.0  # addresses of a name may change; asking again may block
+_REMEMBERED_S: Final = 30.0  # addresses of a name may change; asking again may block
 
 
 class Peers:

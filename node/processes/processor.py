@@ -12,7 +12,7 @@ import random
 import resource
 import signal
 import sys
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import uvloop
 
@@ -74,7 +74,7 @@ from transport.messages import (
 from transport.sockets import Sockets
 from transport.wiring import ipc_endpoint
 
-READ_ONLY_AFTER_MS = 2000  # without a quorum, as ZooKeeper: an election alone turns nobody away
+READ_ONLY_AFTER_MS: Final = 2000  # without a quorum, as ZooKeeper: an election alone turns nobody away
 
 
 class ProcessorShell:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from node.config.member import MemberConfig
 from node.processes.processor_words import user_name
@@ -15,9 +16,9 @@ from node.requests.audit import AuditedProcessor
 from observability.audit import FORMATS, AuditEvent, Result, Writer
 from observability.logging import get_logger
 
-_LINES_LOGGED_MAX = 1000  # of those that the file could not take
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-_MODE = 0o640  # for a group that may read it
+_LINES_LOGGED_MAX: Final = 1000  # of those that the file could not take
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+_MODE: Final = 0o640  # for a group that may read it
 
 
 class Audit:

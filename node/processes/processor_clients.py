@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Callable
+from typing import Final
 
 from node.config.member import MemberConfig
 from node.processes.address_counts import EVERYBODY, AddressCounts, prefix_of
@@ -18,7 +19,7 @@ from node.requests.processor import Processor
 from transport.client_port import ClientSocket
 from transport.clock import clock_ns
 
-FILES_KEPT = 256  # open files that clients leave to the process's own needs
+FILES_KEPT: Final = 256  # open files that clients leave to the process's own needs
 
 
 class Clients:

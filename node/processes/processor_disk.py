@@ -1,16 +1,17 @@
 """When this member's disk is nearly full: its processor 0 orders an alarm, and the end of it."""
 
 import os
+from typing import Final
 
 from node.config.member import MemberConfig
 from node.requests.processor import Processor
 from transport.clock import clock_ns
 
-RESERVE_BYTES = 256 << 20  # what corral.diskReserve is without a value, or
-RESERVE_SHARE = 20  # such a part of the file system, if that is less
-FREE_AGAIN = 1.25  # of the reserve, for the alarm to end: it must not come and go
-LOOK_NS = 1_000_000_000
-PATIENCE_NS = 5_000_000_000  # for an order to be executed
+RESERVE_BYTES: Final = 256 << 20  # what corral.diskReserve is without a value, or
+RESERVE_SHARE: Final = 20  # such a part of the file system, if that is less
+FREE_AGAIN: Final = 1.25  # of the reserve, for the alarm to end: it must not come and go
+LOOK_NS: Final = 1_000_000_000
+PATIENCE_NS: Final = 5_000_000_000  # for an order to be executed
 
 
 class DiskAlarm:

@@ -5,6 +5,7 @@ Four-letter words are answered all the while, so that an operator sees how it go
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from node.notify import Notify
 from node.processes.loop import now_ms
@@ -18,12 +19,12 @@ from transport.client_port import ClientSocket, Owner
 from transport.messages import Drain as DrainMessage
 from transport.messages import Leaving, Message
 
-TICK_S = 0.01
-LINGER_MS = 1000  # for a client to close, once it has been told that nothing more comes
-HAND_OVER_MS = 1000  # for leadership to be handed over, before clients are sent away all the same
-END_OVER_MS = 800  # clients go within, where the process ends
-END_MS = 1300  # and are closed then
-SILENT_MS = 300  # without a lease nobody can be answered: the end need not wait for it
+TICK_S: Final = 0.01
+LINGER_MS: Final = 1000  # for a client to close, once it has been told that nothing more comes
+HAND_OVER_MS: Final = 1000  # for leadership to be handed over, before clients are sent away all the same
+END_OVER_MS: Final = 800  # clients go within, where the process ends
+END_MS: Final = 1300  # and are closed then
+SILENT_MS: Final = 300  # without a lease nobody can be answered: the end need not wait for it
 
 
 class Farewell:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -19,10 +20,11 @@ from node.tree.execute import RecordGapError
 from transport.clock import clock_ns
 from transport.messages import Digest, DigestReport, Message, Watermark
 
-BYTES_PER_TURN = 4 << 20  # of records, while catching up
-LIVE_BYTES_PER_TURN = 64 << 10  # while clients wait: some hundred writes, between which those that read are served
-DIGESTS = 1024  # remembered, as ZooKeeper does
-EXIT_RESYNC = 75  # EX_TEMPFAIL: start again, from snapshot and log
+BYTES_PER_TURN: Final = 4 << 20  # of records, while catching up
+# While clients wait: some hundred writes, between which those that read are served.
+LIVE_BYTES_PER_TURN: Final = 64 << 10
+DIGESTS: Final = 1024  # remembered, as ZooKeeper does
+EXIT_RESYNC: Final = 75  # EX_TEMPFAIL: start again, from snapshot and log
 
 
 class Execution:

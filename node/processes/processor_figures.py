@@ -4,7 +4,7 @@ Taken about once a second: nothing here walks over all connections or watches, a
 """
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from node.processes.loop import process_figures
 from transport.clock import clock_ns
@@ -13,10 +13,10 @@ from transport.zxid import counter_of, epoch_of
 if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
-ALARMS = (
+ALARMS: Final = (
     "batch_malformed", "client_from_another_history", "execution_failed", "memory_changed_by_itself", "quota_exceeded",
     "disk_nearly_full", "writes_stopped", "writes_go_on")
-EPHEMERALS_S = 5.0  # between two counts
+EPHEMERALS_S: Final = 5.0  # between two counts
 
 
 class Figures:

@@ -1,6 +1,7 @@
 """For how long sessions have been silent: told to the leader; and, at the leader's processor 0, what has expired."""
 
 import struct
+from typing import Final
 
 from node.config.member import MemberConfig
 from node.processes.loop import now_ms
@@ -11,7 +12,7 @@ from node.requests.processor import Processor
 from node.sessions.expiry import Expiry
 from transport.messages import Touches
 
-_TOUCH = struct.Struct("<qI")
+_TOUCH: Final = struct.Struct("<qI")
 
 
 class IdleSessions:

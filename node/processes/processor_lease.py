@@ -1,10 +1,12 @@
 """The lease under which a processor answers its clients, as its own broadcast renews it."""
 
+from typing import Final
+
 from node.processes.loop import now_ms
 from transport.clock import clock_ns
 from transport.messages import Lease
 
-NO_LEASE = Lease(0, 0, 0, "", "", "looking")
+NO_LEASE: Final = Lease(0, 0, 0, "", "", "looking")
 
 
 class HeldLease:

@@ -5,6 +5,7 @@ link says SubmitHello and waits for Accepting, which tells what the leader took 
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -27,8 +28,8 @@ from transport.messages import (
 )
 from transport.sockets import Sockets, Stream, StreamGapError
 
-RETRY_MS = 50
-ANSWER_MS = 1000
+RETRY_MS: Final = 50
+ANSWER_MS: Final = 1000
 
 
 class LeaderLink:

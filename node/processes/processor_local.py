@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from transport.messages import LocalHello, Message, decode_local, encode
 from transport.sockets import Sockets, Stream
 
-REOPEN_S = 0.05
+REOPEN_S: Final = 0.05
 
 
 def watch(loop: asyncio.AbstractEventLoop, stream: Stream, readable: Callable[[], None]) -> None:

@@ -1,6 +1,7 @@
 """What goes out to clients at the end of a turn, only under a lease; and whose requests are read meanwhile."""
 
 import asyncio
+from typing import Final
 
 from node.processes.limited_log import LimitedLog
 from node.processes.processor_lease import HeldLease
@@ -9,8 +10,8 @@ from node.requests.processor import Processor
 from transport.client_port import ClientSocket
 from transport.clock import clock_ns
 
-JOINED_MAX = 600  # short pieces of output that are written as one
-SLICE_BYTES = 1 << 20  # of long ones
+JOINED_MAX: Final = 600  # short pieces of output that are written as one
+SLICE_BYTES: Final = 1 << 20  # of long ones
 
 
 def client_of(conn: Connection) -> ClientSocket:

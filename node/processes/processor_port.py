@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -12,7 +13,7 @@ from node.processes.processor_security import ClientSecurity
 from transport.client_port import ClientSocket, Owner, PortInUseError, bind_client_port
 from transport.tls import EitherProtocol, TlsTransport
 
-BACKLOG = 4096  # where the configuration does not say
+BACKLOG: Final = 4096  # where the configuration does not say
 
 
 class ClientPort:

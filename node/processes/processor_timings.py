@@ -7,7 +7,7 @@ observability/histogram.py.
 
 import struct
 from collections import deque
-from typing import Any
+from typing import Any, Final
 
 from node.processes.notes import STALL_NS, Notes
 from node.requests.submissions import Flight
@@ -19,8 +19,8 @@ from transport.timings import NOTE, NOTES_BYTES_MAX, Note
 
 unpack_head = struct.Struct("<QI").unpack_from  # a record's first zxid and count: transport/entry.py
 pack_two = struct.Struct(NOTE.format + NOTE.format[1:]).pack  # both are there at once: half the calls
-TIMES_MAX = (1 << 16) - 1
-ALIKE_MAX = (1 << 16) - 1
+TIMES_MAX: Final = (1 << 16) - 1
+ALIKE_MAX: Final = (1 << 16) - 1
 # Plain numbers: looking a member of an enum up costs as much as packing a note.
 READ, SUBMITTED, APPLIED, REPLIED, FAILED, NOTIFIED = map(int, (
     Note.READ, Note.SUBMITTED, Note.APPLIED, Note.REPLIED, Note.FAILED, Note.NOTIFIED))

@@ -7,7 +7,7 @@ import resource
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -34,13 +34,13 @@ from transport.zxid import counter_of, epoch_of
 if TYPE_CHECKING:
     from node.processes.processor import ProcessorShell
 
-HANDSHAKE_MS = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
-TRACE_MASK = 306  # as ZooKeeper's; nothing is logged by it here
-ACL_OF = "acl "  # and a path: asked by telemetry alone, as is
-MEMBERS = "members"
-SIBLINGS_S = 1.0  # how long a word waits for the other processors
-CORRAL_VERSION = version("corral")
-VERSION = f"3.8.0-corral-{CORRAL_VERSION}"  # clients and agents take the numbers before the dash for ZooKeeper's
+HANDSHAKE_MS: Final = 10_000  # zookeeper.nio.sessionlessCnxnTimeout
+TRACE_MASK: Final = 306  # as ZooKeeper's; nothing is logged by it here
+ACL_OF: Final = "acl "  # and a path: asked by telemetry alone, as is
+MEMBERS: Final = "members"
+SIBLINGS_S: Final = 1.0  # how long a word waits for the other processors
+CORRAL_VERSION: Final = version("corral")
+VERSION: Final = f"3.8.0-corral-{CORRAL_VERSION}"  # clients and agents take the numbers before the dash for ZooKeeper's
 
 
 def user_name() -> str:

@@ -1,6 +1,7 @@
 """Timings that note nothing, where CORRAL_TEST_NO_NOTES=1: what notes cost is for bench/telemetry_cost.py to say."""
 
 import os
+from typing import Final
 
 from node.processes.broadcast_timings import BroadcastTimings
 from node.processes.processor_timings import ProcessorTimings
@@ -8,7 +9,7 @@ from node.requests.submissions import Flight
 from transport.messages import Watermark
 from transport.sockets import Push
 
-_SWITCH = "CORRAL_TEST_NO_NOTES"
+_SWITCH: Final = "CORRAL_TEST_NO_NOTES"
 
 
 class SilentBroadcastTimings(BroadcastTimings):

@@ -1,7 +1,7 @@
 """What a processor makes of alarms: where the members whose disks are nearly full leave no quorum of others, it refuses
 the writes that would fill them, and takes those that free them. One member of three may fail: its disk stops nobody."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.tree.alarms import alarm_path, alarms_of, pack_alarm
 from node.zab.quorum import verifier
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from node.requests.processor import Processor
 
 # What goes on: a few bytes each. Attaches, closes and expiries do, too: sessions live on.
-TAKEN = frozenset(int(op) for op in (
+TAKEN: Final = frozenset(int(op) for op in (
     OpCode.DELETE, OpCode.REMOVE_RECURSIVE, OpCode.TRY_REMOVE, OpCode.SYNC, OpCode.LINEARIZABLE_READ,
     OpCode.CLOSE_SESSION))
 

@@ -6,7 +6,7 @@ the batch, which is kept until it has been executed; what came of it comes with 
 
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from node.requests.processor import Processor, RequestConfig
 from node.tree.execute import Hook
@@ -32,10 +32,11 @@ from transport.records import (
     Stat,
 )
 
-SESSION_END = "ephemeralZNodeDeletionOnSessionCloseOrExpire"
-CREATES = frozenset({
+SESSION_END: Final = "ephemeralZNodeDeletionOnSessionCloseOrExpire"
+CREATES: Final = frozenset({
     OpCode.CREATE, OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.CREATE_IF_NOT_EXISTS})
-WITH_STAT = frozenset({OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.SET_DATA})  # in an answer
+# In an answer.
+WITH_STAT: Final = frozenset({OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.SET_DATA})
 OPERATIONS: dict[int, tuple[str, type[Record]]] = {
     OpCode.CREATE: ("create", CreateRequest),
     OpCode.CREATE2: ("create", CreateRequest),
@@ -48,13 +49,14 @@ OPERATIONS: dict[int, tuple[str, type[Record]]] = {
     OpCode.REMOVE_RECURSIVE: ("deleteRecursive", DeleteRequest),  # its number is a limit
     OpCode.TRY_REMOVE: ("delete", DeleteRequest),
 }
-PLAIN = {int(OpCode.SET_DATA): "setData", int(OpCode.DELETE): "delete"}  # the path is all that the log wants of them
-AUDITED = frozenset(map(int, (*OPERATIONS, OpCode.MULTI, OpCode.RECONFIG, OpCode.PREPARE_RECONFIG)))
+# The path is all that the log wants of them.
+PLAIN: Final = {int(OpCode.SET_DATA): "setData", int(OpCode.DELETE): "delete"}
+AUDITED: Final = frozenset(map(int, (*OPERATIONS, OpCode.MULTI, OpCode.RECONFIG, OpCode.PREPARE_RECONFIG)))
 # By the flags of a create.
-NODE_TYPES = (
+NODE_TYPES: Final = (
     "persistent", "ephemeral", "persistent_sequential", "ephemeral_sequential", "container", "persistent_with_ttl",
     "persistent_sequential_with_ttl")
-PERMISSIONS = ((4, "c"), (8, "d"), (1, "r"), (2, "w"), (16, "a"))  # as ZKUtil.getPermString orders them
+PERMISSIONS: Final = ((4, "c"), (8, "d"), (1, "r"), (2, "w"), (16, "a"))  # as ZKUtil.getPermString orders them
 
 
 class Request(NamedTuple):

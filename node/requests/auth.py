@@ -7,11 +7,12 @@ import hashlib
 import struct
 from base64 import b64encode
 from dataclasses import dataclass
+from typing import Final
 
 from node.tree.acl import SKIPPED
 
-_INT = struct.Struct(">i")
-IDENTITIES_BYTES_MAX = 16 << 10  # of one connection: they travel with its writes; about 350 users
+_INT: Final = struct.Struct(">i")
+IDENTITIES_BYTES_MAX: Final = 16 << 10  # of one connection: they travel with its writes; about 350 users
 
 
 class AuthRefusedError(Exception):
@@ -49,7 +50,7 @@ class AuthRules:
         return "sasl" in self.required
 
 
-NO_RULES = AuthRules()  # ZooKeeper's defaults
+NO_RULES: Final = AuthRules()  # ZooKeeper's defaults
 
 
 def _string(text: bytes) -> bytes:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from math import inf
+from typing import Final
 
 from node.requests.connection import Connection, Phase
 
-INTERVAL_MS_MAX = 50  # between two, of a few: nobody waits long for three clients
+INTERVAL_MS_MAX: Final = 50  # between two, of a few: nobody waits long for three clients
 
 
 class Drain:

@@ -6,7 +6,7 @@ handshake without a session waits for `admit`, which lets in one per turn even t
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.requests.connection import Connection, Phase
 from node.requests.four_letter import OWN_WORD, WORDS
@@ -28,10 +28,10 @@ from transport.zxid import SessionId
 if TYPE_CHECKING:
     from node.requests.processor import Processor
 
-LATE = 1 << 32  # no client's operation: one that waited too long, in its place among the answers
-PING = int(OpCode.PING)
-NEVER_LATE = frozenset(int(op) for op in (OpCode.AUTH, OpCode.SASL, OpCode.CLOSE_SESSION))
-ATTACHED = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
+LATE: Final = 1 << 32  # no client's operation: one that waited too long, in its place among the answers
+PING: Final = int(OpCode.PING)
+NEVER_LATE: Final = frozenset(int(op) for op in (OpCode.AUTH, OpCode.SASL, OpCode.CLOSE_SESSION))
+ATTACHED: Final = struct.Struct("<qi")  # what execution answers to an attach: session id, timeout in ms
 
 
 class Entrance:

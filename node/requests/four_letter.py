@@ -7,17 +7,17 @@ state (role, zxids, learners) comes in with MemberState, as `member`.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from observability.zookeeper import ROWS, MemberFigures, Summary, Value
 from transport.opcodes import OP_NAMES
 
 Report = dict[str, Any]
 
-NOT_SERVING = "This ZooKeeper instance is not currently serving requests\n"
-OWN_WORD = "corl"  # Corral's own: one JSON object; always allowed, it says no more than srvr and mntr do
-_COUNTERS = ("received", "sent", "outstanding", "latency_sum", "alive_connections")
-_LISTS = ("connections", "watches_by_connection", "figures")
+NOT_SERVING: Final = "This ZooKeeper instance is not currently serving requests\n"
+OWN_WORD: Final = "corl"  # Corral's own: one JSON object; always allowed, it says no more than srvr and mntr do
+_COUNTERS: Final = ("received", "sent", "outstanding", "latency_sum", "alive_connections")
+_LISTS: Final = ("connections", "watches_by_connection", "figures")
 
 
 @dataclass
@@ -189,7 +189,7 @@ def _dirs(facts: Facts) -> str:
     return f"datadir_size: {config['dataDirSize']}\nlogdir_size: {config['dataLogSize']}\n"
 
 
-_PEER_STATES = {
+_PEER_STATES: Final = {
     "leader": "leading - broadcast", "follower": "following - broadcast", "observer": "observing - broadcast"}
 
 

@@ -2,12 +2,13 @@
 
 import struct
 from dataclasses import dataclass
+from typing import Final
 
 from node.requests.passwords import NO_PASSWORD
 
-_FIXED = struct.Struct(">iqiqi")  # protocolVersion, lastZxidSeen, timeOut, sessionId, length of passwd
-_RESPONSE = struct.Struct(">iiiqi16s")
-PASSWORD_MAX = 1024
+_FIXED: Final = struct.Struct(">iqiqi")  # protocolVersion, lastZxidSeen, timeOut, sessionId, length of passwd
+_RESPONSE: Final = struct.Struct(">iiiqi16s")
+PASSWORD_MAX: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)

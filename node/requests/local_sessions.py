@@ -7,12 +7,15 @@ global one, by the request that creates it (node/tree/session_ops.py).
 
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import Final
 
 from node.requests.traceparent import Pack
 from transport.batch import LOCAL, MAY_UPGRADE, REQUEST, TENTHS_MAX
 
-_EPOCH = 0xFFFF << 40  # the place of the epoch in a global id (session_ops.py): elections do not come to that number
-_COUNTED = 20  # bits of an id that count the sessions of one life of a processor; as many above tell the lives apart
+# The place of the epoch in a global id (session_ops.py): elections do not come to that number.
+_EPOCH: Final = 0xFFFF << 40
+# Bits of an id that count the sessions of one life of a processor; as many above tell the lives apart.
+_COUNTED: Final = 20
 
 
 @dataclass(slots=True)

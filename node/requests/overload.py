@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-TURN_REQUESTS = 500  # cost about a millisecond, and fill a record well
-SHARED_TURN = 5  # so many times less in a turn that others may wait for
-WINDOW_BITS = 7  # of milliseconds: who has asked for something within one or two of such windows is active
-TURN_REQUESTS_LEAST = 32  # even where globalOutstandingLimit is reached: of a connection that has none on its way
+TURN_REQUESTS: Final = 500  # cost about a millisecond, and fill a record well
+SHARED_TURN: Final = 5  # so many times less in a turn that others may wait for
+WINDOW_BITS: Final = 7  # of milliseconds: who has asked for something within one or two of such windows is active
+# Even where globalOutstandingLimit is reached: of a connection that has none on its way.
+TURN_REQUESTS_LEAST: Final = 32
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+from typing import Final
 
-PASSWORD_BYTES = 16
-NO_PASSWORD = bytes(PASSWORD_BYTES)
+PASSWORD_BYTES: Final = 16
+NO_PASSWORD: Final = bytes(PASSWORD_BYTES)
 
 
 def session_password(secret: bytes, session_id: int) -> bytes:

@@ -9,6 +9,7 @@ that shows its change.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Final
 
 from node.requests.alarms import WriteAlarms
 from node.requests.auth import NO_RULES, AuthPacketError, AuthRules, first_identities
@@ -48,23 +49,28 @@ from transport.records import DeleteContainerRequest
 from transport.zxid import epoch_of
 
 # Plain names: looking a member up in its class costs as much as a function call.
-AUTH = int(OpCode.AUTH)
-RECONFIG = int(OpCode.RECONFIG)
-PING = int(OpCode.PING)
-SASL = int(OpCode.SASL)
-GET_DATA = int(OpCode.GET_DATA)
-NEVER_PARKED = frozenset((AUTH, RECONFIG))
-SESSION_MOVED = int(Err.SESSION_MOVED)
-BULKY_BYTES = 4096
-PARKED_MAX = 128  # each may come to jute.maxbuffer, and all are due with the write before them
-REQUEST_WEIGHT = REQUEST.size - 8  # of a write in a batch, beside its frame, whose xid and opcode stand in REQUEST
-READY: Phase = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
+AUTH: Final = int(OpCode.AUTH)
+RECONFIG: Final = int(OpCode.RECONFIG)
+PING: Final = int(OpCode.PING)
+SASL: Final = int(OpCode.SASL)
+GET_DATA: Final = int(OpCode.GET_DATA)
+NEVER_PARKED: Final = frozenset((AUTH, RECONFIG))
+EXPIRE: Final = int(OpCode.EXPIRE)
+PREPARE_RECONFIG: Final = int(OpCode.PREPARE_RECONFIG)
+CLOSE_SESSION: Final = int(OpCode.CLOSE_SESSION)
+SESSION_MOVED: Final = int(Err.SESSION_MOVED)
+BULKY_BYTES: Final = 4096
+PARKED_MAX: Final = 128  # each may come to jute.maxbuffer, and all are due with the write before them
+# Of a write in a batch, beside its frame, whose xid and opcode stand in REQUEST.
+REQUEST_WEIGHT: Final = REQUEST.size - 8
+READY: Final[Phase] = Phase.READY  # annotated: feed's calls change a phase that a type checker would hold for settled
+CLOSED: Final = Phase.CLOSED
 
-WRITES = frozenset(int(op) for op in (
+WRITES: Final = frozenset(int(op) for op in (
     OpCode.CREATE, OpCode.CREATE2, OpCode.DELETE, OpCode.SET_DATA, OpCode.SET_ACL, OpCode.MULTI, OpCode.SYNC,
     OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.RECONFIG, OpCode.CLOSE_SESSION,
     OpCode.CREATE_IF_NOT_EXISTS, OpCode.REMOVE_RECURSIVE, OpCode.TRY_REMOVE, OpCode.LINEARIZABLE_READ))
-MAY_OWN = frozenset(int(op) for op in (  # an ephemeral node, afterwards
+MAY_OWN: Final = frozenset(int(op) for op in (  # an ephemeral node, afterwards
     OpCode.CREATE, OpCode.CREATE2, OpCode.MULTI, OpCode.CREATE_IF_NOT_EXISTS))
 
 
@@ -434,18 +440,18 @@ class Processor:
             self.witness.on_failed(zxid, err)
         conn = self.connections.get(connection)
         if conn is None:
-            if op == OpCode.EXPIRE and not err:
+            if op == EXPIRE and not err:
                 self.statistics.sessions_expired += 1
             return
         conn.done += 1
-        if op == OpCode.PREPARE_RECONFIG and conn.phase is Phase.RECONFIGURING:
+        if op == PREPARE_RECONFIG and conn.phase is Phase.RECONFIGURING:
             self.reconfigs.on_executed(conn, xid, zxid, err, body)
             return
         if conn.phase is not READY and conn.phase is not Phase.RECONFIGURING:
             if conn.phase is Phase.ATTACHING:
                 self.dirty[conn] = None
                 self.entrance.on_attached(conn, zxid, err, body)
-            elif op == OpCode.CLOSE_SESSION and conn.session_id == session_id:
+            elif op == CLOSE_SESSION and conn.session_id == session_id:
                 conn.outcome = "session_closed"
                 self.statistics.sessions_closed += 1
                 conn.out.append(REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, err))
@@ -489,7 +495,7 @@ class Processor:
         dirty = self.dirty
         for number in watchers:
             conn = connections.get(number)
-            if conn is not None and conn.phase is not Phase.CLOSED:
+            if conn is not None and conn.phase is not CLOSED:
                 conn.out.append(frame)
                 conn.frames_out += 1
                 dirty[conn] = None

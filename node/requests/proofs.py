@@ -5,7 +5,7 @@ without an identity of a required scheme is answered with -124, and the connecti
 """
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.requests.auth import (
     AuthPacketError,
@@ -25,8 +25,8 @@ from transport.opcodes import OpCode
 if TYPE_CHECKING:
     from node.requests.processor import Processor
 
-_LENGTH = struct.Struct(">i")
-_NO_TOKEN = _LENGTH.pack(-1)
+_LENGTH: Final = struct.Struct(">i")
+_NO_TOKEN: Final = _LENGTH.pack(-1)
 
 
 class Proofs:

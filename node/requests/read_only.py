@@ -5,7 +5,7 @@ end when the quorum is back. A session that a client brings is taken on its pass
 whether it still lives; a new one is forgotten with its connection.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from node.requests.connection import Connection, Phase
 from node.requests.frames import ANSWERS_BYTES_MAX, HEAD, REPLY, REPLY_HEADER_BYTES
@@ -18,7 +18,7 @@ from transport.zxid import SessionId
 if TYPE_CHECKING:
     from node.requests.processor import Processor
 
-REFUSED = frozenset(int(op) for op in (
+REFUSED: Final = frozenset(int(op) for op in (
     OpCode.CREATE, OpCode.CREATE2, OpCode.CREATE_CONTAINER, OpCode.CREATE_TTL, OpCode.DELETE, OpCode.SET_DATA,
     OpCode.SET_ACL, OpCode.MULTI, OpCode.CHECK, OpCode.SYNC, OpCode.RECONFIG,
     OpCode.CREATE_IF_NOT_EXISTS, OpCode.REMOVE_RECURSIVE, OpCode.TRY_REMOVE, OpCode.LINEARIZABLE_READ))

@@ -8,14 +8,14 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from hashlib import md5
-from typing import Protocol
+from typing import Final, Protocol
 
-REALM = "zk-sasl-md5"  # what ZooKeeper's servers call themselves, and clients expect
-DIGEST_URI = "zookeeper/zk-sasl-md5"
-TOKEN_BYTES_MAX = 4096  # of the RFC
-_DIRECTIVE = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^\s,"]+))\s*(?:,|$)')
+REALM: Final = "zk-sasl-md5"  # what ZooKeeper's servers call themselves, and clients expect
+DIGEST_URI: Final = "zookeeper/zk-sasl-md5"
+TOKEN_BYTES_MAX: Final = 4096  # of the RFC
+_DIRECTIVE: Final = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^\s,"]+))\s*(?:,|$)')
 
-_RESPONSE = re.compile(r"[0-9a-f]{32}")
+_RESPONSE: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class SaslRefusedError(Exception):

@@ -1,12 +1,13 @@
 """What a processor counts about its clients, for four-letter words, status and metrics."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from observability.histogram import Histogram, count_histogram
 from transport.errors import Err
 
 # How client connections end: the label of corral_client_connections_closed_total.
-OUTCOMES = (
+OUTCOMES: Final = (
     "session_closed", "session_expired", "session_moved", "client_gone", "four_letter_word", "limit_per_address",
     "out_of_files", "session_refused", "not_serving", "lease_lost", "auth_failed", "bad_frame", "no_handshake",
     "slow_reader", "another_history", "read_only_over", "drained", "not_authenticated", "other_ensemble", "tls_failed",

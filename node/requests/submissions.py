@@ -7,19 +7,21 @@ order, so a batch that was not executed before it is dead for certain: it is sen
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from transport.batch import REQUEST, BatchHeader, pack_batch, renumbered
 
-IN_FLIGHT_BYTES_MAX = 16 << 20
-IN_FLIGHT_BATCHES_MAX = 256
-BATCH_BYTES_MAX = 512 << 10  # a batch is closed when it has grown to that: nobody must ever get one that ZeroMQ drops
+IN_FLIGHT_BYTES_MAX: Final = 16 << 20
+IN_FLIGHT_BATCHES_MAX: Final = 256
+# A batch is closed when it has grown to that: nobody must ever get one that ZeroMQ drops.
+BATCH_BYTES_MAX: Final = 512 << 10
 # With so many batches on their way, what comes next waits for what comes soon, within limits: fewer and larger
 # records. A hundred clients with one request each in flight cost a fifth less CPU so, and nobody waits longer.
-GATHER_BATCHES = 2
-GATHER_BYTES = 16 << 10
-GATHER_MS = 2
-NO_CREDIT = -1 << 40
-IDENTITIES_MAX = 10_000  # of one batch, which counts them in 16 bits
+GATHER_BATCHES: Final = 2
+GATHER_BYTES: Final = 16 << 10
+GATHER_MS: Final = 2
+NO_CREDIT: Final = -1 << 40
+IDENTITIES_MAX: Final = 10_000  # of one batch, which counts them in 16 bits
 
 
 @dataclass(slots=True)

@@ -6,13 +6,14 @@ tracing. It is no identity: what a connection may do is the same before and afte
 
 import re
 from collections.abc import Callable
+from typing import Final
 
 from node.requests.auth import fields_of
 from transport.batch import REQUEST, TRACED
 
-SCHEME = b"traceparent"
+SCHEME: Final = b"traceparent"
 # Version 00 ends after its flags; a later one may go on after a dash (W3C Trace Context, 4.3).
-_FORM = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_FORM: Final = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 
 Pack = Callable[[int, int, int, int, int, int, int, int], bytes]
 

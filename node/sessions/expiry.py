@@ -9,18 +9,19 @@ extended, once.
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from node.sessions.table import SessionTable
 from transport.batch import source_of
 from transport.messages import Touches
 
-TOUCH = struct.Struct("<qI")  # of Touches.entries: session id, idle ms
+TOUCH: Final = struct.Struct("<qI")  # of Touches.entries: session id, idle ms
 
-MASS_MIN = 10  # more than so many, and more than a third of all: a mass silence
-MASS_PART = 3
-QUIET_PART = 3  # less than this part of its timeout left: it has missed a ping, which clients send every third of it
-PAUSE_TICKS = 2
+MASS_MIN: Final = 10  # more than so many, and more than a third of all: a mass silence
+MASS_PART: Final = 3
+# Less than this part of its timeout left: it has missed a ping, which clients send every third of it.
+QUIET_PART: Final = 3
+PAUSE_TICKS: Final = 2
 
 
 class Due(NamedTuple):

@@ -1,11 +1,12 @@
 """The replicated table of sessions: part of the state, changed by execution only."""
 
 import struct
+from typing import Final
 from zlib import crc32
 
 from node.tree.digest import MASK, mixed
 
-_FIXED = struct.Struct(">qiQI")
+_FIXED: Final = struct.Struct(">qiQI")
 
 GLOBAL, LOCAL_FOR_GOOD, LOCAL_TO_UPGRADE = range(3)
 

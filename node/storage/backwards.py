@@ -7,6 +7,7 @@ end is one.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from node.storage.errors import LogGapError
 from node.storage.files import Files, Handle
@@ -14,8 +15,8 @@ from node.storage.layout import END, ENVELOPE, HEADER, LENGTH, SEGMENT_ID, SEGME
 from node.storage.place import sound_header
 from node.storage.segments import list_segments, segment_path
 
-WINDOW_BYTES = 64 << 10
-WINDOW_BYTES_MAX = 64 << 20  # no record is larger
+WINDOW_BYTES: Final = 64 << 10
+WINDOW_BYTES_MAX: Final = 64 << 20  # no record is larger
 
 
 def read_back(files: Files, directory: Path, *, segment: int, offset: int) -> Iterator[bytes]:

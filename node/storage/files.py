@@ -4,10 +4,10 @@ import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 Handle = int
-_IOV_MAX = 1024
+_IOV_MAX: Final = 1024
 
 
 class Files(Protocol):

@@ -8,6 +8,7 @@ without it gets an incarnation all the same, but may only join an ensemble that 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -17,12 +18,12 @@ from node.storage.replaced import read_file, replace_file
 from node.storage.segments import list_segments, storage_errors
 from node.storage.snapshots import list_snapshots
 
-FORMAT = 1
-NEEDS = "0.1.0"  # first version that reads FORMAT
+FORMAT: Final = 1
+NEEDS: Final = "0.1.0"  # first version that reads FORMAT
 
-_IDENTITY = "identity"
-_MARK = "initialize"
-_LOCK = "lock"
+_IDENTITY: Final = "identity"
+_MARK: Final = "initialize"
+_LOCK: Final = "lock"
 
 
 class _IdentityFile(msgspec.Struct, frozen=True):

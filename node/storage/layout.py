@@ -14,26 +14,26 @@ segment, and it can be searched for, which finds the records behind an unreadabl
 
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
-DIRECTORY = "corral"
+DIRECTORY: Final = "corral"
 
-MAGIC = b"CORRALOG"
-FORMAT = 1
-NEEDS = b"0.1.0"  # first version that reads FORMAT
+MAGIC: Final = b"CORRALOG"
+FORMAT: Final = 1
+NEEDS: Final = b"0.1.0"  # first version that reads FORMAT
 
-HEADER = struct.Struct("<8sIIQQQ24s")
-_HEADER_SEALED = struct.Struct("<IQQQ24s")
-ENVELOPE = struct.Struct("<IIQQQ")
-SEALED = struct.Struct("<QQQ")
-LENGTH = struct.Struct("<I")
-NEXT = struct.Struct("<Q")
-SEGMENT_ID = struct.Struct("<Q")
-SEGMENT_ID_AT = 8  # in an envelope
+HEADER: Final = struct.Struct("<8sIIQQQ24s")
+_HEADER_SEALED: Final = struct.Struct("<IQQQ24s")
+ENVELOPE: Final = struct.Struct("<IIQQQ")
+SEALED: Final = struct.Struct("<QQQ")
+LENGTH: Final = struct.Struct("<I")
+NEXT: Final = struct.Struct("<Q")
+SEGMENT_ID: Final = struct.Struct("<Q")
+SEGMENT_ID_AT: Final = 8  # in an envelope
 
-END = 0xFFFFFFFF
-END_MARKER_BYTES = ENVELOPE.size + NEXT.size
+END: Final = 0xFFFFFFFF
+END_MARKER_BYTES: Final = ENVELOPE.size + NEXT.size
 
 
 class SegmentHeader(NamedTuple):

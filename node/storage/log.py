@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from node.storage.errors import LogGapError, StorageError
 from node.storage.files import Files, Handle
@@ -33,8 +34,8 @@ from node.storage.segments import (
 from transport.entry import RECORD, follows
 from transport.zxid import ZERO, Zxid, show
 
-POSITIONS_KEPT = 8192
-STREAM_BYTES = 256 << 10
+POSITIONS_KEPT: Final = 8192
+STREAM_BYTES: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from node.storage.errors import CorruptionError, LogGapError
 from node.storage.files import Files, Handle
@@ -12,7 +13,7 @@ from transport.entry import RECORD
 from transport.messages import Watermark
 from transport.zxid import Zxid, show
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 
 
 def log_start(files: Files, directory: Path) -> Zxid | None:

@@ -5,6 +5,7 @@ A reader holds a shared lock on the segment that it reads, and retention leaves 
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from node.storage.errors import CorruptionError, LogGapError
 from node.storage.files import Files, Handle
@@ -22,8 +23,8 @@ from node.storage.place import end_of_record, sound_header
 from node.storage.segments import list_segments, segment_path
 from transport.zxid import show
 
-CHUNK_BYTES = 1 << 20
-_SMALL_BYTES = 64 << 10  # a chunk while looking for the place: most of it would be thrown away
+CHUNK_BYTES: Final = 1 << 20
+_SMALL_BYTES: Final = 64 << 10  # a chunk while looking for the place: most of it would be thrown away
 
 
 class LogReader:

@@ -7,6 +7,7 @@ slow processor keep their way. But not for ever: a stopped process must not fill
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from node.storage.files import Files
 from node.storage.place import log_start
@@ -14,7 +15,7 @@ from node.storage.segments import list_segments, segment_bytes, segment_path, st
 from node.storage.snapshots import list_snapshots, snapshot_path
 from transport.zxid import Zxid
 
-PINNED_BYTES_MAX = 2 << 30
+PINNED_BYTES_MAX: Final = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A verified walk over one segment, and the search for good records behind a bad one."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from node.storage.files import Files, Handle
 from node.storage.layout import (
@@ -15,7 +15,7 @@ from node.storage.layout import (
     is_sound,
 )
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 
 
 class Scanned(NamedTuple):

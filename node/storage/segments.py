@@ -8,21 +8,22 @@ that names a missing file, or a record in a segment whose predecessor has no end
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from node.storage.errors import RefusedError, StorageError
 from node.storage.files import Files, Handle
 from node.storage.layout import HEADER, NewerFormatError, SegmentHeader, pack_header, read_header
 from node.storage.replaced import read_number, remove_number, replace_number
 
-SEGMENT_BYTES = 64 << 20
-YOUNG_SEGMENT_BYTES = 4 << 20  # until the snapshotter has made a spare: a new ensemble serves at once
+SEGMENT_BYTES: Final = 64 << 20
+YOUNG_SEGMENT_BYTES: Final = 4 << 20  # until the snapshotter has made a spare: a new ensemble serves at once
 
-_PREFIX = "log."
-_SPARE = "spare."
-_TRUNCATION = "truncation"
+_PREFIX: Final = "log."
+_SPARE: Final = "spare."
+_TRUNCATION: Final = "truncation"
 # Small enough that a sync of the log, which waits for the same device, is not held up for long.
-_FILL_BYTES = 1 << 20
-_ZEROS = bytes(_FILL_BYTES)
+_FILL_BYTES: Final = 1 << 20
+_ZEROS: Final = bytes(_FILL_BYTES)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -24,22 +25,22 @@ from transport.messages import EpochTable
 from transport.unpacking import unpacker
 from transport.zxid import Zxid
 
-MAGIC = b"CORRSNAP"
-FORMAT = 1
-NEEDS = "0.1.0"  # first version that reads FORMAT
-ZSTD_LEVEL = 3
-SECTION_BYTES_MAX = 1 << 30
-_HEADER_BYTES_MAX = 1 << 26
-_WRITE_BYTES = 1 << 20
+MAGIC: Final = b"CORRSNAP"
+FORMAT: Final = 1
+NEEDS: Final = "0.1.0"  # first version that reads FORMAT
+ZSTD_LEVEL: Final = 3
+SECTION_BYTES_MAX: Final = 1 << 30
+_HEADER_BYTES_MAX: Final = 1 << 26
+_WRITE_BYTES: Final = 1 << 20
 
-_PREFIX = "snapshot."
-_ASIDE = ".tmp"
-RECEIVED = ".received"  # between a name and _ASIDE, or at the end: see node/storage/received.py
-_FRONT = struct.Struct("<8sII")
-_SECTION = struct.Struct("<III")
-_TRAILER = struct.Struct("<II")
-_TRAILER_SEALED = struct.Struct("<QQI")
-_U32 = struct.Struct("<I")
+_PREFIX: Final = "snapshot."
+_ASIDE: Final = ".tmp"
+RECEIVED: Final = ".received"  # between a name and _ASIDE, or at the end: see node/storage/received.py
+_FRONT: Final = struct.Struct("<8sII")
+_SECTION: Final = struct.Struct("<III")
+_TRAILER: Final = struct.Struct("<II")
+_TRAILER_SEALED: Final = struct.Struct("<QQI")
+_U32: Final = struct.Struct("<I")
 _unpack_header = unpacker(dict[str, object])
 
 

@@ -1,12 +1,13 @@
 """What a member is told before it starts: ids, limits, durations."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from transport.entry import FEATURE_LEVEL
 from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import MemberId
 
-SILENCE_MS_MIN = 500  # below that, a busy machine's scheduling looks like death
+SILENCE_MS_MIN: Final = 500  # below that, a busy machine's scheduling looks like death
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What every role of a member shares: its history and epochs, its promises and grants, and the effects of this step."""
 
 from collections.abc import Collection
+from typing import Final
 
 from node.config.servers import is_participant
 from node.zab.config import Timing, ZabConfig
@@ -23,8 +24,8 @@ from transport.entry import FEATURE_LEVEL, ControlEntry
 from transport.messages import Digest, Hello
 from transport.zxid import Epoch, MemberId, Zxid
 
-UNKNOWN_LEADER = MemberId(0)
-NO_EPOCH = Epoch(0)
+UNKNOWN_LEADER: Final = MemberId(0)
+NO_EPOCH: Final = Epoch(0)
 
 
 class Core:

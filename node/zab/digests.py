@@ -5,11 +5,12 @@ same one.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from transport.messages import Digest
 from transport.zxid import MemberId
 
-ZXIDS_MAX = 256  # how many digest points are kept: a replica that catches up reports old ones
+ZXIDS_MAX: Final = 256  # how many digest points are kept: a replica that catches up reports old ones
 
 
 @dataclass(frozen=True, slots=True)

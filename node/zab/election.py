@@ -16,16 +16,17 @@ from transport.hierarchy import MAJORITY, Hierarchy
 from transport.messages import Vote
 from transport.zxid import Epoch, MemberId, Zxid
 
-RESEND_MS = 20  # doubled every time, up to RESEND_MS_MAX
-RESEND_MS_MAX = 1000
-CLOCK_AHEAD_MAX = 1 << 32  # more rounds than any ensemble has: what is farther ahead would use the numbers up
-FINALIZE_MS = 30  # a quorum agrees, but a voter not known to be absent has not: its vote may be better (ZooKeeper: 200)
+RESEND_MS: Final = 20  # doubled every time, up to RESEND_MS_MAX
+RESEND_MS_MAX: Final = 1000
+CLOCK_AHEAD_MAX: Final = 1 << 32  # more rounds than any ensemble has: what is farther ahead would use the numbers up
+# A quorum agrees, but a voter not known to be absent has not: its vote may be better (ZooKeeper: 200).
+FINALIZE_MS: Final = 30
 
 LOOKING: Final = "looking"
 LEADING: Final = "leading"
 FOLLOWING: Final = "following"
-NOBODY = MemberId(0)
-NO_EPOCH = Epoch(0)
+NOBODY: Final = MemberId(0)
+NO_EPOCH: Final = Epoch(0)
 
 
 # --- events ---

@@ -1,10 +1,12 @@
 """Errors of the core, by what can be done about them."""
 
+from typing import Final
+
 from transport.entry import RECORD_VERSION
 from transport.messages import Message
 from transport.zxid import show
 
-EPOCHS_AHEAD_MAX = 1 << 20  # an election a second for twelve days
+EPOCHS_AHEAD_MAX: Final = 1 << 20  # an election a second for twelve days
 
 
 class ProtocolError(Exception):

@@ -10,7 +10,7 @@ member leads on: it is the least bad.
 """
 
 from enum import StrEnum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from node.zab.core import UNKNOWN_LEADER, Core
 from node.zab.effects import HandOverFailed
@@ -20,8 +20,8 @@ from node.zab.heartbeat import Heartbeat
 from node.zab.learner_stream import LearnerStream
 from node.zab.learner_stream import Phase as LearnerPhase
 
-NEAR_BYTES = 4 << 20  # not acked yet by an heir for whom proposals may be held
-HOLD_MS_MIN = 100
+NEAR_BYTES: Final = 4 << 20  # not acked yet by an heir for whom proposals may be held
+HOLD_MS_MIN: Final = 100
 
 
 class Phase(StrEnum):

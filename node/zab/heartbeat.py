@@ -1,5 +1,7 @@
 """A leader's pings, the lease that their echoes give (rule 6), and the digests that come with them."""
 
+from typing import Final
+
 from node.zab.core import Core
 from node.zab.digests import Differing, Digests
 from node.zab.effects import Lease, Send, ToProcessor
@@ -9,8 +11,8 @@ from node.zab.learner_stream import LearnerStream, Phase
 from transport.messages import Differs, Digest, DigestWanted, Ping, Pong
 from transport.zxid import Epoch, MemberId
 
-DIGEST_MS = 1000  # between digest points while there are writes
-IDLE_DIGEST_MS = 2000  # between recomputations while there are none
+DIGEST_MS: Final = 1000  # between digest points while there are writes
+IDLE_DIGEST_MS: Final = 2000  # between recomputations while there are none
 
 
 class Heartbeat:

@@ -7,14 +7,15 @@ is lost for certain: its processor sends it again under the next one.
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from transport.batch import BATCH, REQUEST
 from transport.entry import RECORD_BYTES_MAX
 from transport.messages import Accepting, Refused, SubmitHello
 
-_LENGTH = BATCH.size
+_LENGTH: Final = BATCH.size
 # Beyond it a record would not fit into a message to learners: nobody could ever follow a leader that has logged it.
-BATCH_BYTES_MAX = 40 << 20
+BATCH_BYTES_MAX: Final = 40 << 20
 
 
 @dataclass(slots=True)

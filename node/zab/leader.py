@@ -5,6 +5,7 @@ control.py. This one says when.
 """
 
 from enum import StrEnum
+from typing import Final
 
 from node.zab.admission import ends_reconfiguration, is_stranger, refuses, votes
 from node.zab.control import ControlEntries
@@ -35,7 +36,7 @@ from transport.messages import (
 from transport.zxid import COUNTER_MASK, MemberId, Zxid, counter_of
 
 # An epoch of so many requests ends: its zxids must not run into the next one's. What is left lasts beyond any tick.
-COUNTER_END = COUNTER_MASK - (1 << 32)
+COUNTER_END: Final = COUNTER_MASK - (1 << 32)
 
 
 class Phase(StrEnum):

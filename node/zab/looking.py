@@ -4,6 +4,8 @@ A lost connection starts probing at once: a leader that still leads is rejoined 
 while no decision comes, one peer after the other is asked, so that a dead election process keeps nobody out.
 """
 
+from typing import Final
+
 from node.zab.core import NO_EPOCH, UNKNOWN_LEADER, Core
 from node.zab.effects import Drop, Look
 from node.zab.events import StreamId
@@ -11,9 +13,10 @@ from transport.hierarchy import MAJORITY
 from transport.messages import Hello, Message, Refused
 from transport.zxid import Epoch, MemberId
 
-ANSWER_MS = 50  # for the leader just lost to answer, or its host to say that it is gone, before a decision is followed
-HEIR_RETRY_MS = 5  # for an heir that still follows whoever named it
-RETRY_MS = 25  # doubled with every attempt in a row that came to nothing
+# For the leader just lost to answer, or its host to say that it is gone, before a decision is followed.
+ANSWER_MS: Final = 50
+HEIR_RETRY_MS: Final = 5  # for an heir that still follows whoever named it
+RETRY_MS: Final = 25  # doubled with every attempt in a row that came to nothing
 
 
 class Looking:

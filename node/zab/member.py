@@ -9,6 +9,7 @@ follow a CannotServeError: the process ends.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from node.zab.config import ZabConfig
 from node.zab.core import UNKNOWN_LEADER, Core
@@ -47,7 +48,7 @@ from transport.entry import ControlEntry
 from transport.messages import Digest, Hello, NewEpoch, Touches
 from transport.zxid import Epoch, MemberId, Zxid
 
-DIGESTS_MAX = 64  # kept for the next Pong
+DIGESTS_MAX: Final = 64  # kept for the next Pong
 
 
 @dataclass(frozen=True, slots=True)

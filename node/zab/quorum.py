@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from node.zab.groups import Groups
 from transport.hierarchy import MAJORITY, Hierarchy
 from transport.zxid import MemberId
 
-UNREACHED = (1 << 63) - 1  # higher than any position
+UNREACHED: Final = (1 << 63) - 1  # higher than any position
 
 
 def quorum_size(voters: int) -> int:

@@ -6,6 +6,7 @@ the whole history, on disks that are not slow. Else it is refused, with the reas
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from node.config.servers import participants
 from node.zab.core import Core
@@ -19,7 +20,7 @@ from transport.errors import Err
 from transport.messages import Summons
 from transport.zxid import MemberId, Zxid
 
-NEAR_BYTES = 4 << 20  # not acked yet by a member that still counts as having the whole history
+NEAR_BYTES: Final = 4 << 20  # not acked yet by a member that still counts as having the whole history
 
 
 class Reconfiguration:
