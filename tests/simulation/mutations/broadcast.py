@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from node.storage import log as storage_log
 from node.zab import follower as zab_follower
 from node.zab.discovery import Discovery
@@ -18,7 +20,7 @@ from node.zab.quorum import quorum_value
 from node.zab.synchronisation import Plan, plan
 from tests.simulation.mutations.mutation import Method, Patch, around
 from transport.batch import read_header
-from transport.messages import Accepting, Ack, EpochTable, SnapshotEnd
+from transport.messages import Accepting, Ack, AckEpoch, EpochTable, SnapshotEnd, Truncate
 from transport.zxid import ZERO, Epoch, Zxid
 
 
@@ -90,6 +92,18 @@ def whoever_follows(**_its: Any) -> bool:
 
 def never_ahead(original: Method, discovery: Discovery, *ack: Any, **_decided: bool) -> None:
     original(discovery, *ack, decided=True)
+
+
+def never_told(original: Method, discovery: Discovery, learner: LearnerStream, ack: AckEpoch, **_decided: bool) -> None:
+    """As never_ahead, and without what the follower says of its commits."""
+    original(discovery, learner, msgspec.structs.replace(ack, committed=0), decided=True)
+
+
+def letting_go(original: Method, follower: Follower, message: Truncate) -> None:
+    history = follower.core.history
+    history.committed = min(history.committed, Zxid(message.zxid))
+    history.released = min(history.released, history.committed)
+    original(follower, message)
 
 
 def taking_again() -> list[Patch]:
