@@ -21,22 +21,15 @@ ROOT: Final = Path(__file__).parent.parent.parent
 NEW: Final = "/next-level"
 
 _COPIED: Final = ("node", "transport", "observability", "dashboards", "pyproject.toml", "README.md")
-_BEHAVIOUR: Final = '''
-
-def _of_the_next_level(handler: Handler) -> Handler:
-    """Made by tests/deploy/next_build.py: paths that begin so go with this version's feature level."""
-    def guarded(
-        replica: Replica, record: bytes, at: int, end: int, session: Session, identities: bytes, zxid: int
-    ) -> bytes | Err:
-        if replica.feature_level >= {level} and record[at + 4:end].startswith({path!r}):
-            return Err.UNIMPLEMENTED
-        return handler(replica, record, at, end, session, identities, zxid)
-    return guarded
-
-
-for _op in (OpCode.CREATE, OpCode.CREATE2):
-    HANDLERS[int(_op)] = _of_the_next_level(HANDLERS[int(_op)])
-'''
+_EXECUTED: Final = """                    if op == _SET_DATA:
+"""
+_BEHAVIOUR: Final = """                    if (  # made by tests/deploy/next_build.py: such paths go with the level
+                        op in (int(OpCode.CREATE), int(OpCode.CREATE2)) and self.feature_level >= {level}
+                        and record[at + 4:end].startswith({path!r})
+                    ):
+                        result = Err.UNIMPLEMENTED
+                    elif op == _SET_DATA:
+"""
 
 
 def next_version() -> str:
@@ -57,11 +50,11 @@ def make_tree(directory: Path) -> Path:
             shutil.copyfile(ROOT / name, tree / name)
     _change(tree / "pyproject.toml", f'version = "{_this_version()}"', f'version = "{version}"')
     entry = tree / "transport/entry.py"
-    level = _raise_number(entry, r"^FEATURE_LEVEL = (\d+)")
-    versions = _line(entry, r"^RECORD_VERSIONS = \{.*\}$")
-    _change(entry, versions, f"{versions[:-1]}, {level}: {versions.count(':') + 1}}}")
-    with (tree / "node/tree/execute.py").open("a") as execute:
-        execute.write(_BEHAVIOUR.format(path=NEW.encode(), level=level))
+    level = _raise_number(entry, r"^FEATURE_LEVEL: Final = (\d+)")
+    versions = _line(entry, r"^RECORD_VERSIONS: Final = \{.*\}$")
+    known = versions.partition("=")[2].count(":")
+    _change(entry, versions, f"{versions[:-1]}, {level}: {known + 1}}}")
+    _change(tree / "node/tree/execute.py", _EXECUTED, _BEHAVIOUR.format(path=NEW.encode(), level=level))
     _write_metadata(tree, version)
     return tree
 

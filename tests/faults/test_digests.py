@@ -50,7 +50,7 @@ def test_the_member_is_named_within_5_s_and_comes_back_whole(
             seconds=left_s(), what="the leader's log says it",
         )
         wait_until(
-            lambda: metrics(ensemble, member)["corral_digest_differs"] == 1,
+            lambda: metrics(ensemble, member).get("corral_digest_differs") == 1,
             seconds=left_s(), what="a metric says it",
         )
         wait_until(

@@ -73,7 +73,7 @@ def write_until_killed(client: KazooClient, kill: Callable[[], None]) -> None:
 
 def test_files_of_a_killed_server_are_read_as_it_reads_them_itself(tmp_path: Path) -> None:
     with genuine_ensemble(tmp_path, members=1, settings=LONG, properties=PROPERTIES | FEW_TRANSACTIONS) as ensemble:
-        # Gone before the server comes back, which may leave a client that comes too early without an answer, for minutes.
+        # Gone before the server comes back: one that comes too early may be left without an answer, for minutes.
         with kazoo_client(ensemble.addresses, timeout_s=300) as client:
             write_all_kinds(client)
             write_until_killed(client, lambda: ensemble.kill(1))

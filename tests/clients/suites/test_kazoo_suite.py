@@ -12,7 +12,8 @@ PLUGIN = "tests.clients.suites.kazoo_cluster"
 PART = ["counter", "election", "party", "lock"]
 # The first is a race in kazoo's start(): whether it has seen the connection before the password was refused decides
 # whether it says AuthFailedError or that it took too long.  The second waits for 0.2 s in the hope that this is enough.
-UNSTEADY = "not test_invalid_sasl_auth and not test_concurrent_execution"
+# The third reads by one client what another has created, perhaps of another member, which may not have it yet: no sync.
+UNSTEADY = "not test_invalid_sasl_auth and not test_concurrent_execution and not test_lock_ephemeral"
 
 
 def kazoos_tests(kind: str, directory: Path, *options: str) -> Outcomes:
