@@ -9,7 +9,8 @@ import argparse
 import time
 
 from node.tree.acl import encode_identities
-from node.tree.execute import NullSink, Replica
+from node.tree.execute import Replica
+from node.tree.sink import NullSink
 from node.tree.state import State
 from node.tree.watches import Watches
 from transport.batch import ATTACH_BODY, REQUEST, BatchHeader, pack_batch

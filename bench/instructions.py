@@ -22,7 +22,8 @@ from pathlib import Path
 
 from bench.compiled import ROOT, library
 from bench.load import BenchError
-from node.tree.execute import NullSink, Replica
+from node.tree.execute import Replica
+from node.tree.sink import NullSink
 from node.tree.snapshot import decode_state, encode_state
 from node.tree.watches import Watches
 from tests.requests.solo import Solo, create, request, set_data, string

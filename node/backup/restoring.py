@@ -40,8 +40,9 @@ from node.storage.identity import DataLock, has_identity, initialise
 from node.storage.layout import DIRECTORY, data_directory, log_directory
 from node.storage.segments import list_segments
 from node.storage.snapshots import SnapshotHeader, SnapshotWriter, list_snapshots
-from node.tree.execute import NullSink, Replica
+from node.tree.execute import Replica
 from node.tree.session_ops import end_session
+from node.tree.sink import NullSink
 from node.tree.snapshot import encode_state
 from node.tree.watches import Watches
 from transport.entry import FEATURE_LEVEL, ControlEntry, read_control

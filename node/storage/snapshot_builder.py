@@ -16,7 +16,8 @@ from node.storage.snapshots import (
     discard_unfinished,
     load_newest_with_header,
 )
-from node.tree.execute import Hook, LastDigest, Replica
+from node.tree.execute import Hook, Replica
+from node.tree.sink import LastDigest
 from node.tree.snapshot import decode_state, encode_state
 from node.tree.state import State
 from node.tree.watches import Watches

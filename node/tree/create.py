@@ -9,7 +9,7 @@ from node.tree.quotas import created, exceeds, size_of
 from node.tree.session_ops import becomes_global
 from node.tree.undo import RESTORE_PARENT, TAKE_OUT
 from node.tree.watches import EventType
-from node.tree.wire import LONG, int_at
+from node.tree.wire import LONG, int_at, pack_string, read_buffer
 from node.tree.znode import (
     CONTAINER_OWNER,
     INT_MAX,
@@ -51,22 +51,8 @@ def read_create(record: bytes, at: int, end: int, *, with_ttl: bool) -> tuple[Cr
 
     acl None stands for OPEN; ttl is -1 without one. Raises struct.error, LengthError.
     """
-    length = int_at(record, at)
-    at += 4
-    path: bytes | None = None
-    if length >= 0:
-        path = record[at:at + length]
-        at += length
-    elif length != -1:
-        raise LengthError(length)
-    size = int_at(record, at)
-    at += 4
-    data: bytes | None = None
-    if size >= 0:
-        data = record[at:at + size]
-        at += size
-    elif size != -1:
-        raise LengthError(size)
+    path, at = read_buffer(record, at)
+    data, at = read_buffer(record, at)
     acl: WireAcl | None = None
     if record[at:at + _OPEN_BYTES] == OPEN_WIRE:
         at += _OPEN_BYTES
@@ -91,14 +77,8 @@ def create(
     arguments, _ = read_create(record, at, end, with_ttl=False)
     node = make_node(replica, _CREATE, arguments, session, identities, zxid)
     if isinstance(node, Znode):
-        return pack_made(node) if replica.wanted else b""
+        return pack_string(node.path) if replica.wanted else b""
     return node
-
-
-def pack_made(node: Znode) -> bytes:
-    """The path of a new node, as a ustring."""
-    path = node.path
-    return len(path).to_bytes(4, "big") + path
 
 
 def create2(
@@ -131,7 +111,7 @@ def create_ttl(
 
 def _with_stat(replica: "Replica", node: Znode | Err) -> bytes | Err:
     if isinstance(node, Znode):
-        return pack_made(node) + pack_stat(node) if replica.wanted else b""
+        return pack_string(node.path) + pack_stat(node) if replica.wanted else b""
     return node
 
 

@@ -7,7 +7,7 @@ offsets into the record and makes nothing that is not stored or sent.
 
 import struct
 from collections.abc import Callable, Collection
-from typing import Any, Final, Protocol
+from typing import Final
 
 from node.config.servers import config_text
 from node.sessions.table import LOCAL_FOR_GOOD, LOCAL_TO_UPGRADE, Session
@@ -33,6 +33,7 @@ from node.tree.session_ops import (
 )
 from node.tree.set_acl import set_acl
 from node.tree.set_data import set_data
+from node.tree.sink import Sink
 from node.tree.state import State
 from node.tree.undo import Undo, roll_back
 from node.tree.watches import EventType, Watches
@@ -91,72 +92,6 @@ class RecordGapError(Exception):
         super().__init__(f"record {first_zxid:#x} does not follow zxid {expected_after:#x}")
         self.expected_after = expected_after
         self.first_zxid = first_zxid
-
-
-class Sink(Protocol):
-    """What a processor gives to hear of what execution does; NullSink for those who only want the state."""
-
-    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
-        """Whether replies are wanted to this batch, which is about to be executed from *first_zxid* on."""
-
-    def reply(
-        self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
-    ) -> None:
-        """A request of an own batch, right after its execution and its events."""
-
-    def linearizable(self, op: int, body: bytes, identities: bytes, connection: int) -> bytes | Err:
-        """A linearizable read of an own batch, at its place in the log: the body of its answer."""
-
-    def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
-
-    def session_ended(
-        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
-    ) -> None:
-        """Before the reply to the request that ended it. *ephemerals*: paths that went with it."""
-
-    def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
-
-    def control(self, header: RecordHeader, body: bytes) -> None: ...
-
-    def digest(self, zxid: int, value: int) -> None: ...
-
-    def alarm(self, event: str, **values: Any) -> None: ...
-
-
-class NullSink:
-    def owns(self, header: BatchHeader, first_zxid: int) -> bool:
-        return False
-
-    def reply(
-        self, connection: int, session_id: int, xid: int, op: int, zxid: int, err: int, body: bytes
-    ) -> None: ...
-
-    def linearizable(self, op: int, body: bytes, identities: bytes, connection: int) -> bytes | Err:
-        return b""
-
-    def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None: ...
-
-    def session_ended(
-        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
-    ) -> None: ...
-
-    def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
-
-    def control(self, header: RecordHeader, body: bytes) -> None: ...
-
-    def digest(self, zxid: int, value: int) -> None: ...
-
-    def alarm(self, event: str, **values: Any) -> None: ...
-
-
-class LastDigest(NullSink):
-    """*digest_point*: the last (zxid, digest) that other replicas report too; None: none was executed."""
-
-    def __init__(self) -> None:
-        self.digest_point: tuple[int, int] | None = None
-
-    def digest(self, zxid: int, value: int) -> None:
-        self.digest_point = (zxid, value)
 
 
 POISON = b"/corral-test-poison"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from node.sessions.table import Session
 from node.tree.check import check_version
-from node.tree.create import FLAG_CONTAINER, FLAG_TTL, make_node, pack_made, read_create
+from node.tree.create import FLAG_CONTAINER, FLAG_TTL, make_node, read_create
 from node.tree.delete import delete_node
 from node.tree.keeper import DECODERS as KEEPER_DECODERS
 from node.tree.keeper import execute as execute_keeper
 from node.tree.set_data import read_set_data, write_data
 from node.tree.sub_op import SubOp
 from node.tree.undo import Undo, roll_back
-from node.tree.wire import INT, PACK_INT, int_at, read_string
+from node.tree.wire import INT, PACK_INT, int_at, pack_string, read_string
 from node.tree.znode import Znode, pack_stat
 from transport.errors import Err
 from transport.jute import LengthError
@@ -219,7 +219,7 @@ def _execute(
         return node
     if not replica.wanted:
         return b""
-    made = pack_made(node)
+    made = pack_string(node.path)
     if kind == _CREATE:
         return _CREATE_RESULT + made
     return _CREATE2_RESULT + made + pack_stat(node)

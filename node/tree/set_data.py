@@ -8,10 +8,9 @@ from node.tree.paths import is_valid
 from node.tree.quotas import count, exceeds, size_of
 from node.tree.undo import RESTORE_DATA
 from node.tree.watches import EventType
-from node.tree.wire import int_at
+from node.tree.wire import int_at, read_buffer
 from node.tree.znode import INT_MAX, Znode, pack_stat
 from transport.errors import Err
-from transport.jute import LengthError
 
 if TYPE_CHECKING:
     from node.tree.execute import Replica
@@ -37,22 +36,8 @@ def set_data(
 
 def read_set_data(record: bytes, at: int) -> tuple[bytes | None, bytes | None, int, int]:
     """Path, data, version, and the offset after them, which may lie beyond the request. Raises LengthError."""
-    length = int_at(record, at)
-    at += 4
-    path: bytes | None = None
-    if length >= 0:
-        path = record[at:at + length]
-        at += length
-    elif length != -1:
-        raise LengthError(length)
-    size = int_at(record, at)
-    at += 4
-    data: bytes | None = None
-    if size >= 0:
-        data = record[at:at + size]
-        at += size
-    elif size != -1:
-        raise LengthError(size)
+    path, at = read_buffer(record, at)
+    data, at = read_buffer(record, at)
     return path, data, int_at(record, at), at + 4
 
 

@@ -34,6 +34,17 @@ def int_at(record: bytes, at: "i64") -> "i64":
     return number if first < 0x80 else number - 0x100000000
 
 
+def read_buffer(record: bytes, at: "i64") -> "tuple[bytes | None, i64]":
+    """A ustring or buffer, and the offset after it, which may lie beyond the record. Raises LengthError."""
+    length = int_at(record, at)
+    at += 4
+    if length >= 0:
+        return record[at:at + length], at + length
+    if length != -1:
+        raise LengthError(length)
+    return None, at
+
+
 def read_string(record: bytes, at: int, end: int) -> tuple[bytes | None, int]:
     """A ustring or buffer, and the offset after it. Raises LengthError, also where it crosses *end*."""
     (length,) = INT(record, at)

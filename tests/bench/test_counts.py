@@ -10,8 +10,8 @@ from tests.bench.counted import REQUESTS, Core, Three, calls, kept_blocks
 
 # Of a thousand requests that came in one turn, ten connections: calls of functions (C's too), blocks of memory kept.
 IN_ONE_TURN = {
-    "set": (24_000, 1_100),
-    "create": (28_000, 5_100),
+    "set": (26_000, 1_100),
+    "create": (30_000, 5_100),
     "delete": (22_000, 0),
     "get": (11_500, 50),
     "get with a watch": (28_000, 3_200),
@@ -20,7 +20,7 @@ IN_ONE_TURN = {
     "sync": (24_000, 50),
     "ping": (5_500, 50),
 }
-EACH_IN_ITS_TURN = {"set": 185_000, "get": 99_000, "ping": 93_000}  # calls
+EACH_IN_ITS_TURN = {"set": 187_000, "get": 99_000, "ping": 93_000}  # calls
 
 # Of a thousand sets of a follower's client, in three members: messages and bytes on each link.
 ONE_IN_FLIGHT = {

@@ -139,7 +139,7 @@ class Site:
         """One of the member's metrics without labels, as Prometheus would read it."""
         by_tls = self.variables["corral_settings"].get("admin.forceHttps")
         url = f"http{'s' * bool(by_tls)}://[{self.members[member].v6}]:{METRICS_PORT}/metrics"
-        context = ssl._create_unverified_context() if by_tls else None
+        context = ssl.create_default_context(cafile=self.variables["corral_monitoring_ca"]) if by_tls else None
         try:
             with urllib.request.urlopen(url, timeout=5, context=context) as answer:
                 found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", answer.read().decode(), re.MULTILINE)

@@ -7,7 +7,8 @@ take its followers with it (it may well be the one that everybody elected), but 
 import msgspec
 
 from node.processes.write_log import _entries
-from node.tree.execute import NullSink, Replica
+from node.tree.execute import Replica
+from node.tree.sink import NullSink
 from node.tree.state import State
 from node.tree.watches import Watches
 from node.zab.effects import Effect, Watermark

@@ -13,7 +13,8 @@ from node.history.prefix import record_up_to
 from node.storage.errors import RefusedError
 from node.storage.layout import log_directory
 from node.storage.place import record_that_holds
-from node.tree.execute import NullSink, Replica
+from node.tree.execute import Replica
+from node.tree.sink import NullSink
 from node.tree.state import State
 from node.tree.watches import Watches
 from tests.backup.states import FILES, Written, tree_of

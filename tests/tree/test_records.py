@@ -2,7 +2,8 @@
 
 import pytest
 
-from node.tree.execute import CorruptRecordError, NullSink, RecordGapError, Replica, poison_hook
+from node.tree.execute import CorruptRecordError, RecordGapError, Replica, poison_hook
+from node.tree.sink import NullSink
 from node.tree.state import State
 from node.tree.watches import Watches
 from tests.tree.ensemble import IDENTITIES, Ensemble, creating, setting

@@ -3,7 +3,8 @@
 import pytest
 
 from node.sessions.table import Session
-from node.tree.execute import NullSink, Replica
+from node.tree.execute import Replica
+from node.tree.sink import NullSink
 from node.tree.snapshot import CorruptSnapshotError, decode_state, encode_state
 from node.tree.state import State
 from node.tree.watches import Watches
