@@ -81,7 +81,6 @@ def growth(name: str, title: str, unit: str = "bytes") -> Figure:
 
 
 CORE = (
-    # First: a disk may take its time over a sync for seconds after hundreds of MB, as the rows of multi write them.
     load("set1", one_in_flight("set"),
          latency("p50", "set, one in flight, p50", at_most(1.2), at_most(0.8)),
          latency("p99", "… p99", at_most(1), at_most(0.5)), etcd=one_in_flight("put")),
@@ -98,12 +97,13 @@ CORE = (
     load("mixed", pipelined("mixed:70"), rate("70 % get, 30 % set, 10 × 100", goal=at_least(8))),
     load("create", (*pipelined("create"), "--cleanup"), rate("create, 10 × 100", at_least(3), at_least(8))),
     load("create-100", (*many("create", conns=100), "--cleanup"), rate("create, 100 × 100", goal=at_least(6))),
-    load("multi", pipelined("multi:10"), rate("multi of 10 set, 10 × 100", at_least(3), at_least(3))),
-    load("multi-100", many("multi:100", window=10), rate("multi of 100 set, 10 × 10")),
     load("set100", one_in_flight("set", conns=100), rate("set, 100 × 1", at_least(2), at_least(3)),
          etcd=one_in_flight("put", conns=100)),
     load("set1000", one_in_flight("set", conns=1000), rate("set, 1,000 × 1, rate", goal=at_least(2)),
          latency("p99", "… p99", goal=at_most(0.5)), etcd=one_in_flight("put", conns=1000)),
+    # Last: after hundreds of MB a disk may take its time over each sync for seconds.
+    load("multi", pipelined("multi:10"), rate("multi of 10 set, 10 × 100", at_least(3), at_least(3))),
+    load("multi-100", many("multi:100", window=10), rate("multi of 100 set, 10 × 10")),
 )
 
 VALUES = (
