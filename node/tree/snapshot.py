@@ -17,7 +17,7 @@ from node.tree.state import State
 from node.tree.tree import Tree
 from node.tree.znode import Znode
 
-FORMAT = 1
+FORMAT = 2
 SECTION_BYTES = 1 << 20
 
 _HEAD = struct.Struct("<cHQQQQI")

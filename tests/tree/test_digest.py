@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from node.tree.digest import MASK, contribution, scrub_count
+from node.tree.digest import SUM_MOD, contribution, scrub_count
 from node.tree.execute import Replica
 from node.tree.state import State
 from tests.tree.ensemble import OPEN, Client, Ensemble, creating, deleting
@@ -12,9 +12,14 @@ from transport.entry import DIGEST_POINT
 from transport.opcodes import OpCode
 from transport.records import ACL, Id, SyncRequest
 
+# Of a node, and their bits.
+NUMBERS = {
+    "czxid": 64, "mzxid": 64, "pzxid": 64, "ctime": 64, "mtime": 64, "owner": 64, "version": 32, "cversion": 32,
+    "aversion": 32}
+
 
 def recounted(replica: Replica) -> int:
-    return sum(contribution(node) for path, node in replica.nodes.items() if path) & MASK
+    return sum(contribution(node) for path, node in replica.nodes.items() if path) % SUM_MOD
 
 
 @pytest.fixture
@@ -109,6 +114,50 @@ def test_scrubbing_comes_round_to_every_node(client: Client) -> None:
     assert found == [b"/n7"]
 
 
+def test_whatever_two_nodes_have_exchanged_does_not_cancel_out(client: Client) -> None:
+    """As where one replica has executed two requests in the other order."""
+    client.create(b"/a", b"same")
+    client.create(b"/b", b"same")
+    a, b = (client.ensemble.replica.nodes[path] for path in (b"/a", b"/b"))
+    for name in NUMBERS:
+        setattr(a, name, 7)
+        setattr(b, name, 9)
+    whole = contribution(a) + contribution(b)
+    for name in NUMBERS:
+        setattr(a, name, 9)
+        setattr(b, name, 7)
+        assert (contribution(a) + contribution(b)) % SUM_MOD != whole % SUM_MOD
+        setattr(a, name, 7)
+        setattr(b, name, 9)
+
+
+@pytest.mark.parametrize("number", [0, 1, 5 << 32 | 1, -1, (1 << 63) - 1, -(1 << 63)])
+def test_every_bit_of_a_node_counts(client: Client, number: int) -> None:
+    client.create(b"/node", b"some data")
+    node = client.ensemble.replica.nodes[b"/node"]
+    for name, bits in NUMBERS.items():
+        setattr(node, name, number if bits == 64 else number >> 32)
+    before = contribution(node)
+    assert 0 < before < 1 << 62
+
+    for name, bits in NUMBERS.items():
+        kept = getattr(node, name)
+        for bit in range(bits):
+            half = 1 << bits - 1
+            setattr(node, name, ((kept ^ 1 << bit) + half) % (2 * half) - half)
+            assert contribution(node) != before, (name, bit)
+        setattr(node, name, kept)
+    for name in ("path", "data"):
+        kept_bytes = getattr(node, name)
+        for bit in range(8 * len(kept_bytes)):
+            flipped = bytearray(kept_bytes)
+            flipped[bit // 8] ^= 1 << bit % 8
+            setattr(node, name, bytes(flipped))
+            assert contribution(node) != before, (name, bit)
+        setattr(node, name, kept_bytes)
+    assert contribution(node) == before
+
+
 @pytest.mark.parametrize(
     ("nodes", "points"), [(400, 1), (1000, 2), (300_000, 600), (1_000_000, 600), (6_000_000, 1200)])
 def test_every_node_has_its_turn_within_so_many_digest_points(nodes: int, points: int) -> None:
@@ -124,5 +173,5 @@ def test_the_digest_is_the_same_in_every_process_and_version_of_python() -> None
     assert client.ensemble.replica.digest() == SMALL_DIGEST
 
 
-EMPTY_DIGEST = 21465936724
-SMALL_DIGEST = 4983938080348374571
+EMPTY_DIGEST = 3083434465
+SMALL_DIGEST = 1054806639827397374

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.tree.create import read_create
-from node.tree.digest import MASK, contribution
+from node.tree.digest import SUM_MOD, contribution
 from node.tree.execute import HANDLERS, Replica
 from node.tree.snapshot import decode_state, encode_state
 from tests.tree.ensemble import OPEN, Client, Ensemble, Request, multi_body
@@ -75,7 +75,7 @@ def with_quota(steps: list[Op | list[Op]]) -> list[Op | list[Op]]:
 
 
 def naive_digest(replica: Replica) -> int:
-    return sum(contribution(node) for path, node in replica.nodes.items() if path) & MASK
+    return sum(contribution(node) for path, node in replica.nodes.items() if path) % SUM_MOD
 
 
 STEPS = st.one_of(PLAIN_STEPS, PLAIN_STEPS.map(with_quota))
