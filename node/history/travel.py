@@ -4,7 +4,6 @@ A watch on the whole subtree, of a connection that nobody has, hears of every ch
 changed ACLs, of which watches say nothing, are those of the setACLs that succeeded.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,10 +12,11 @@ from node.history.requests import Request, requests_of
 from node.tree.acl import SKIPPED, encode_identities
 from node.tree.execute import Hook, Replica
 from node.tree.paths import ROOT
+from node.tree.sink import NullSink
 from node.tree.state import State
 from node.tree.watches import EventType, Watches
 from transport.batch import BatchHeader
-from transport.entry import RecordHeader, read_record_header
+from transport.entry import read_record_header
 from transport.errors import Err
 from transport.opcodes import OpCode
 
@@ -88,7 +88,7 @@ class Traveller:
         return self._below == ROOT or path == self._below or path.startswith(self._below + b"/")
 
 
-class _Sink:
+class _Sink(NullSink):
     """Owns every batch, to hear of errors."""
 
     def __init__(self) -> None:
@@ -111,9 +111,6 @@ class _Sink:
         elif op == OpCode.SET_ACL:
             self.acls.append(zxid)
 
-    def linearizable(self, op: int, body: bytes, identities: bytes, connection: int) -> bytes:
-        return b""
-
     def event(self, watchers: list[int], event_type: int, path: bytes, zxid: int) -> None:
         node = self.nodes.get(path)
         what = _WORDS[EventType(event_type)]
@@ -121,18 +118,6 @@ class _Sink:
             self.heard.append((zxid, what, path, None, 0, 0))
         else:
             self.heard.append((zxid, what, path, node.data, node.version, node.owner))
-
-    def session_ended(
-        self, session_id: int, source: int, connection: int, ephemerals: Collection[bytes]
-    ) -> None: ...
-
-    def session_moved(self, session_id: int, old_source: int, old_connection: int) -> None: ...
-
-    def control(self, header: RecordHeader, body: bytes) -> None: ...
-
-    def digest(self, zxid: int, value: int) -> None: ...
-
-    def alarm(self, event: str, **values: Any) -> None: ...
 
 
 def _name_of(err: int) -> str:
