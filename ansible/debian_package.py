@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,11 +41,9 @@ def build(packed: Path, output: Path) -> Path:
         if shutil.which(tool) is None:
             raise PackageError(f"{tool} is missing: this needs Debian, or a system made of it")
     with tempfile.TemporaryDirectory() as temporary:
-        unpacked, stage = Path(temporary, "unpacked"), Path(temporary, "stage")
+        stage = Path(temporary, "stage")
         stage.mkdir(mode=0o755)
-        with tarfile.open(packed) as archive:
-            archive.extractall(unpacked, filter="data")
-        house, = unpacked.iterdir()
+        house = wheelhouse.unpack(packed, Path(temporary, "unpacked"))
         version = (house / "VERSION").read_text().strip()
         release = _release(house, stage, version)
         _beside(stage, release, version)

@@ -10,7 +10,6 @@ the wheels stand in requirements.txt of the wheelhouse. The same wheelhouse give
 
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -23,9 +22,7 @@ def write(packed: Path, output: Path) -> Path:
     """Ends the program where the wheelhouse cannot be installed; the installer's words name the cure."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with tarfile.open(packed) as archive:
-            archive.extractall(folder / "unpacked", filter="data")
-        house, = (folder / "unpacked").iterdir()
+        house = wheelhouse.unpack(packed, folder / "unpacked")
         version = (house / "VERSION").read_text().strip()
         made = output / f"corral-{version}.cdx.json"
         _run(str(house / "release.py"), "install", "--root", str(folder / "root"))

@@ -59,15 +59,23 @@ def build(folder: Path, pythons: Sequence[str], *, plain: bool) -> str:
 
 def rebuild(folder: Path, wheel: Path, old: Path) -> str:
     """Fills FOLDER/wheels with those of an older wheelhouse, but for Corral's own; Corral's version."""
-    with tarfile.open(old) as archive:
-        archive.extractall(folder, filter="data")
-    inner, = folder.iterdir()
+    inner = unpack(old, folder)
     (inner / "wheels").rename(folder / "wheels")
     shutil.rmtree(inner)
     for own in (folder / "wheels").glob("corral-*.whl"):
         own.unlink()
     shutil.copyfile(wheel, folder / "wheels" / wheel.name)
     return wheel.name.split("-")[1]
+
+
+def unpack(packed: Path, folder: Path) -> Path:
+    """The one folder that a wheelhouse has, now in *folder*, which was empty or is made."""
+    with tarfile.open(packed) as archive:
+        if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 has none yet
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)
+    inner, = folder.iterdir()
+    return inner
 
 
 def lock(wheels: Path) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,21 @@ def test_every_variable_is_specified_and_has_the_default_that_the_specification_
 
 def test_the_page_of_variables_is_up_to_date() -> None:
     assert variables.PAGE.read_text() == variables.page(), "python ansible/variables.py --rewrite"
+
+
+@pytest.mark.parametrize("python", [sys.executable, "/usr/bin/python3"])
+def test_a_wheelhouse_is_unpacked_by_debians_own_python_too(python: str, tmp_path: Path) -> None:
+    """Debian 12's 3.11.2 knows no filters of archives."""
+    (tmp_path / "wheelhouse-1").mkdir()
+    (tmp_path / "wheelhouse-1/VERSION").write_text("1\n")
+    packed = tmp_path / "packed.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(tmp_path / "wheelhouse-1", "wheelhouse-1")
+    program = "import pathlib, sys, wheelhouse; print(wheelhouse.unpack(*map(pathlib.Path, sys.argv[1:])))"
+
+    subprocess.run([python, "-c", program, str(packed), str(tmp_path / "there")], cwd=ANSIBLE, check=True)
+
+    assert (tmp_path / "there/wheelhouse-1/VERSION").read_text() == "1\n"
 
 
 # Firewall -----------------------------------------------------------------------------------------
