@@ -69,12 +69,19 @@ def rebuild(folder: Path, wheel: Path, old: Path) -> str:
 
 
 def unpack(packed: Path, folder: Path) -> Path:
-    """The one folder that a wheelhouse has, now in *folder*, which was empty or is made."""
-    with tarfile.open(packed) as archive:
-        if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 has none yet
-            archive.extraction_filter = tarfile.data_filter
-        archive.extractall(folder)
-    inner, = folder.iterdir()
+    """The one folder that a wheelhouse has, now in *folder*, which was empty or is made.
+
+    Ends the program where there is none.
+    """
+    try:
+        with tarfile.open(packed) as archive:
+            if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 has none yet
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(folder)
+        inner, = folder.iterdir()
+    except (OSError, tarfile.TarError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        sys.exit(f"{packed} is no wheelhouse: {reason}; python ansible/wheelhouse.py builds one")
     return inner
 
 

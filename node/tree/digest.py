@@ -20,7 +20,7 @@ SUM_MOD: Final = (1 << 61) - 1
 _FIELD_MOD: Final = (1 << 30) - 35
 _FACTOR: Final = 0x2545F491  # of the polynomial over a node's fields; below _FIELD_MOD
 SCRUB_NODES = 500  # at each digest point: a small tree completely
-SCRUB_NODES_MAX = 5000  # 3 ms of work
+SCRUB_NODES_MAX = 5000  # a millisecond of work
 SCRUB_POINTS = 600  # within which a whole tree has its turn, up to 3,000,000 nodes: ten minutes
 DIRTY_MAX = 1 << 15  # then settle before the next digest point: bounds its work, and rarely does any twice
 
@@ -47,7 +47,7 @@ def mixed(number: int) -> int:
 def contribution(node: Znode) -> "i64":
     """Of everything that the node is, its children's names excepted: those contribute themselves. Below 2^62.
 
-    The product of two positive numbers, one for the data and one for the rest: a change of either always changes it,
+    The product of two positive numbers, one for the data and one for the rest: a change of either changes it,
     and data that two nodes have exchanged do not cancel out. Nor does anything else that they have: in the rest, a
     node's numbers weigh as its path says.
     """

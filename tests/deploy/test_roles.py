@@ -77,6 +77,18 @@ def test_a_wheelhouse_is_unpacked_by_debians_own_python_too(python: str, tmp_pat
     assert (tmp_path / "there/wheelhouse-1/VERSION").read_text() == "1\n"
 
 
+def test_what_is_no_wheelhouse_is_named_with_the_cure(tmp_path: Path) -> None:
+    (tmp_path / "text.tar.gz").write_text("no archive")
+    for name in ("text.tar.gz", "absent.tar.gz"):
+        done = subprocess.run(
+            [sys.executable, str(ANSIBLE / "debian_package.py"), "--wheelhouse", str(tmp_path / name)],
+            capture_output=True, text=True, check=False)
+
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"{tmp_path / name} is no wheelhouse: ")
+        assert done.stderr.endswith("; python ansible/wheelhouse.py builds one\n")
+
+
 # Firewall -----------------------------------------------------------------------------------------
 
 
